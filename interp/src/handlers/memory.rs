@@ -1,0 +1,146 @@
+//! Memory 0: loads, stores, bulk operations; and everything else that the runtime does.
+
+use std::marker::PhantomData;
+
+use dotvm_isa::TrapCode;
+use dotvm_isa::abi::Libcall;
+use dotvm_isa::semantics::{LoadOp, StoreOp};
+
+use super::{Get, Put, Value};
+use crate::machine::{Exec, Flow, Regs};
+
+/// `dst = memory[a + offset]`, the offset in the 32 bits at byte 12.
+pub(crate) struct Load<O, A, D>(PhantomData<(O, A, D)>);
+
+impl<O: LoadOp, A: Get<u32>, D: Put> Exec for Load<O, A, D>
+where
+    O::Out: Value,
+{
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: this instruction has these operands; the access is within the memory, which
+        // `mem` and `len` describe.
+        unsafe {
+            let at = A::get(r) as usize + r.wide_field() as usize;
+            if at + O::WIDTH > r.len {
+                return Flow::trap(TrapCode::MemoryOutOfBounds);
+            }
+            let bytes = r.mem.add(at).cast::<O::Bytes>().read_unaligned();
+            D::put(r, O::value(bytes));
+            r.advance(2 + A::WORDS);
+            Flow::Next
+        }
+    }
+}
+
+/// `memory[a + offset] = value`, the offset in the 32 bits at byte 12.
+pub(crate) struct Store<O, A, V>(PhantomData<(O, A, V)>);
+
+impl<O: StoreOp, A: Get<u32>, V: Get<O::In>> Exec for Store<O, A, V> {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: as for `Load`.
+        unsafe {
+            let at = A::get(r) as usize + r.wide_field() as usize;
+            if at + O::WIDTH > r.len {
+                return Flow::trap(TrapCode::MemoryOutOfBounds);
+            }
+            r.mem
+                .add(at)
+                .cast::<O::Bytes>()
+                .write_unaligned(O::bytes(V::get(r)));
+            r.advance(2 + A::WORDS + V::WORDS);
+            Flow::Next
+        }
+    }
+}
+
+/// `dst = size of memory 0 in pages`.
+pub(crate) struct MemorySize<D>(PhantomData<D>);
+
+impl<D: Put> Exec for MemorySize<D> {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: this instruction has this destination.
+        unsafe {
+            let pages = (r.len >> 16) as u32;
+            D::put(r, pages);
+            r.advance(2);
+            Flow::Next
+        }
+    }
+}
+
+/// Operands of bulk operations: the slots named at bytes 10, 12 and 14.
+unsafe fn bulk(r: &Regs) -> (usize, u32, usize) {
+    // SAFETY: the caller's instruction has these operands.
+    unsafe {
+        let get = |at| *r.slot(r.field(at)) as u32;
+        (get(10) as usize, get(12), get(14) as usize)
+    }
+}
+
+/// `memory.copy` within memory 0.
+pub(crate) struct MemoryCopy;
+
+impl Exec for MemoryCopy {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: both ranges are within the memory.
+        unsafe {
+            let (dst, src, len) = bulk(r);
+            let src = src as usize;
+            if dst + len > r.len || src + len > r.len {
+                return Flow::trap(TrapCode::MemoryOutOfBounds);
+            }
+            std::ptr::copy(r.mem.add(src), r.mem.add(dst), len);
+            r.advance(2);
+            Flow::Next
+        }
+    }
+}
+
+/// `memory.fill` of memory 0.
+pub(crate) struct MemoryFill;
+
+impl Exec for MemoryFill {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: the range is within the memory.
+        unsafe {
+            let (dst, value, len) = bulk(r);
+            if dst + len > r.len {
+                return Flow::trap(TrapCode::MemoryOutOfBounds);
+            }
+            std::ptr::write_bytes(r.mem.add(dst), value as u8, len);
+            r.advance(2);
+            Flow::Next
+        }
+    }
+}
+
+/// Calls the libcall whose offset in the table is the 32 bits at byte 12, with the operands from the
+/// slot named at byte 8 and the immediate in word 2.
+pub(crate) struct CallRuntime;
+
+impl Exec for CallRuntime {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: lowering took the offset from the table's layout; the operands are in the
+        // frame's slots as the libcall's row says.
+        unsafe {
+            let state = (*r.ctx).state;
+            (*state).last_ip = r.ip;
+            (*state).last_fp = r.fp;
+            let table = (*r.ctx).libcalls;
+            let call = *table.byte_add(r.wide_field() as usize).cast::<Libcall>();
+            let status = call(r.ctx, r.slot(r.field(8)), r.word(2));
+            r.reload_memory();
+            if status != 0 {
+                return Flow::Exit(status);
+            }
+            r.advance(3);
+            Flow::Next
+        }
+    }
+}

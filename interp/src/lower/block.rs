@@ -1,0 +1,246 @@
+//! Basic blocks: jumps, labels, loop headers, fuel.
+
+use std::collections::BTreeMap;
+
+use dotvm_isa::{Instr, Malformed, Op};
+
+use super::ops::Comparison;
+use super::select::{Place, jump_cmp};
+use super::stack::{Entry, Operand, Where};
+use super::{Lowerer, fields, fields_wide};
+use crate::handlers::control::{Backward, Forward, Fuel, Jump, JumpIf, JumpTable};
+use crate::handlers::{Acc, S10};
+use crate::machine::{Handler, handler};
+
+/// Where jumps lead.
+#[derive(Default)]
+pub(super) struct Blocks {
+    /// For each forward target, the last of its chain of pending jumps.
+    pending: BTreeMap<u32, usize>,
+    /// Jumps to be completed, each with the one before it in its chain.
+    jumps: Vec<(Pending, Option<usize>)>,
+    /// Bytecode offset and word of each loop header, ascending.
+    loops: Vec<(u32, usize)>,
+    /// The word with the fuel of the block being lowered.
+    fuel_at: Option<usize>,
+}
+
+/// A jump to code that is not lowered yet.
+#[derive(Clone, Copy)]
+struct Pending {
+    /// First word of the instruction, which displacements count from.
+    instr: usize,
+    /// Word of the displacement: all of it in a table, else its upper half.
+    word: usize,
+}
+
+impl Lowerer<'_> {
+    /// Charges an instruction to the block it is in, the block's first one opening it.
+    pub(super) fn charge(&mut self, instr: &Instr) {
+        if !self.options.metering {
+            return;
+        }
+        let at = match self.blocks.fuel_at {
+            Some(at) => at,
+            None => self.emit(handler::<Fuel>(), &[0]) + 1,
+        };
+        self.blocks.fuel_at = Some(at);
+        self.out[at] += u64::from(instr.op.info().fuel);
+    }
+
+    /// Ends the block: the next instruction opens another.
+    pub(super) fn end_block(&mut self) {
+        self.blocks.fuel_at = None;
+    }
+
+    /// Completes the jumps to this offset.
+    pub(super) fn bind_label(&mut self, offset: u32) {
+        self.end_block();
+        let here = self.out.len();
+        let mut next = self.blocks.pending.remove(&offset);
+        while let Some(index) = next {
+            let (jump, before) = self.blocks.jumps[index];
+            self.complete(jump, here);
+            next = before;
+        }
+    }
+
+    /// Starts a loop.
+    pub(super) fn loop_header(&mut self, instr: &Instr) {
+        self.settle();
+        self.forget(self.verifier.shape());
+        self.end_block();
+        self.blocks.loops.push((instr.offset, self.out.len()));
+        self.charge(instr);
+    }
+
+    /// `jmp`.
+    pub(super) fn jump(&mut self, instr: &Instr) {
+        self.settle();
+        let target = instr.a as u32;
+        self.emit_jump(
+            target,
+            handler::<Jump<Forward>>(),
+            handler::<Jump<Backward>>(),
+            &[0],
+        );
+        self.end_block();
+    }
+
+    /// `jz` and `jnz`.
+    pub(super) fn jump_if(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let when = instr.op == Op::Jnz;
+        let target = instr.a as u32;
+        let condition = self.pop();
+        match self.take_comparison(&condition) {
+            Some(comparison) => self.jump_comparing(comparison, when, target),
+            None => {
+                let operand = match self.operand(condition, false) {
+                    Operand::Const(_) => Operand::Slot(self.slot_operand(condition)),
+                    operand => operand,
+                };
+                self.settle();
+                let (forward, backward) = jump_if(operand, when);
+                self.emit_jump(
+                    target,
+                    forward,
+                    backward,
+                    &[fields(0, operand.slot(), 0, 0)],
+                );
+            }
+        }
+        self.end_block();
+        Ok(())
+    }
+
+    fn jump_comparing(&mut self, comparison: Comparison, when: bool, target: u32) {
+        let Comparison {
+            op, a, b, mirror, ..
+        } = comparison;
+        self.restore_int_acc(mirror);
+        self.settle();
+        let form = |back| {
+            jump_cmp(op, a.place(), b.place(), when, back).expect("comparisons have jump forms")
+        };
+        let operands = match (a, b) {
+            (Operand::Slot(a), Operand::Slot(b)) => [fields(b, a, 0, 0), 0],
+            (a, Operand::Const(bits)) => [fields(0, a.slot(), 0, 0), bits],
+            _ => [fields(0, a.slot() | b.slot(), 0, 0), 0],
+        };
+        let words = 1 + usize::from(b.place() == Place::Const);
+        self.emit_jump(target, form(false), form(true), &operands[..words]);
+    }
+
+    /// `br_table`.
+    pub(super) fn jump_table(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let index = self.pop();
+        let operand = match self.operand(index, false) {
+            Operand::Const(_) => Operand::Slot(self.slot_operand(index)),
+            operand => operand,
+        };
+        self.settle();
+        let table = match operand {
+            Operand::Acc => handler::<JumpTable<Acc>>(),
+            _ => handler::<JumpTable<S10>>(),
+        };
+        let at = self.emit(table, &[fields_wide(0, operand.slot(), instr.a as u32)]);
+        self.out.resize(self.out.len() + instr.a as usize, 0);
+        // Jumps back count, so they need an instruction of their own: one for each loop.
+        let mut back = BTreeMap::new();
+        for (i, target) in self.verifier.targets(instr).enumerate() {
+            let target = target?;
+            let word = at + 2 + i;
+            if target > instr.offset {
+                self.pend(target, Pending { instr: at, word });
+                continue;
+            }
+            let via = *back.entry(target).or_insert_with(|| {
+                let via = self.out.len();
+                let (forward, backward) = (handler::<Jump<Forward>>(), handler::<Jump<Backward>>());
+                self.emit_jump(target, forward, backward, &[0]);
+                via
+            });
+            self.complete(Pending { instr: at, word }, via);
+        }
+        self.end_block();
+        Ok(())
+    }
+
+    /// Emits a jump to a bytecode offset, by the handler for its direction.
+    fn emit_jump(&mut self, target: u32, forward: Handler, backward: Handler, operands: &[u64]) {
+        if target > self.at {
+            let at = self.emit(forward, operands);
+            self.pend(
+                target,
+                Pending {
+                    instr: at,
+                    word: at + 1,
+                },
+            );
+            return;
+        }
+        let at = self.emit(backward, operands);
+        self.out.push(0);
+        let index = self
+            .blocks
+            .loops
+            .binary_search_by_key(&target, |&(offset, _)| offset);
+        let header = self.blocks.loops[index.expect("verified")].1;
+        self.complete(
+            Pending {
+                instr: at,
+                word: at + 1,
+            },
+            header,
+        );
+    }
+
+    fn pend(&mut self, target: u32, jump: Pending) {
+        let index = self.blocks.jumps.len();
+        let before = self.blocks.pending.insert(target, index);
+        self.blocks.jumps.push((jump, before));
+    }
+
+    /// Writes a displacement.
+    fn complete(&mut self, jump: Pending, target: usize) {
+        let words = target as i64 - jump.instr as i64;
+        let bytes = words * size_of::<u64>() as i64;
+        let word = &mut self.out[jump.word];
+        if jump.word == jump.instr + 1 {
+            *word = *word & 0xffff_ffff | (bytes as u64) << 32;
+        } else {
+            *word = bytes as u64;
+        }
+    }
+
+    /// Takes back the comparison that made a condition, where it was the last instruction.
+    pub(super) fn take_comparison(&mut self, condition: &Entry) -> Option<Comparison> {
+        let comparison = self.comparison.take()?;
+        if condition.place != Where::Acc || !self.is_last(comparison.at) {
+            return None;
+        }
+        self.retract(comparison.at);
+        Some(comparison)
+    }
+}
+
+fn jump_if(operand: Operand, when: bool) -> (Handler, Handler) {
+    match (operand, when) {
+        (Operand::Acc, true) => (
+            handler::<JumpIf<Acc, true, Forward>>(),
+            handler::<JumpIf<Acc, true, Backward>>(),
+        ),
+        (Operand::Acc, false) => (
+            handler::<JumpIf<Acc, false, Forward>>(),
+            handler::<JumpIf<Acc, false, Backward>>(),
+        ),
+        (_, true) => (
+            handler::<JumpIf<S10, true, Forward>>(),
+            handler::<JumpIf<S10, true, Backward>>(),
+        ),
+        (_, false) => (
+            handler::<JumpIf<S10, false, Forward>>(),
+            handler::<JumpIf<S10, false, Backward>>(),
+        ),
+    }
+}

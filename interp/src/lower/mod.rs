@@ -1,0 +1,243 @@
+//! Lowering: verified stack code to threaded register code, in one pass and in lockstep with the
+//! verifier.
+//!
+//! The operand stack is followed symbolically. A value is *lazy* while it is a local, a constant or in
+//! an accumulator; it gets to its slot of the frame (the *home* that its stack position has) only
+//! when something needs it there: a join of paths, a call's argument, an accumulator being reused.
+//!
+//! Instructions with a result come in two forms, of the same size: to an accumulator, or also to a
+//! slot. So a value that has to go home, or to a local by `local.set`, costs no instruction: the one
+//! that made it is changed to the other form, its destination filled in.
+
+mod block;
+mod calls;
+mod ops;
+mod select;
+mod stack;
+
+use dotvm_isa::abi::{CodeCell, FRAME_HEADER_SLOTS};
+use dotvm_isa::verify::{FuncVerifier, ModuleEnv, Shape};
+use dotvm_isa::{Malformed, Module, ValType};
+
+use crate::code::{Code, Options, PREFIX_WORDS};
+use crate::machine::Handler;
+use block::Blocks;
+use stack::{Accumulators, Entry};
+
+/// Verifies and lowers the defined function `defined`.
+///
+/// `cells` are the code cells of all defined functions of the module; their addresses become part of
+/// the code. `type_ids` are the engine's numbers of the module's types.
+///
+/// # Errors
+/// The first fault the verifier finds.
+pub fn lower(
+    module: &Module,
+    env: &ModuleEnv,
+    defined: u32,
+    type_ids: &[u32],
+    cells: &[CodeCell],
+    options: Options,
+) -> Result<Code, Malformed> {
+    let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
+    lowerer.run()?;
+    Ok(lowerer.finish().0)
+}
+
+/// Where in the bytecode the instructions of threaded code come from.
+#[derive(Clone, Debug, Default)]
+pub struct Offsets(Vec<(u32, u32)>);
+
+impl Offsets {
+    /// The offset in the function's body of the instruction that the word with this index (see
+    /// [`Code::word_index`]) belongs to.
+    pub fn of(&self, word: usize) -> u32 {
+        let at = self.0.partition_point(|&(start, _)| start as usize <= word);
+        at.checked_sub(1).map_or(0, |at| self.0[at].1)
+    }
+}
+
+/// Lowers a function once more, the same way, to learn which instruction comes from where. Nobody
+/// pays for that map until there is a backtrace to print.
+///
+/// # Errors
+/// As [`lower`].
+pub fn offsets(
+    module: &Module,
+    env: &ModuleEnv,
+    defined: u32,
+    type_ids: &[u32],
+    cells: &[CodeCell],
+    options: Options,
+) -> Result<Offsets, Malformed> {
+    let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
+    lowerer.offsets = Some(Vec::new());
+    lowerer.run()?;
+    Ok(lowerer.finish().1)
+}
+
+/// The state of lowering one function.
+struct Lowerer<'m> {
+    module: &'m Module,
+    env: &'m ModuleEnv,
+    type_ids: &'m [u32],
+    cells: &'m [CodeCell],
+    options: Options,
+    verifier: FuncVerifier<'m>,
+    /// Index of the function in the module.
+    func: u32,
+    out: Vec<u64>,
+    /// First slot of each local.
+    locals: Vec<u16>,
+    param_slots: u16,
+    /// First slot of the operand stack.
+    stack_base: u16,
+    /// The part of the operand stack whose values are all at home.
+    settled: Shape,
+    /// The values above it.
+    entries: Vec<Entry>,
+    /// How many entries are lazy references to each local.
+    local_uses: Vec<u32>,
+    accs: Accumulators,
+    blocks: Blocks,
+    /// Slots used above the operand stack for rearranging it.
+    scratch_slots: u32,
+    /// (word, bytecode offset) of each instruction, where somebody asked.
+    offsets: Option<Vec<(u32, u32)>>,
+    /// Offset of the bytecode instruction being lowered.
+    at: u32,
+    /// First word of the instruction emitted last.
+    last_instr: usize,
+    /// The comparison emitted last, which a jump may take back and fuse with.
+    comparison: Option<ops::Comparison>,
+}
+
+impl<'m> Lowerer<'m> {
+    fn new(
+        module: &'m Module,
+        env: &'m ModuleEnv,
+        defined: u32,
+        type_ids: &'m [u32],
+        cells: &'m [CodeCell],
+        options: Options,
+    ) -> Result<Lowerer<'m>, Malformed> {
+        let verifier = FuncVerifier::new(module, env, defined)?;
+        let param_slots = verifier.func_type().param_slots() as u16;
+        let params = verifier.func_type().params.len();
+        let mut slot = 0;
+        let locals: Vec<u16> = verifier
+            .locals()
+            .iter()
+            .enumerate()
+            .map(|(i, ty)| {
+                let header = if i >= params { FRAME_HEADER_SLOTS } else { 0 };
+                let at = slot + header;
+                slot += ty.slots();
+                at as u16
+            })
+            .collect();
+        let stack_base = (verifier.local_slots() + FRAME_HEADER_SLOTS) as u16;
+        Ok(Lowerer {
+            module,
+            env,
+            type_ids,
+            cells,
+            options,
+            func: env.spaces.imported_funcs + defined,
+            out: vec![0; PREFIX_WORDS],
+            local_uses: vec![0; locals.len()],
+            locals,
+            param_slots,
+            stack_base,
+            settled: verifier.shape(),
+            entries: Vec::new(),
+            accs: Accumulators::default(),
+            blocks: Blocks::default(),
+            scratch_slots: 0,
+            offsets: None,
+            at: 0,
+            last_instr: usize::MAX,
+            comparison: None,
+            verifier,
+        })
+    }
+
+    fn run(&mut self) -> Result<(), Malformed> {
+        while let Some(step) = self.verifier.step()? {
+            self.at = step.instr.offset;
+            if step.label {
+                if step.fallthrough {
+                    self.settle();
+                }
+                self.bind_label(step.instr.offset);
+            }
+            if step.reachable {
+                if !step.fallthrough || step.label {
+                    self.forget(self.verifier.shape());
+                }
+                self.verifier.apply(&step.instr)?;
+                ops::lower(self, &step.instr)?;
+            } else {
+                self.verifier.apply(&step.instr)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fills in the prefix.
+    fn finish(mut self) -> (Code, Offsets) {
+        let locals = u32::from(self.stack_base) - FRAME_HEADER_SLOTS - u32::from(self.param_slots);
+        let clear = locals.next_multiple_of(4);
+        let frame = self.verifier.frame_slots() + self.scratch_slots;
+        let frame = frame.max(u32::from(self.param_slots) + FRAME_HEADER_SLOTS + clear);
+        self.out[0] = u64::from(self.func) << 32;
+        self.out[1] = u64::from(frame) | u64::from(self.param_slots) << 32 | u64::from(clear) << 48;
+        (
+            Code::new(self.out),
+            Offsets(self.offsets.unwrap_or_default()),
+        )
+    }
+
+    /// Appends an instruction; returns the index of its first word.
+    fn emit(&mut self, handler: Handler, operands: &[u64]) -> usize {
+        let at = self.out.len();
+        self.last_instr = at;
+        if let Some(offsets) = &mut self.offsets {
+            offsets.push((at as u32, self.at));
+        }
+        self.out
+            .push((handler as *const ()).expose_provenance() as u64);
+        self.out.extend_from_slice(operands);
+        at
+    }
+
+    /// Removes everything from the instruction at `at` on.
+    fn retract(&mut self, at: usize) {
+        self.out.truncate(at);
+        self.last_instr = usize::MAX;
+        if let Some(offsets) = &mut self.offsets {
+            while offsets.last().is_some_and(|&(word, _)| word as usize >= at) {
+                offsets.pop();
+            }
+        }
+    }
+
+    /// Type of the top value before the instruction just applied, `depth` values down.
+    fn operand_type(&self, depth: u32) -> ValType {
+        let mut shape = self.verifier.before();
+        for _ in 0..depth {
+            shape = self.verifier.pop(shape).expect("verified").1;
+        }
+        self.verifier.pop(shape).expect("verified").0
+    }
+}
+
+/// Packs 16-bit fields at bytes 8, 10, 12 and 14.
+fn fields(a: u16, b: u16, c: u16, d: u16) -> u64 {
+    u64::from(a) | u64::from(b) << 16 | u64::from(c) << 32 | u64::from(d) << 48
+}
+
+/// Packs 16-bit fields at bytes 8 and 10 and a 32-bit field at byte 12.
+fn fields_wide(a: u16, b: u16, wide: u32) -> u64 {
+    u64::from(a) | u64::from(b) << 16 | u64::from(wide) << 32
+}

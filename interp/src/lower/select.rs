@@ -1,0 +1,290 @@
+//! Choosing handlers: from an instruction and where its operands are to the address of its code.
+
+use dotvm_isa::Op;
+use dotvm_isa::semantics::{self as sem, Binary, LoadOp, StoreOp, Unary};
+
+use crate::handlers::control::{Backward, Direction, Forward, JumpCmp};
+use crate::handlers::memory::{Load, Store};
+use crate::handlers::numeric::{Bin, Un};
+use crate::handlers::{Acc, Get, S8, S10, S12, Value, Wide, Zero};
+use crate::machine::{Handler, handler};
+
+/// Where an operand is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Place {
+    Acc,
+    Slot,
+    Const,
+}
+
+/// The two forms of an instruction that has a result.
+#[derive(Clone, Copy)]
+pub(super) struct Pair {
+    /// The result goes to an accumulator only.
+    pub(super) acc: Handler,
+    /// The result goes to an accumulator and the slot at byte 8.
+    pub(super) slot: Handler,
+}
+
+macro_rules! pair {
+    ($kind:ident<$($arg:ty),*>) => {
+        $crate::lower::select::Pair {
+            acc: $crate::machine::handler::<$kind<$($arg,)* $crate::handlers::ToAcc>>(),
+            slot: $crate::machine::handler::<$kind<$($arg,)* $crate::handlers::ToSlot>>(),
+        }
+    };
+}
+pub(super) use pair;
+
+fn unary_of<O: Unary>(a: Place) -> Option<Pair>
+where
+    O::In: Value,
+    O::Out: Value,
+{
+    match a {
+        Place::Acc => Some(pair!(Un<O, Acc>)),
+        Place::Slot => Some(pair!(Un<O, S10>)),
+        Place::Const => None,
+    }
+}
+
+fn binary_of<O: Binary>(a: Place, b: Place) -> Option<Pair>
+where
+    O::In: Value,
+    O::Out: Value,
+{
+    type Const<O> = <<O as Binary>::In as Value>::Const;
+    Some(match (a, b) {
+        (Place::Acc, Place::Slot) => pair!(Bin<O, Acc, S10>),
+        (Place::Slot, Place::Acc) => pair!(Bin<O, S10, Acc>),
+        (Place::Slot, Place::Slot) => pair!(Bin<O, S10, S12>),
+        (Place::Acc, Place::Const) => pair!(Bin<O, Acc, Const<O>>),
+        (Place::Slot, Place::Const) => pair!(Bin<O, S10, Const<O>>),
+        (Place::Const, Place::Acc) => pair!(Bin<O, Const<O>, Acc>),
+        (Place::Const, Place::Slot) => pair!(Bin<O, Const<O>, S10>),
+        (Place::Acc, Place::Acc) | (Place::Const, Place::Const) => return None,
+    })
+}
+
+fn load_of<O: LoadOp>(a: Place) -> Pair
+where
+    O::Out: Value,
+{
+    match a {
+        Place::Acc => pair!(Load<O, Acc>),
+        Place::Slot => pair!(Load<O, S10>),
+        Place::Const => pair!(Load<O, Zero>),
+    }
+}
+
+fn store_of<O: StoreOp>(a: Place, value: Place) -> Handler
+where
+    O::In: Value,
+{
+    match (a, value) {
+        (Place::Acc, Place::Acc) => handler::<Store<O, Acc, Acc>>(),
+        (Place::Acc, Place::Slot) => handler::<Store<O, Acc, S8>>(),
+        (Place::Acc, Place::Const) => handler::<Store<O, Acc, Wide>>(),
+        (Place::Slot, Place::Acc) => handler::<Store<O, S10, Acc>>(),
+        (Place::Slot, Place::Slot) => handler::<Store<O, S10, S8>>(),
+        (Place::Slot, Place::Const) => handler::<Store<O, S10, Wide>>(),
+        (Place::Const, Place::Acc) => handler::<Store<O, Zero, Acc>>(),
+        (Place::Const, Place::Slot) => handler::<Store<O, Zero, S8>>(),
+        (Place::Const, Place::Const) => handler::<Store<O, Zero, Wide>>(),
+    }
+}
+
+fn jump_of<O: Binary>(a: Place, b: Place, when: bool, back: bool) -> Option<Handler>
+where
+    O::In: Value,
+    O::Out: Into<u64>,
+    Wide: Get<O::In>,
+{
+    fn directed<O: Binary, A: Get<O::In>, B: Get<O::In>, D: Direction>(when: bool) -> Handler
+    where
+        O::Out: Into<u64>,
+    {
+        match when {
+            true => handler::<JumpCmp<O, A, B, true, D>>(),
+            false => handler::<JumpCmp<O, A, B, false, D>>(),
+        }
+    }
+    fn placed<O: Binary, D: Direction>(a: Place, b: Place, when: bool) -> Option<Handler>
+    where
+        O::In: Value,
+        O::Out: Into<u64>,
+        Wide: Get<O::In>,
+    {
+        Some(match (a, b) {
+            (Place::Acc, Place::Slot) => directed::<O, Acc, S10, D>(when),
+            (Place::Slot, Place::Acc) => directed::<O, S10, Acc, D>(when),
+            (Place::Slot, Place::Slot) => directed::<O, S10, S8, D>(when),
+            (Place::Acc, Place::Const) => directed::<O, Acc, Wide, D>(when),
+            (Place::Slot, Place::Const) => directed::<O, S10, Wide, D>(when),
+            _ => return None,
+        })
+    }
+    match back {
+        true => placed::<O, Backward>(a, b, when),
+        false => placed::<O, Forward>(a, b, when),
+    }
+}
+
+/// Of the instructions whose result is an `i32` truth value or bit test, those that fuse with a jump.
+macro_rules! jump {
+    (Comparison I32 $op:ident $a:ident $b:ident $when:ident $back:ident) => {
+        jump_of::<sem::$op>($a, $b, $when, $back)
+    };
+    (Logic I32 $op:ident $a:ident $b:ident $when:ident $back:ident) => {
+        jump_of::<sem::$op>($a, $b, $when, $back)
+    };
+    ($($other:tt)*) => {
+        None
+    };
+}
+
+macro_rules! fuses {
+    (Comparison I32) => {
+        true
+    };
+    (Logic I32) => {
+        true
+    };
+    ($($other:tt)*) => {
+        false
+    };
+}
+
+macro_rules! choose {
+    (
+        unary { $($u:ident $um:literal $uc:literal $ui:tt $ucat:ident $ua:ident $uf:literal $us:tt $ud:literal;)* }
+        binary { $($b:ident $bm:literal $bc:literal $bi:tt $bcat:ident $ba:ident $bf:literal ($bp:ident $bq:ident -> $br:ident) $bd:literal;)* }
+        load { $($l:ident $lm:literal $lc:literal $li:tt $lcat:ident $la:ident $lf:literal $ls:tt $ld:literal;)* }
+        store { $($s:ident $sm:literal $sc:literal $si:tt $scat:ident $sa:ident $sf:literal $ss:tt $sd:literal;)* }
+        $($rest:tt)*
+    ) => {
+        /// A unary instruction; `None` where it has no form for such an operand.
+        pub(super) fn unary(op: Op, a: Place) -> Option<Pair> {
+            match op {
+                $(Op::$u => unary_of::<sem::$u>(a),)*
+                _ => unreachable!("{op:?} is not unary"),
+            }
+        }
+
+        /// A binary instruction; `None` where it has no form for such operands. One slot operand is
+        /// named at byte 10, a second one at byte 12; a constant is at byte 12 or word 2.
+        pub(super) fn binary(op: Op, a: Place, b: Place) -> Option<Pair> {
+            match op {
+                $(Op::$b => binary_of::<sem::$b>(a, b),)*
+                _ => unreachable!("{op:?} is not binary"),
+            }
+        }
+
+        /// Whether a binary instruction's operands may be exchanged.
+        pub(super) fn commutes(op: Op) -> bool {
+            match op {
+                $(Op::$b => <sem::$b as Binary>::COMMUTES,)*
+                _ => false,
+            }
+        }
+
+        /// Whether an instruction fuses with a jump on its result.
+        pub(super) fn fuses(op: Op) -> bool {
+            match op {
+                $(Op::$b => fuses!($bcat $br),)*
+                _ => false,
+            }
+        }
+
+        /// A binary instruction fused with a jump: one slot operand is named at byte 10, a second
+        /// one at byte 8, a constant is word 2.
+        pub(super) fn jump_cmp(op: Op, a: Place, b: Place, when: bool, back: bool) -> Option<Handler> {
+            match op {
+                $(Op::$b => jump!($bcat $br $b a b when back),)*
+                _ => None,
+            }
+        }
+
+        /// A load.
+        pub(super) fn load(op: Op, a: Place) -> Pair {
+            match op {
+                $(Op::$l => load_of::<sem::$l>(a),)*
+                _ => unreachable!("{op:?} is not a load"),
+            }
+        }
+
+        /// A store.
+        pub(super) fn store(op: Op, a: Place, value: Place) -> Handler {
+            match op {
+                $(Op::$s => store_of::<sem::$s>(a, value),)*
+                _ => unreachable!("{op:?} is not a store"),
+            }
+        }
+    };
+}
+dotvm_isa::for_each_op!(choose);
+
+/// The comparison with exchanged operands: `a op b` is `b mirrored(op) a`.
+pub(super) fn mirrored(op: Op) -> Option<Op> {
+    Some(match op {
+        Op::I32Lt => Op::I32Gt,
+        Op::I32LtU => Op::I32GtU,
+        Op::I32Gt => Op::I32Lt,
+        Op::I32GtU => Op::I32LtU,
+        Op::I32Le => Op::I32Ge,
+        Op::I32LeU => Op::I32GeU,
+        Op::I32Ge => Op::I32Le,
+        Op::I32GeU => Op::I32LeU,
+        Op::I64Lt => Op::I64Gt,
+        Op::I64LtU => Op::I64GtU,
+        Op::I64Gt => Op::I64Lt,
+        Op::I64GtU => Op::I64LtU,
+        Op::I64Le => Op::I64Ge,
+        Op::I64LeU => Op::I64GeU,
+        Op::I64Ge => Op::I64Le,
+        Op::I64GeU => Op::I64LeU,
+        Op::F32Lt => Op::F32Gt,
+        Op::F32Gt => Op::F32Lt,
+        Op::F32Le => Op::F32Ge,
+        Op::F32Ge => Op::F32Le,
+        Op::F64Lt => Op::F64Gt,
+        Op::F64Gt => Op::F64Lt,
+        Op::F64Le => Op::F64Ge,
+        Op::F64Ge => Op::F64Le,
+        // Equality of floats commutes though their arithmetic is kept in order for NaNs.
+        Op::F32Eq | Op::F32Ne | Op::F64Eq | Op::F64Ne => op,
+        _ if commutes(op) => op,
+        _ => return None,
+    })
+}
+
+/// The integer comparison that is true when `op` is false.
+pub(super) fn negated(op: Op) -> Option<Op> {
+    Some(match op {
+        Op::I32Eq => Op::I32Ne,
+        Op::I32Ne => Op::I32Eq,
+        Op::I32Lt => Op::I32Ge,
+        Op::I32Ge => Op::I32Lt,
+        Op::I32LtU => Op::I32GeU,
+        Op::I32GeU => Op::I32LtU,
+        Op::I32Gt => Op::I32Le,
+        Op::I32Le => Op::I32Gt,
+        Op::I32GtU => Op::I32LeU,
+        Op::I32LeU => Op::I32GtU,
+        Op::I64Eq => Op::I64Ne,
+        Op::I64Ne => Op::I64Eq,
+        Op::I64Lt => Op::I64Ge,
+        Op::I64Ge => Op::I64Lt,
+        Op::I64LtU => Op::I64GeU,
+        Op::I64GeU => Op::I64LtU,
+        Op::I64Gt => Op::I64Le,
+        Op::I64Le => Op::I64Gt,
+        Op::I64GtU => Op::I64LeU,
+        Op::I64LeU => Op::I64GtU,
+        Op::F32Eq => Op::F32Ne,
+        Op::F32Ne => Op::F32Eq,
+        Op::F64Eq => Op::F64Ne,
+        Op::F64Ne => Op::F64Eq,
+        _ => return None,
+    })
+}

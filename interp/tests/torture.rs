@@ -1,0 +1,185 @@
+//! The machine by itself, on a small native stack: dispatch must not use it up.
+#![allow(unsafe_code, reason = "the tests stand in for the runtime")]
+
+use std::sync::atomic::{AtomicPtr, AtomicU32};
+
+use dotvm_interp::{Code, Options, ResultKind, call, lower, unlowered};
+use dotvm_isa::abi::{CodeCell, Libcalls, Signals, VmContext, VmMemory, VmState};
+use dotvm_isa::verify::verify_module;
+use dotvm_isa::{CodeBuilder, FuncType, Module, Op, TrapCode, ValType};
+
+const STACK_SLOTS: usize = 1 << 16;
+
+unsafe extern "C" fn no_libcall(_: *mut VmContext, _: *mut u64, _: u64) -> u32 {
+    TrapCode::Unreachable as u32
+}
+
+/// Runs function 0 of a module whose functions are all lowered beforehand.
+fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
+    let env = verify_module(module).unwrap();
+    let cells: Vec<CodeCell> = module
+        .bodies
+        .iter()
+        .map(|_| CodeCell(AtomicPtr::new(unlowered().cast_mut())))
+        .collect();
+    let type_ids: Vec<u32> = (0..module.types.len() as u32).collect();
+    let codes: Vec<Code> = (0..module.bodies.len() as u32)
+        .map(|i| lower(module, &env, i, &type_ids, &cells, Options::default()).unwrap())
+        .collect();
+    for (cell, code) in cells.iter().zip(&codes) {
+        cell.0.store(
+            code.entry().cast_mut(),
+            std::sync::atomic::Ordering::Release,
+        );
+    }
+    let mut stack = vec![0u64; STACK_SLOTS];
+    let memory = VmMemory {
+        base: stack.as_mut_ptr().cast(),
+        len: 0,
+    };
+    let signals = Signals {
+        hot_limit: AtomicU32::new(u32::MAX),
+    };
+    // SAFETY: the state is plain data for which zero is valid.
+    let mut state: VmState = unsafe { std::mem::zeroed() };
+    let libcalls = [no_libcall as *const () as usize; size_of::<Libcalls>() / size_of::<usize>()];
+    let mut ctx = VmContext {
+        memory: &raw const memory,
+        globals: std::ptr::null(),
+        tables: std::ptr::null(),
+        imports: std::ptr::null(),
+        stack_end: stack.as_mut_ptr_range().end,
+        signals: &raw const signals,
+        state: &raw mut state,
+        libcalls: libcalls.as_ptr().cast(),
+        owner: std::ptr::null_mut(),
+    };
+    stack[..args.len()].copy_from_slice(args);
+    let ty = &module.types[module.bodies[0].ty as usize];
+    // SAFETY: everything the context refers to lives until the end of this function.
+    let status = unsafe {
+        call(
+            &raw mut ctx,
+            &raw const cells[0],
+            ty.param_slots(),
+            ResultKind::of(ty),
+            stack.as_mut_ptr(),
+        )
+    };
+    match status {
+        0 => Ok(stack[0]),
+        code => Err(TrapCode::from_code(code as u8).unwrap()),
+    }
+}
+
+fn on_small_stack(test: impl FnOnce() + Send) {
+    std::thread::scope(|scope| {
+        std::thread::Builder::new()
+            .stack_size(256 << 10)
+            .spawn_scoped(scope, test)
+            .unwrap()
+            .join()
+            .unwrap();
+    });
+}
+
+/// `fib(n)` by recursion.
+fn fib() -> Module {
+    let mut code = CodeBuilder::new(&[]);
+    let base = code.new_label();
+    code.op1(Op::LocalGet, 0);
+    code.op1(Op::I64Push, 2);
+    code.op(Op::I64LtU);
+    code.jump(Op::Jnz, base);
+    code.op1(Op::LocalGet, 0);
+    code.op1(Op::I64Push, 1);
+    code.op(Op::I64Sub);
+    code.op1(Op::Call, 0);
+    code.op1(Op::LocalGet, 0);
+    code.op1(Op::I64Push, 2);
+    code.op(Op::I64Sub);
+    code.op1(Op::Call, 0);
+    code.op(Op::I64Add);
+    code.op(Op::Ret);
+    code.bind(base);
+    code.op1(Op::LocalGet, 0);
+    code.op(Op::Ret);
+    let mut module = Module {
+        types: vec![FuncType::new([ValType::I64], [ValType::I64])],
+        ..Module::default()
+    };
+    module.set_bodies([(0, code.finish())]);
+    module
+}
+
+/// The sum of 1 to n, with a swap on every turn.
+fn sum() -> Module {
+    let mut code = CodeBuilder::new(&[(1, ValType::I64)]);
+    let (head, done) = (code.new_label(), code.new_label());
+    code.op1(Op::I64Push, 0);
+    code.bind(head);
+    code.op(Op::Loop);
+    code.op1(Op::LocalGet, 0);
+    code.op(Op::I64Eqz);
+    code.jump(Op::Jnz, done);
+    code.op1(Op::LocalGet, 0);
+    code.op(Op::Swap);
+    code.op(Op::I64Add);
+    code.op1(Op::LocalGet, 0);
+    code.op1(Op::I64Push, 1);
+    code.op(Op::I64Sub);
+    code.op1(Op::LocalSet, 0);
+    code.jump(Op::Jmp, head);
+    code.bind(done);
+    code.op(Op::Ret);
+    let mut module = Module {
+        types: vec![FuncType::new([ValType::I64], [ValType::I64])],
+        ..Module::default()
+    };
+    module.set_bodies([(0, code.finish())]);
+    module
+}
+
+#[test]
+fn ten_million_turns_of_a_loop() {
+    on_small_stack(|| assert_eq!(run(&sum(), &[10_000_000]), Ok(50_000_005_000_000)));
+}
+
+#[test]
+fn many_calls() {
+    on_small_stack(|| assert_eq!(run(&fib(), &[27]), Ok(196_418)));
+}
+
+#[test]
+fn recursion_is_bounded_by_the_vm_stack_alone() {
+    let mut code = CodeBuilder::new(&[]);
+    code.op1(Op::Call, 0);
+    code.op(Op::Ret);
+    let mut module = Module {
+        types: vec![FuncType::new([], [])],
+        ..Module::default()
+    };
+    module.set_bodies([(0, code.finish())]);
+    on_small_stack(|| assert_eq!(run(&module, &[]), Err(TrapCode::StackExhausted)));
+}
+
+#[test]
+fn tail_calls_run_forever() {
+    let mut code = CodeBuilder::new(&[]);
+    let done = code.new_label();
+    code.op1(Op::LocalGet, 0);
+    code.jump(Op::Jz, done);
+    code.op1(Op::LocalGet, 0);
+    code.op1(Op::I32Push, 1);
+    code.op(Op::I32Sub);
+    code.op1(Op::RetCall, 0);
+    code.bind(done);
+    code.op1(Op::LocalGet, 0);
+    code.op(Op::Ret);
+    let mut module = Module {
+        types: vec![FuncType::new([ValType::I32], [ValType::I32])],
+        ..Module::default()
+    };
+    module.set_bodies([(0, code.finish())]);
+    on_small_stack(|| assert_eq!(run(&module, &[3_000_000]), Ok(0)));
+}
