@@ -1,0 +1,257 @@
+//! The command line: what can be written, and what it means. Nothing is done here.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use dotvm_isa::Arch;
+use dotvm_transpiler::OptLevel;
+
+use crate::units;
+
+/// Builds and runs DotVM programs.
+#[derive(Parser, Debug)]
+#[command(
+    name = "dotvm",
+    version,
+    about,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: the program's own; 134 for a trap, a reached limit included; \
+                  1 for other errors; 2 for a wrong command line."
+)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Translate a Rust program or WebAssembly into bytecode
+    Transpile(Transpile),
+    /// Run a program
+    Run(Run),
+    /// Assemble text (.dasm) into bytecode
+    Asm(Asm),
+    /// Print bytecode as assembler text
+    Disasm(Disasm),
+    /// Check whole modules, every function included
+    Verify(Verify),
+    /// Show what a module consists of
+    Inspect(Inspect),
+    /// Run WebAssembly specification scripts (.wast)
+    Wast(Wast),
+    /// Print a completion script for a shell
+    Completion(Completion),
+}
+
+/// What source programs are translated for, and how hard.
+#[derive(Args, Debug, Clone, Copy)]
+pub(crate) struct Target {
+    /// Architecture: arch32, arch64, arch128, arch256 or arch512 [default: arch64]
+    #[arg(short, long, value_parser = arch_parser(), hide_possible_values = true)]
+    arch: Option<Arch>,
+    /// Optimization, from 0 (plain translation) to 3 [default: 2]
+    #[arg(short = 'O', long, value_name = "LEVEL", value_parser = level_parser(),
+          hide_possible_values = true)]
+    opt_level: Option<OptLevel>,
+}
+
+impl Target {
+    /// Whether any of it is said on the command line.
+    pub(crate) fn is_given(&self) -> bool {
+        self.arch.is_some() || self.opt_level.is_some()
+    }
+
+    /// The architecture.
+    pub(crate) fn arch(&self) -> Arch {
+        self.arch.unwrap_or_default()
+    }
+
+    /// How much to optimize.
+    pub(crate) fn opt_level(&self) -> OptLevel {
+        self.opt_level.unwrap_or_default()
+    }
+}
+
+/// `dotvm transpile`.
+#[derive(Args, Debug)]
+pub(crate) struct Transpile {
+    /// A Rust source file, a Cargo project's folder, a .wasm or a .wat file
+    #[arg(short, long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) input: PathBuf,
+    /// The file to write [default: the input's name with .dotvm, in the current folder]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Architecture and optimization.
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Leave out the names of functions and locals
+    #[arg(long)]
+    pub(crate) strip_names: bool,
+    /// Compress the sections
+    #[arg(long)]
+    pub(crate) compress: bool,
+    /// Say what was done, and how long it took, on standard error
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// `dotvm run`.
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    /// Call this exported function with ARGS as its parameters, and print its results
+    #[arg(long, value_name = "FN")]
+    pub(crate) invoke: Option<String>,
+    /// Give the program a folder, and everything in it
+    #[arg(long = "dir", value_name = "HOST[::GUEST]", value_hint = ValueHint::DirPath)]
+    pub(crate) dirs: Vec<OsString>,
+    /// Set an environment variable of the program; without a value, to the one it has here
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<OsString>,
+    /// Stop the program after so many instructions
+    #[arg(long, value_name = "N")]
+    pub(crate) fuel: Option<u64>,
+    /// Stop the program after a time, such as 500ms, 2s or 1m
+    #[arg(long, value_name = "TIME", value_parser = units::parse_time)]
+    pub(crate) timeout: Option<Duration>,
+    /// The most linear memory of the program, such as 64M
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
+    pub(crate) max_memory: Option<u64>,
+    /// The most memory for the stack of calls, such as 1M
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
+    pub(crate) max_stack: Option<u64>,
+    /// Architecture and optimization of what is not bytecode yet.
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Say on standard error what is run, where the time goes, and how much memory it takes
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// A .dotvm, .dasm, .wasm, .wat or .rs file or a Cargo project's folder, and the program's
+    /// arguments
+    ///
+    /// Everything after FILE belongs to the program, options too. The one exception is --verbose
+    /// directly after FILE; where the program is to get that, write `--` before FILE.
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        value_names = ["FILE", "ARGS"],
+        value_hint = ValueHint::AnyPath
+    )]
+    file_and_args: Vec<OsString>,
+}
+
+impl Run {
+    /// Sorts out what `file_and_args` of this process's command line are.
+    ///
+    /// The parser drops a `--` before FILE without a trace, so that the line itself is looked at.
+    pub(crate) fn resolve(&mut self) {
+        let before_file = std::env::args_os().rev().nth(self.file_and_args.len());
+        let is_escaped = before_file.is_some_and(|arg| arg == "--");
+        while !is_escaped
+            && self
+                .file_and_args
+                .get(1)
+                .is_some_and(|arg| arg == "--verbose")
+        {
+            self.file_and_args.remove(1);
+            self.verbose = true;
+        }
+    }
+
+    /// The program's file or folder.
+    pub(crate) fn file(&self) -> &Path {
+        // The parser requires one value.
+        Path::new(
+            self.file_and_args
+                .first()
+                .map_or(OsStr::new(""), OsString::as_os_str),
+        )
+    }
+
+    /// The program's arguments, without its name.
+    pub(crate) fn args(&self) -> &[OsString] {
+        self.file_and_args.get(1..).unwrap_or_default()
+    }
+}
+
+/// `dotvm asm`.
+#[derive(Args, Debug)]
+pub(crate) struct Asm {
+    /// The text
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) input: PathBuf,
+    /// The file to write [default: the input's name with .dotvm, in the current folder]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// `dotvm disasm`.
+#[derive(Args, Debug)]
+pub(crate) struct Disasm {
+    /// The module
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) input: PathBuf,
+    /// The file to write [default: standard output]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// `dotvm verify`.
+#[derive(Args, Debug)]
+pub(crate) struct Verify {
+    /// The modules
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// `dotvm inspect`.
+#[derive(Args, Debug)]
+pub(crate) struct Inspect {
+    /// The module
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `dotvm wast`.
+#[derive(Args, Debug)]
+pub(crate) struct Wast {
+    /// The scripts
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Architecture and optimization of the modules.
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// `dotvm completion`.
+#[derive(Args, Debug)]
+pub(crate) struct Completion {
+    /// Whose syntax
+    pub(crate) shell: Shell,
+}
+
+/// Parses the name of an architecture.
+fn arch_parser() -> impl TypedValueParser<Value = Arch> {
+    PossibleValuesParser::new(Arch::ALL.map(Arch::name))
+        .map(|name| Arch::from_name(&name).unwrap_or_default())
+}
+
+/// Parses the number of an optimization level.
+fn level_parser() -> impl TypedValueParser<Value = OptLevel> {
+    PossibleValuesParser::new(["0", "1", "2", "3"]).map(|digit| {
+        digit
+            .parse()
+            .ok()
+            .and_then(OptLevel::from_number)
+            .unwrap_or_default()
+    })
+}

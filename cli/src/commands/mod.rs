@@ -1,0 +1,10 @@
+//! The subcommands, a file each.
+
+pub(crate) mod asm;
+pub(crate) mod completion;
+pub(crate) mod disasm;
+pub(crate) mod inspect;
+pub(crate) mod run;
+pub(crate) mod transpile;
+pub(crate) mod verify;
+pub(crate) mod wast;

@@ -1,0 +1,163 @@
+//! `--invoke`: calling one function, with arguments from the command line.
+
+use std::ffi::OsString;
+
+use dotvm::wasi::WasiCtx;
+use dotvm::{Error, ExternType, FuncType, Instance, Module, Store, Val, ValType};
+
+use crate::args::Run;
+use crate::failure::{Failure, Result};
+
+/// Calls an exported function; its results are a line each. The inner error is what stopped it.
+///
+/// # Errors
+/// Where there is no such function, or the arguments are not what it takes.
+pub(super) fn invoke(
+    store: &mut Store<WasiCtx>,
+    instance: Instance,
+    module: &Module,
+    name: &str,
+    args: &Run,
+) -> Result<Result<String, Error>> {
+    let Some(func) = instance.get_func(&mut *store, name) else {
+        let functions = exported_functions(module);
+        let reason = format!("no function {name:?} is exported: {functions}");
+        return Err(Failure::at(args.file(), reason));
+    };
+    let ty = func.ty(&*store);
+    let values = arguments(name, &ty, args.args())?;
+    // Libraries made by compilers for WASI set themselves up in there.
+    let initialize = instance.get_typed_func::<(), ()>(&mut *store, "_initialize");
+    if let Ok(initialize) = initialize
+        && name != "_initialize"
+        && let Err(error) = initialize.call(&mut *store, ())
+    {
+        return Ok(Err(error));
+    }
+    let outcome = func.call(&mut *store, &values);
+    Ok(outcome.map(|results| results.iter().map(|result| format!("{result}\n")).collect()))
+}
+
+/// The functions that a module exports, for messages.
+pub(super) fn exported_functions(module: &Module) -> String {
+    const SHOWN: usize = 20;
+    let is_func = |ty: &ExternType| matches!(ty, ExternType::Func(_));
+    let exports = module.exports().filter(|export| is_func(&export.ty));
+    let names: Vec<String> = exports
+        .map(|export| export.name.escape_debug().to_string())
+        .collect();
+    match names.len() {
+        0 => "it exports none".to_owned(),
+        1..=SHOWN => format!("it exports {}", names.join(", ")),
+        n => format!(
+            "it exports {} and {} more",
+            names[..SHOWN].join(", "),
+            n - SHOWN
+        ),
+    }
+}
+
+/// Parses as many arguments as the function has parameters, each by its type.
+fn arguments(name: &str, ty: &FuncType, args: &[OsString]) -> Result<Vec<Val>> {
+    if args.len() != ty.params.len() {
+        return Err(Failure::usage(format_args!(
+            "{name} has the type {ty}: {} wanted, {} given",
+            count(ty.params.len()),
+            args.len()
+        )));
+    }
+    let values = args
+        .iter()
+        .zip(&ty.params)
+        .enumerate()
+        .map(|(i, (arg, &ty))| {
+            let parsed = arg.to_str().and_then(|arg| parse(arg, ty));
+            parsed.ok_or_else(|| {
+                let number = i + 1;
+                Failure::usage(format_args!(
+                    "argument {number} of {name}: {arg:?} is not of type {ty}"
+                ))
+            })
+        });
+    values.collect()
+}
+
+fn count(arguments: usize) -> String {
+    match arguments {
+        1 => "1 argument".to_owned(),
+        n => format!("{n} arguments"),
+    }
+}
+
+/// The value of that type that a text stands for.
+fn parse(text: &str, ty: ValType) -> Option<Val> {
+    match ty {
+        ValType::I32 => integer(text, 32).map(|value| Val::I32(value as i32)),
+        ValType::I64 => integer(text, 64).map(|value| Val::I64(value as i64)),
+        ValType::I128 => integer(text, 128).map(Val::I128),
+        ValType::F32 => text.parse::<f32>().ok().map(Val::from),
+        ValType::F64 => text.parse::<f64>().ok().map(Val::from),
+        ValType::FuncRef | ValType::ExternRef => (text == "null").then(|| Val::default_for(ty)),
+        // There are no instructions on these types that a result could come from.
+        ValType::I256 | ValType::I512 | ValType::V128 | ValType::V256 | ValType::V512 => None,
+    }
+}
+
+/// Parses an integer of so many bits: signed or unsigned, decimal or `0x` and hexadecimal. The bits
+/// of an unsigned one that is too large for the signed type are kept.
+fn integer(text: &str, bits: u32) -> Option<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let magnitude = match digits.strip_prefix("0x") {
+        Some(digits) if !digits.starts_with('+') => u128::from_str_radix(digits, 16).ok()?,
+        None if !digits.starts_with('+') => digits.parse().ok()?,
+        _ => return None,
+    };
+    if negative {
+        let least = 1_u128 << (bits - 1);
+        (magnitude <= least).then(|| magnitude.wrapping_neg().cast_signed())
+    } else {
+        let most = u128::MAX >> (128 - bits);
+        (magnitude <= most).then(|| magnitude.cast_signed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::expect;
+
+    #[test]
+    fn arguments_are_parsed_by_type() {
+        let cases = [
+            (
+                ValType::I32,
+                "0 -1 4294967295 4294967296 -2147483648 -2147483649 0xff -0x80 +7 ++7",
+            ),
+            (
+                ValType::I32,
+                "0x 0x+1 1e3 1.0 x null - 99999999999999999999999999999999999999999",
+            ),
+            (
+                ValType::I64,
+                "18446744073709551615 18446744073709551616 -9223372036854775808",
+            ),
+            (ValType::I128, "340282366920938463463374607431768211455 -1"),
+            (ValType::F32, "1 -1.5 1e40 nan -inf 0x1p3 x"),
+            (ValType::F64, "0.1 1e308 1e309 NaN"),
+            (ValType::FuncRef, "null 0"),
+            (ValType::ExternRef, "null 0"),
+            (ValType::V128, "0"),
+        ];
+        let mut text = String::new();
+        for (ty, words) in cases {
+            for word in words.split(' ') {
+                let parsed = parse(word, ty).map_or("-".to_owned(), |value| value.to_string());
+                text += &format!("{ty} {word} = {parsed}\n");
+            }
+        }
+        expect![[""]].assert_eq(&text);
+    }
+}

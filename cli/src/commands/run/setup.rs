@@ -1,0 +1,98 @@
+//! What a program is given, and what it is not to exceed.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use dotvm::wasi::{WasiCtx, WasiCtxBuilder, WasiError};
+use dotvm::{Config, Store};
+
+use crate::args::Run;
+use crate::failure::{Failure, Result};
+
+/// The machine's settings.
+pub(super) fn config(args: &Run) -> Result<Config> {
+    let mut config = Config::new();
+    // Without a limit, --verbose counts instructions.
+    config.metering(args.fuel.is_some() || args.verbose);
+    if let Some(bytes) = args.max_memory {
+        // A user who sets a limit wants to know that it was reached.
+        config.max_memory_bytes(bytes).limits_trap(true);
+    }
+    if let Some(bytes) = args.max_stack {
+        let bytes = usize::try_from(bytes)
+            .map_err(|_| Failure::usage("--max-stack: more than this machine can address"))?;
+        config.max_stack_bytes(bytes);
+    }
+    Ok(config)
+}
+
+/// Sets the limits that count from now.
+pub(super) fn limit(store: &mut Store<WasiCtx>, args: &Run) -> Result {
+    if args.fuel.is_some() || args.verbose {
+        store
+            .set_fuel(args.fuel.unwrap_or(u64::MAX))
+            .map_err(Failure::new)?;
+    }
+    if let Some(timeout) = args.timeout {
+        store.set_timeout(timeout).map_err(Failure::new)?;
+    }
+    Ok(())
+}
+
+/// Arguments, environment, streams and folders.
+pub(super) fn wasi(args: &Run) -> Result<WasiCtx> {
+    let mut builder = WasiCtxBuilder::new();
+    builder.inherit_stdio();
+    arguments(&mut builder, args).map_err(Failure::usage)?;
+    for variable in &args.env {
+        environment_variable(&mut builder, variable).map_err(Failure::usage)?;
+    }
+    for dir in &args.dirs {
+        directory(&mut builder, dir)?;
+    }
+    Ok(builder.build())
+}
+
+fn arguments(builder: &mut WasiCtxBuilder, args: &Run) -> Result<(), WasiError> {
+    builder.arg(args.file().as_os_str().as_bytes())?;
+    if args.invoke.is_none() {
+        builder.args(args.args().iter().map(|arg| arg.as_bytes()))?;
+    }
+    Ok(())
+}
+
+fn environment_variable(builder: &mut WasiCtxBuilder, text: &OsStr) -> Result<(), WasiError> {
+    let text = text.as_bytes();
+    match text.iter().position(|&byte| byte == b'=') {
+        Some(at) => {
+            builder.env(&text[..at], &text[at + 1..])?;
+        }
+        None => {
+            // One that is not set here is not set there, either.
+            if let Some(value) = std::env::var_os(OsStr::from_bytes(text)) {
+                builder.env(text, value.as_bytes())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `HOST` or `HOST::GUEST`.
+fn directory(builder: &mut WasiCtxBuilder, text: &OsStr) -> Result {
+    let bytes = text.as_bytes();
+    let separator = bytes.windows(2).position(|pair| pair == b"::");
+    let (host, guest) = match separator {
+        Some(at) => (&bytes[..at], &bytes[at + 2..]),
+        None => (bytes, bytes),
+    };
+    let guest = str::from_utf8(guest).map_err(|_| {
+        Failure::usage(format_args!(
+            "--dir {}: the folder's name in the program is not UTF-8; give one behind `::`",
+            text.display()
+        ))
+    })?;
+    let host = Path::new(OsStr::from_bytes(host));
+    builder.preopened_dir(host, guest).map_err(Failure::new)?;
+    Ok(())
+}

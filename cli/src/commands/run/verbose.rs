@@ -1,0 +1,104 @@
+//! What `dotvm run --verbose` says on standard error.
+
+use std::path::Path;
+
+use dotvm::wasi::WasiCtx;
+use dotvm::{Module, Store};
+use dotvm_isa::types::PAGE_BYTES;
+
+use crate::phases::Phases;
+use crate::units::show_size;
+
+/// Blocks that were not freed that are listed.
+const LEAKS_SHOWN: usize = 10;
+
+/// What is known before the program runs.
+pub(super) fn module_facts(path: &Path, module: &Module) -> String {
+    let isa = module.bytecode();
+    let code: usize = isa.bodies.iter().map(|body| body.code.len()).sum();
+    let imported = isa.imported_funcs().count();
+    let entry = match module.entry() {
+        None => "none".to_owned(),
+        Some(index) => match module.func_name(index) {
+            Some(name) => format!("function {index} {}", name.escape_debug()),
+            None => format!("function {index}"),
+        },
+    };
+    let memory = match isa.memories.first().map(|memory| memory.limits) {
+        None => "none".to_owned(),
+        Some(limits) => {
+            let size = |pages: u64| show_size(pages * PAGE_BYTES);
+            match limits.max {
+                None => format!("{} at start", size(limits.min)),
+                Some(max) => format!("{} at start, at most {}", size(limits.min), size(max)),
+            }
+        }
+    };
+    format!(
+        "module: {}, {}\n\
+         functions: {}, and {imported} imported\n\
+         code: {code} bytes\n\
+         memory: {memory}\n\
+         entry: {entry}\n",
+        path.display(),
+        module.arch(),
+        isa.bodies.len(),
+    )
+}
+
+/// What is known after the program has run.
+pub(super) fn run_facts(store: &Store<WasiCtx>, module: &Module, phases: &Phases) -> String {
+    let usage = store.usage();
+    let mut text = format!("time: {}\n", phases.show());
+    if let Ok(fuel) = store.fuel_consumed() {
+        text += &format!("instructions: {fuel}\n");
+    }
+    text += &format!(
+        "functions called: {}, {} of threaded code\n",
+        module.lowered_funcs(),
+        show_size(module.code_bytes())
+    );
+    text += &format!("peak memory: {} linear", show_size(usage.peak_memory_bytes));
+    if let Some(bytes) = peak_resident_bytes() {
+        text += &format!(", {} of the process", show_size(bytes));
+    }
+    text.push('\n');
+    let heap = store.heap_stats();
+    if heap.allocations > 0 {
+        text += &format!(
+            "alloc: {} blocks, {} freed, at most {} at a time\n",
+            heap.allocations,
+            heap.frees,
+            show_size(heap.peak_bytes)
+        );
+    }
+    text + &leaks(store)
+}
+
+/// Blocks that the program has allocated with `alloc` and not freed.
+fn leaks(store: &Store<WasiCtx>) -> String {
+    let blocks = store.heap_blocks();
+    let mut text = String::new();
+    if blocks.is_empty() {
+        return text;
+    }
+    let bytes: u64 = blocks.iter().map(|block| u64::from(block.bytes)).sum();
+    text += &format!("not freed: {} blocks, {bytes} bytes\n", blocks.len());
+    for block in blocks.iter().take(LEAKS_SHOWN) {
+        text += &format!("  {:#010x}: {} bytes\n", block.address, block.bytes);
+    }
+    if blocks.len() > LEAKS_SHOWN {
+        text += &format!("  and {} more\n", blocks.len() - LEAKS_SHOWN);
+    }
+    text
+}
+
+/// The most memory that this process had, in bytes, as far as the system says.
+fn peak_resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    Some(kib * 1024)
+}

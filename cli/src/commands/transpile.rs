@@ -1,0 +1,71 @@
+//! `dotvm transpile`: programs to bytecode.
+
+use dotvm_transpiler::Report;
+
+use crate::args::Transpile;
+use crate::build::{Style, build};
+use crate::failure::Result;
+use crate::phases::Phases;
+use crate::{output, source};
+
+/// Transpiles a program.
+pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
+    let target = match &args.output {
+        Some(path) => path.clone(),
+        None => source::default_output(&args.input)?,
+    };
+    let style = Style {
+        strip_names: args.strip_names,
+        compress: args.compress,
+        verbose: args.verbose,
+    };
+    let mut phases = Phases::new(args.verbose);
+    let (bytes, report) = build(&args.input, args.target, style, &mut phases)?;
+    output::write_file(&target, &bytes)?;
+    phases.end("write");
+    if args.verbose {
+        let name = target.display();
+        eprint!(
+            "{name}: {} bytes, {}\n{}",
+            bytes.len(),
+            args.target.arch(),
+            show(&report)
+        );
+        eprintln!("time: {}", phases.show());
+    }
+    Ok(0)
+}
+
+/// What the optimizer did; passes without effect are left out.
+fn show(report: &Report) -> String {
+    let Report {
+        functions,
+        bytes_in,
+        bytes_out,
+        instructions_in,
+        instructions_out,
+        ..
+    } = *report;
+    let ratio = bytes_out as f64 / bytes_in.max(1) as f64;
+    let mut text = format!(
+        "functions: {functions}\n\
+         code: {bytes_out} bytes, {ratio:.3} of WebAssembly's {bytes_in}\n\
+         instructions: {instructions_out}, before optimization {instructions_in}\n"
+    );
+    let effects = [
+        ("simplified", report.simplified),
+        ("unreachable instructions removed", report.unreachable),
+        ("jumps threaded", report.threaded_jumps),
+        ("copies propagated", report.propagated_copies),
+        ("dead stores removed", report.dead_stores),
+        ("locals dropped", report.dropped_locals),
+        ("loops rotated", report.rotated_loops),
+        ("calls inlined", report.inlined_calls),
+    ];
+    for (effect, count) in effects {
+        if count > 0 {
+            text += &format!("  {effect}: {count}\n");
+        }
+    }
+    text
+}

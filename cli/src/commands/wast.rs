@@ -1,0 +1,41 @@
+//! `dotvm wast`: runs WebAssembly specification scripts.
+
+use std::path::Path;
+
+use crate::args::Wast;
+use crate::failure::{EXIT_ERROR, Result};
+use crate::wast::{Options, Report, run};
+use crate::{output, source};
+
+/// Runs each script and prints a line about it, and one about each directive that failed.
+pub(crate) fn wast(args: &Wast) -> Result<u8> {
+    let options = Options {
+        arch: args.target.arch(),
+        opt_level: args.target.opt_level(),
+    };
+    let mut code = 0;
+    for path in &args.files {
+        match source::read_text(path) {
+            Ok(text) => {
+                let report = run(&text, options);
+                if !report.failures.is_empty() {
+                    code = EXIT_ERROR;
+                }
+                output::print(&show(path, &report))?;
+            }
+            Err(failure) => code = failure.report(),
+        }
+    }
+    Ok(code)
+}
+
+fn show(path: &Path, report: &Report) -> String {
+    let path = path.display();
+    let (passed, failed) = (report.passed, report.failures.len());
+    let mut text = format!("{path}: {passed} passed, {failed} failed\n");
+    for failure in &report.failures {
+        let message = failure.message.replace('\n', "\n    ");
+        text += &format!("  {path}:{}:{}: {message}\n", failure.line, failure.column);
+    }
+    text
+}

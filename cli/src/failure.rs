@@ -1,0 +1,95 @@
+//! How a command fails: what is printed, and the exit code.
+
+use std::fmt;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+/// Exit code of a wrong command line.
+pub(crate) const EXIT_USAGE: u8 = 2;
+/// Exit code of errors, of the machine or of the module.
+pub(crate) const EXIT_ERROR: u8 = 1;
+/// Exit code of a trap: what a shell reports of a native program that aborts.
+pub(crate) const EXIT_TRAP: u8 = 134;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    /// Without the word "error" in front, without a line end behind; may have several lines.
+    message: String,
+}
+
+/// The result of a command, or of a part of it.
+pub(crate) type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    /// An error, with exit code 1.
+    #[cold]
+    pub(crate) fn new(message: impl fmt::Display) -> Failure {
+        Failure {
+            code: EXIT_ERROR,
+            message: message.to_string(),
+        }
+    }
+
+    /// A command line that makes no sense.
+    #[cold]
+    pub(crate) fn usage(message: impl fmt::Display) -> Failure {
+        Failure {
+            code: EXIT_USAGE,
+            message: message.to_string(),
+        }
+    }
+
+    /// A trap, with its backtrace.
+    #[cold]
+    pub(crate) fn trap(message: impl fmt::Display) -> Failure {
+        Failure {
+            code: EXIT_TRAP,
+            message: message.to_string(),
+        }
+    }
+
+    /// An error about a file, which the message starts with.
+    #[cold]
+    pub(crate) fn at(path: &Path, reason: impl fmt::Display) -> Failure {
+        Failure::new(format_args!("{}: {reason}", path.display()))
+    }
+
+    /// Prints the message on standard error; returns the exit code.
+    pub(crate) fn report(&self) -> u8 {
+        print(&self.message);
+        self.code
+    }
+}
+
+/// Prints an error message on standard error, coloured where somebody looks at it.
+pub(crate) fn print(message: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let coloured =
+        stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let prefix = if coloured {
+        "\x1b[1;31merror:\x1b[0m"
+    } else {
+        "error:"
+    };
+    // One write, so that messages of processes that share a terminal do not mix. If standard error
+    // is closed, there is nobody to tell.
+    let _ = stderr.write_all(format!("{prefix} {message}\n").as_bytes());
+}
+
+/// Replaces the panic message by one that says whose fault it is.
+pub(crate) fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|info| {
+        let reason = info.payload_as_str().unwrap_or("unknown reason");
+        let place = info
+            .location()
+            .map(|at| format!(" ({at})"))
+            .unwrap_or_default();
+        print(&format!(
+            "this is a bug in dotvm, not in your program: {reason}{place}\n\
+             please report it at {}/issues, with what you ran",
+            env!("CARGO_PKG_REPOSITORY")
+        ));
+    }));
+}

@@ -1,0 +1,55 @@
+//! The `dotvm` command: transpiles, runs, assembles, disassembles, verifies and inspects programs.
+//!
+//! [`main`] is all of it. The runner of WebAssembly specification scripts, [`wast`], is public
+//! because the end-to-end tests use it, too.
+//!
+//! Start-up is part of the product: `dotvm run` of a small program takes about a millisecond.
+//! Nothing here is computed, formatted or read before somebody needs it.
+
+mod args;
+mod build;
+mod commands;
+mod failure;
+mod output;
+mod phases;
+mod source;
+mod units;
+pub mod wast;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use failure::{EXIT_ERROR, Result};
+
+/// Runs the command line of this process and ends the process.
+pub fn main() -> ! {
+    failure::install_panic_hook();
+    // The hook has said what there is to say.
+    let code = std::panic::catch_unwind(run).unwrap_or(EXIT_ERROR);
+    std::process::exit(i32::from(code))
+}
+
+fn run() -> u8 {
+    // Help, and errors with exit code 2, end the process here.
+    let cli = Cli::parse();
+    match execute(cli.command) {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn execute(command: Command) -> Result<u8> {
+    match command {
+        Command::Transpile(args) => commands::transpile::transpile(&args),
+        Command::Run(mut args) => {
+            args.resolve();
+            commands::run::run(&args)
+        }
+        Command::Asm(args) => commands::asm::asm(&args),
+        Command::Disasm(args) => commands::disasm::disasm(&args),
+        Command::Verify(args) => commands::verify::verify(&args),
+        Command::Inspect(args) => commands::inspect::inspect(&args),
+        Command::Wast(args) => commands::wast::wast(&args),
+        Command::Completion(args) => commands::completion::completion(&args),
+    }
+}

@@ -1,0 +1,64 @@
+//! Writing results: to standard output, which may be a pipe nobody reads any more, and to files.
+
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+
+use crate::failure::{Failure, Result};
+
+/// Prints text on standard output, in one go. That the reader has gone away (`dotvm disasm x |
+/// head`) is no error: what is left to say interests nobody.
+///
+/// # Errors
+/// Where it cannot be written for another reason, such as a full disk.
+pub(crate) fn print(text: &str) -> Result {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format_args!(
+            "cannot write to standard output: {error}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file, by replacing the one that is there: a program that runs from it, mapped into
+/// memory, keeps the old one, and nobody sees half of the new one. What is no regular file, such
+/// as `/dev/stdout`, is written in place.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result {
+    let fail =
+        |error: std::io::Error| Failure::at(path, format_args!("cannot be written: {error}"));
+    match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => return std::fs::write(path, bytes).map_err(fail),
+        _ => {}
+    }
+    // Symbolic links are followed as if the file were written in place.
+    let path_buf = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let name = path_buf
+        .file_name()
+        .ok_or_else(|| Failure::at(path, "is no name for a file"))?;
+    let mut temporary = std::ffi::OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!(".{}", std::process::id()));
+    let temporary = path_buf.with_file_name(temporary);
+    let written = std::fs::write(&temporary, bytes)
+        .and_then(|()| keep_permissions(&path_buf, &temporary))
+        .and_then(|()| std::fs::rename(&temporary, &path_buf));
+    written.map_err(|error| {
+        // Best effort: the error to report is the one above.
+        let _ = std::fs::remove_file(&temporary);
+        fail(error)
+    })
+}
+
+/// A file that is replaced keeps its permissions.
+fn keep_permissions(old: &Path, new: &Path) -> std::io::Result<()> {
+    match std::fs::metadata(old) {
+        Ok(metadata) => std::fs::set_permissions(new, metadata.permissions()),
+        Err(_) => Ok(()),
+    }
+}

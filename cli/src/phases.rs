@@ -1,0 +1,47 @@
+//! What `--verbose` measures: the phases of starting a program.
+
+use std::time::{Duration, Instant};
+
+use crate::units::show_time;
+
+/// A stopwatch for phases that follow each other. One that is off costs nothing.
+#[derive(Debug)]
+pub(crate) struct Phases {
+    /// End of the latest phase; `None` where nobody wants to know.
+    last: Option<Instant>,
+    done: Vec<(&'static str, Duration)>,
+}
+
+impl Phases {
+    /// Starts the first phase.
+    pub(crate) fn new(on: bool) -> Phases {
+        Phases {
+            last: on.then(Instant::now),
+            done: Vec::new(),
+        }
+    }
+
+    /// Ends a phase, and starts the next one.
+    pub(crate) fn end(&mut self, name: &'static str) {
+        if let Some(last) = &mut self.last {
+            let now = Instant::now();
+            self.done.push((name, now - *last));
+            *last = now;
+        }
+    }
+
+    /// The phases so far, as text, with their sum.
+    pub(crate) fn show(&self) -> String {
+        let mut text = String::new();
+        for (name, time) in &self.done {
+            text += &format!("{name} {}, ", show_micros(*time));
+        }
+        let total: Duration = self.done.iter().map(|(_, time)| time).sum();
+        text + &format!("together {}", show_time(total))
+    }
+}
+
+/// Microseconds, whatever the magnitude, so that figures can be compared.
+fn show_micros(time: Duration) -> String {
+    format!("{} µs", time.as_micros())
+}

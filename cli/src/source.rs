@@ -1,0 +1,204 @@
+//! Program files: reading them, and finding out what they are.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use dotvm_isa::encode::MAGIC;
+use dotvm_isa::{Bytes, Module};
+
+use crate::failure::{Failure, Result};
+
+/// The most bytes of a file that are read (1 GiB): what the largest section may have.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// First bytes of WebAssembly's binary format.
+const WASM_MAGIC: [u8; 4] = *b"\0asm";
+
+/// Bytes looked at to tell what a file is.
+const SNIFF_BYTES: usize = 512;
+
+/// What a program can be given as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// Our bytecode.
+    Bytecode,
+    /// Our assembler text.
+    Assembler,
+    /// WebAssembly, binary or text.
+    Wasm,
+    /// A Rust source file.
+    Rust,
+    /// A folder with a `Cargo.toml`.
+    CargoProject,
+}
+
+impl Kind {
+    /// What a program at `path` is: by its content where that tells, then by its name's ending.
+    ///
+    /// # Errors
+    /// Where there is nothing that can be read, or it is no program.
+    pub(crate) fn of(path: &Path) -> Result<Kind> {
+        let fail = |error: std::io::Error| Failure::at(path, error);
+        let mut file = File::open(path).map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
+        if metadata.is_dir() {
+            return Ok(Kind::CargoProject);
+        }
+        // The start of a pipe cannot be read twice: there the name has to tell.
+        let mut start = Vec::new();
+        if metadata.is_file() {
+            file.by_ref()
+                .take(SNIFF_BYTES as u64)
+                .read_to_end(&mut start)
+                .map_err(fail)?;
+        }
+        Kind::of_content(&start, path).ok_or_else(|| {
+            Failure::at(
+                path,
+                "neither bytecode nor WebAssembly, and not named .dasm, .wat or .rs, \
+                 nor a Cargo project's folder",
+            )
+        })
+    }
+
+    /// What a file with these first bytes and that name is.
+    fn of_content(start: &[u8], path: &Path) -> Option<Kind> {
+        if start.starts_with(&MAGIC) {
+            return Some(Kind::Bytecode);
+        }
+        if start.starts_with(&WASM_MAGIC) {
+            return Some(Kind::Wasm);
+        }
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("dotvm") => Some(Kind::Bytecode),
+            Some("dasm") => Some(Kind::Assembler),
+            Some("wasm" | "wat") => Some(Kind::Wasm),
+            Some("rs") => Some(Kind::Rust),
+            _ => Kind::of_text(start),
+        }
+    }
+
+    /// What a text that starts like this is.
+    fn of_text(start: &[u8]) -> Option<Kind> {
+        let text = start.trim_ascii_start();
+        if text.starts_with(b"(") || text.starts_with(b";;") {
+            Some(Kind::Wasm)
+        } else if text.starts_with(b".arch") || text.starts_with(b";") {
+            Some(Kind::Assembler)
+        } else {
+            None
+        }
+    }
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// Where it cannot be read, or is too large.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    let fail = |error: std::io::Error| Failure::at(path, error);
+    let mut file = File::open(path).map_err(fail)?;
+    let mut bytes = Vec::new();
+    file.by_ref()
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(Failure::at(path, "more than 1 GiB"));
+    }
+    Ok(bytes)
+}
+
+/// Reads a text file.
+///
+/// # Errors
+/// Where it cannot be read, or is not UTF-8.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::at(path, format_args!("byte {at} is not UTF-8 text"))
+    })
+}
+
+/// Reads and decodes a bytecode module.
+///
+/// # Errors
+/// Where it cannot be read or is malformed.
+pub(crate) fn decode(path: &Path) -> Result<(Module, Bytes)> {
+    let bytes = Bytes::new(read(path)?);
+    match dotvm_isa::decode(&bytes) {
+        Ok(module) => Ok((module, bytes)),
+        Err(error) => {
+            let hint = match Kind::of_content(bytes.as_slice(), path) {
+                Some(Kind::Wasm) => "\nit is WebAssembly; `dotvm transpile` makes bytecode of it",
+                Some(Kind::Rust) => "\nit is Rust; `dotvm transpile` makes bytecode of it",
+                Some(Kind::Assembler) => "\nit is assembler text; `dotvm asm` makes bytecode of it",
+                _ => "",
+            };
+            Err(Failure::at(path, format_args!("{error}{hint}")))
+        }
+    }
+}
+
+/// Where output goes if nothing is said: the input's name with `.dotvm`, in the current folder.
+///
+/// # Errors
+/// Where the input has no name, such as `..`.
+pub(crate) fn default_output(input: &Path) -> Result<PathBuf> {
+    let named = match input.file_name() {
+        Some(_) => input.to_owned(),
+        None => std::fs::canonicalize(input).map_err(|error| Failure::at(input, error))?,
+    };
+    let stem = if named.is_dir() {
+        named.file_name()
+    } else {
+        named.file_stem()
+    };
+    let Some(stem) = stem else {
+        return Err(Failure::at(
+            input,
+            "has no name to derive the output's from; say -o FILE",
+        ));
+    };
+    let mut name = stem.to_owned();
+    name.push(".dotvm");
+    Ok(PathBuf::from(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_goes_before_names() {
+        let kind = |start: &str, name: &str| Kind::of_content(start.as_bytes(), Path::new(name));
+        assert_eq!(kind("DOTV\x01\x00", "program.wasm"), Some(Kind::Bytecode));
+        assert_eq!(kind("\0asm\x01", "program.dotvm"), Some(Kind::Wasm));
+        assert_eq!(kind("fn main() {}", "program.rs"), Some(Kind::Rust));
+        assert_eq!(kind("(module)", "program"), Some(Kind::Wasm));
+        assert_eq!(kind("\n ;; comment\n(module)", "program"), Some(Kind::Wasm));
+        assert_eq!(
+            kind("; comment\n.arch arch64", "program"),
+            Some(Kind::Assembler)
+        );
+        assert_eq!(kind(".arch arch64", "program.txt"), Some(Kind::Assembler));
+        assert_eq!(kind("DO", "program.dotvm"), Some(Kind::Bytecode));
+        assert_eq!(kind("DO", "program"), None);
+        assert_eq!(kind("", "program.dasm"), Some(Kind::Assembler));
+        assert_eq!(kind("#!/bin/sh", "program.sh"), None);
+    }
+
+    #[test]
+    fn output_names() {
+        let name = |input: &str| default_output(Path::new(input)).map(|path| path.into_os_string());
+        assert_eq!(name("a/b.rs").unwrap(), "b.dotvm");
+        assert_eq!(name("b").unwrap(), "b.dotvm");
+        assert_eq!(name("b.tar.wasm").unwrap(), "b.tar.dotvm");
+        assert_eq!(name(".").unwrap(), "cli.dotvm");
+        assert_eq!(name("../cli/").unwrap(), "cli.dotvm");
+        assert_eq!(name("src").unwrap(), "src.dotvm");
+        assert!(name("/").is_err());
+        assert!(name("/does/not/exist/..").is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! Runs WebAssembly specification scripts (`.wast`).
+//!
+//! Every module of a script goes the whole way that a program goes: WebAssembly, transpiler,
+//! encoded bytecode, decoder, verifier, instance. [`run`] takes a script's text and reports each
+//! directive that did not hold.
+
+mod script;
+mod spectest;
+mod values;
+
+use dotvm_isa::Arch;
+use dotvm_transpiler::OptLevel;
+use wast::Wast;
+use wast::lexer::Lexer;
+use wast::parser::{ParseBuffer, parse};
+use wast::token::Span;
+
+use script::Script;
+
+/// How modules are transpiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The architecture.
+    pub arch: Arch,
+    /// How much to optimize.
+    pub opt_level: OptLevel,
+}
+
+/// What came of a script.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Directives that held.
+    pub passed: usize,
+    /// Directives that did not, in order.
+    pub failures: Vec<Failure>,
+}
+
+/// A directive that did not hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// Its line, counted from 1.
+    pub line: usize,
+    /// Its column, counted from 1.
+    pub column: usize,
+    /// What was wrong; may have several lines.
+    pub message: String,
+}
+
+/// Runs a script. One whose syntax is wrong has one failure, at the place of the mistake.
+///
+/// A directive that fails does not keep the following ones from being run.
+pub fn run(text: &str, options: Options) -> Report {
+    let mut report = Report::default();
+    let mut lexer = Lexer::new(text);
+    // The scripts about names use them on purpose.
+    lexer.allow_confusing_unicode(true);
+    let buffer = match ParseBuffer::new_with_lexer(lexer) {
+        Ok(buffer) => buffer,
+        Err(error) => return report.with(syntax_error(text, &error)),
+    };
+    let wast = match parse::<Wast<'_>>(&buffer) {
+        Ok(wast) => wast,
+        Err(error) => return report.with(syntax_error(text, &error)),
+    };
+    let mut script = match Script::new(options) {
+        Ok(script) => script,
+        Err(message) => return report.with(failure(text, Span::from_offset(0), message)),
+    };
+    for directive in wast.directives {
+        let span = directive.span();
+        match script.execute(directive) {
+            Ok(()) => report.passed += 1,
+            Err(message) => report.failures.push(failure(text, span, message)),
+        }
+    }
+    report
+}
+
+impl Report {
+    fn with(mut self, failure: Failure) -> Report {
+        self.failures.push(failure);
+        self
+    }
+}
+
+fn syntax_error(text: &str, error: &wast::Error) -> Failure {
+    failure(text, error.span(), error.message())
+}
+
+fn failure(text: &str, span: Span, message: String) -> Failure {
+    let (line, column) = span.linecol_in(text);
+    Failure {
+        line: line + 1,
+        column: column + 1,
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests;

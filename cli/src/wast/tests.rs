@@ -1,0 +1,142 @@
+//! Scripts that must fail, and how: the suites prove that good ones pass.
+
+use expect_test::{Expect, expect};
+
+use super::{Options, run};
+
+fn check(script: &str, expected: Expect) {
+    let report = run(script, Options::default());
+    let mut text = format!(
+        "{} passed, {} failed\n",
+        report.passed,
+        report.failures.len()
+    );
+    for failure in &report.failures {
+        let (line, column, message) = (failure.line, failure.column, &failure.message);
+        text += &format!("{line}:{column}: {message}\n");
+    }
+    expected.assert_eq(&text);
+}
+
+const MODULE: &str = r#"
+(module
+  (func (export "div") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1)))
+  (func (export "zero") (result f32) (f32.div (f32.const 0) (f32.const 0)))
+  (func (export "null") (result funcref) (ref.null func))
+  (func (export "id") (param externref) (result externref) (local.get 0))
+  (func $deep (export "deep") (call $deep))
+  (global (export "g") i64 (i64.const 42)))
+"#;
+
+fn check_with_module(directives: &str, expected: Expect) {
+    check(&format!("{MODULE}{directives}"), expected);
+}
+
+#[test]
+fn wrong_results_are_told_with_what_was_got() {
+    check_with_module(
+        r#"
+(assert_return (invoke "div" (i32.const 7) (i32.const 2)) (i32.const 3))
+(assert_return (invoke "div" (i32.const 7) (i32.const 2)) (i32.const 4))
+(assert_return (invoke "div" (i32.const 7) (i32.const 2)) (i64.const 3))
+(assert_return (invoke "div" (i32.const 7) (i32.const 2)))
+(assert_return (invoke "div" (i32.const 7) (i32.const 0)) (i32.const 4))
+(assert_return (invoke "div" (i32.const 7)) (i32.const 4))
+(assert_return (invoke "zero") (f32.const nan:canonical))
+(assert_return (invoke "zero") (f32.const nan:arithmetic))
+(assert_return (invoke "zero") (f32.const 0))
+(assert_return (invoke "zero") (either (f32.const 0) (f32.const nan:canonical)))
+(assert_return (invoke "null") (ref.null extern))
+(assert_return (invoke "null") (ref.null func))
+(assert_return (invoke "null") (ref.func))
+(assert_return (invoke "id" (ref.extern 3)) (ref.extern 3))
+(assert_return (invoke "id" (ref.extern 3)) (ref.extern 4))
+(assert_return (invoke "id" (ref.null extern)) (ref.null))
+(assert_return (get "g") (i64.const 42))
+(assert_return (get "g") (i64.const 43))
+(assert_return (get "div") (i64.const 43))
+(assert_return (invoke "g"))
+(invoke "div" (i32.const 1) (i32.const 0))
+"#,
+        expect![[""]],
+    );
+}
+
+#[test]
+fn traps_must_be_the_expected_ones() {
+    check_with_module(
+        r#"
+(assert_trap (invoke "div" (i32.const 1) (i32.const 0)) "integer divide by zero")
+(assert_trap (invoke "div" (i32.const 1) (i32.const 0)) "integer overflow")
+(assert_trap (invoke "div" (i32.const 1) (i32.const 1)) "integer overflow")
+(assert_exhaustion (invoke "deep") "call stack exhausted")
+(assert_exhaustion (invoke "zero") "call stack exhausted")
+(assert_trap (module (func $f unreachable) (start $f)) "unreachable")
+"#,
+        expect![[""]],
+    );
+}
+
+#[test]
+fn rejected_and_unlinkable_modules() {
+    check(
+        r#"
+(assert_invalid (module (func (result i32) (i64.const 0))) "type mismatch")
+(assert_invalid (module (func (result i64) (i64.const 0))) "type mismatch")
+(assert_malformed (module quote "(func (result i32) (i32.const))") "unexpected token")
+(assert_malformed (module quote "(func (result i32) (i32.const 0))") "unexpected token")
+(assert_malformed (module binary "\00asm") "unexpected end")
+(assert_unlinkable (module (import "no" "where" (func))) "unknown import")
+(assert_unlinkable (module (import "spectest" "print" (func (param i32)))) "incompatible import")
+(assert_unlinkable (module (import "spectest" "print" (func (param i32)))) "unknown import")
+(assert_unlinkable (module (import "spectest" "print" (func))) "unknown import")
+(module (import "no" "where" (func)))
+(module (func (result v128) (v128.const i32x4 0 0 0 0)))
+"#,
+        expect![[""]],
+    );
+}
+
+#[test]
+fn names_of_instances_and_definitions() {
+    check(
+        r#"
+(module definition $counter
+  (global $n (mut i32) (i32.const 0))
+  (func (export "next") (result i32)
+    (global.set $n (i32.add (global.get $n) (i32.const 1))) (global.get $n)))
+(module instance $a $counter)
+(module instance $b $counter)
+(assert_return (invoke $a "next") (i32.const 1))
+(assert_return (invoke $a "next") (i32.const 2))
+(assert_return (invoke $b "next") (i32.const 1))
+(register "counter" $a)
+(module (import "counter" "next" (func $next (result i32)))
+  (func (export "twice") (result i32) (drop (call $next)) (call $next)))
+(assert_return (invoke "twice") (i32.const 4))
+(register "counter" $b)
+(module (import "counter" "next" (func (result i32))) (export "next" (func 0)))
+(assert_return (invoke "next") (i32.const 2))
+(invoke $c "next")
+(module instance $c $nothing)
+(register "c" $c)
+(module (import "nothing" "there" (func)))
+(invoke "next")
+"#,
+        expect![[""]],
+    );
+}
+
+#[test]
+fn syntax_errors_have_a_place() {
+    check(
+        "(module)\n(assert_return (invoke \"f\") (i32.const))",
+        expect![[""]],
+    );
+    check("(module)\n  (assert_return", expect![[""]]);
+    check("(module) \"", expect![[""]]);
+    check(
+        "(module (func (export \"f\") (result i32) (i32.const 1)))",
+        expect![[""]],
+    );
+}

@@ -1,0 +1,78 @@
+//! Arguments and results as scripts write them.
+
+use dotvm::{ExternRef, Store, Val};
+use wast::core::{AbstractHeapType, HeapType, NanPattern, WastArgCore, WastRetCore};
+
+/// The value that an argument stands for.
+///
+/// # Errors
+/// Where it is of a type that the machine does not have.
+pub(super) fn argument(store: &mut Store<()>, arg: &WastArgCore<'_>) -> Result<Val, String> {
+    Ok(match arg {
+        WastArgCore::I32(value) => Val::I32(*value),
+        WastArgCore::I64(value) => Val::I64(*value),
+        WastArgCore::F32(value) => Val::F32(value.bits),
+        WastArgCore::F64(value) => Val::F64(value.bits),
+        WastArgCore::RefNull(ty) if is(ty, AbstractHeapType::Func) => Val::FuncRef(None),
+        WastArgCore::RefNull(ty) if is(ty, AbstractHeapType::Extern) => Val::ExternRef(None),
+        // Host objects are told apart by the numbers that scripts give them.
+        WastArgCore::RefExtern(number) => {
+            let object = ExternRef::new(store, *number).map_err(|error| error.to_string())?;
+            Val::ExternRef(Some(object))
+        }
+        other => return Err(format!("an argument that is not supported: {other:?}")),
+    })
+}
+
+/// Whether a result is what a script expects.
+pub(super) fn matches(store: &Store<()>, val: Val, expected: &WastRetCore<'_>) -> bool {
+    match (expected, val) {
+        (WastRetCore::I32(expected), Val::I32(value)) => *expected == value,
+        (WastRetCore::I64(expected), Val::I64(value)) => *expected == value,
+        (WastRetCore::F32(pattern), Val::F32(bits)) => match pattern {
+            NanPattern::CanonicalNan => bits & 0x7fff_ffff == 0x7fc0_0000,
+            NanPattern::ArithmeticNan => bits & 0x7fc0_0000 == 0x7fc0_0000,
+            NanPattern::Value(expected) => expected.bits == bits,
+        },
+        (WastRetCore::F64(pattern), Val::F64(bits)) => match pattern {
+            NanPattern::CanonicalNan => bits & (u64::MAX >> 1) == 0x7ff8_0000_0000_0000,
+            NanPattern::ArithmeticNan => bits & 0x7ff8_0000_0000_0000 == 0x7ff8_0000_0000_0000,
+            NanPattern::Value(expected) => expected.bits == bits,
+        },
+        (WastRetCore::RefNull(ty), Val::FuncRef(None)) => {
+            ty.as_ref().is_none_or(|ty| is(ty, AbstractHeapType::Func))
+        }
+        (WastRetCore::RefNull(ty), Val::ExternRef(None)) => ty
+            .as_ref()
+            .is_none_or(|ty| is(ty, AbstractHeapType::Extern)),
+        (WastRetCore::RefExtern(number), Val::ExternRef(Some(object))) => {
+            number.is_none_or(|number| object_number(store, object) == Some(number))
+        }
+        (WastRetCore::RefFunc(None), Val::FuncRef(Some(_))) => true,
+        (WastRetCore::Either(patterns), val) => {
+            patterns.iter().any(|pattern| matches(store, val, pattern))
+        }
+        _ => false,
+    }
+}
+
+/// A result as scripts write it; floats with their bits, since NaNs differ in nothing else.
+pub(super) fn show(store: &Store<()>, val: Val) -> String {
+    match val {
+        Val::F32(bits) => format!("f32 {val} ({bits:#010x})"),
+        Val::F64(bits) => format!("f64 {val} ({bits:#018x})"),
+        Val::ExternRef(Some(object)) => match object_number(store, object) {
+            Some(number) => format!("externref {number}"),
+            None => "externref of another kind".to_owned(),
+        },
+        val => format!("{} {val}", val.ty()),
+    }
+}
+
+fn object_number(store: &Store<()>, object: ExternRef) -> Option<u32> {
+    object.data(store).downcast_ref().copied()
+}
+
+fn is(ty: &HeapType<'_>, wanted: AbstractHeapType) -> bool {
+    matches!(ty, HeapType::Abstract { shared: false, ty } if *ty == wanted)
+}

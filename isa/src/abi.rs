@@ -1,0 +1,171 @@
+//! The VM ABI: what interpreter, machine code and runtime see of each other in memory.
+//!
+//! Layouts here are `repr(C)` and defined once. Handlers and machine code read them through raw
+//! pointers; the runtime owns everything they point to and keeps it in place while guest code
+//! runs. What a tier needs from outside is a row of the [libcall table](Libcalls).
+//!
+//! # Frames
+//!
+//! Values live in 64-bit *slots* of a stack that the program cannot address. A value takes
+//! `ceil(bits / 64)` slots, least significant first; the upper half of a narrow value's slot is
+//! zero. A frame is, from its base upwards:
+//!
+//! ```text
+//! parameters | header (2 slots) | other locals | operand stack
+//! ```
+//!
+//! The header holds the return address and the caller's frame base. A caller's arguments, on top
+//! of its operand stack, *are* the callee's parameters: frames overlap and nothing is copied. A
+//! callee leaves its results from its frame base upwards, so they are on top of the caller's
+//! operand stack; a single result of one slot is in the tier's accumulator instead.
+
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicPtr, AtomicU32};
+
+/// Slots of a frame's header: return address and caller's frame base.
+pub const FRAME_HEADER_SLOTS: u32 = 2;
+
+/// The most slots a frame may have: slot numbers are 16 bits in threaded code, which may use some
+/// more for rearranging values.
+pub const MAX_FRAME_SLOTS: u32 = 65_000;
+
+/// A linear memory as handlers see it.
+#[repr(C)]
+#[derive(Debug)]
+pub struct VmMemory {
+    /// First byte; never moves while the memory exists.
+    pub base: *mut u8,
+    /// Accessible bytes.
+    pub len: usize,
+}
+
+/// A table as handlers see it: elements are slots of references.
+#[repr(C)]
+#[derive(Debug)]
+pub struct VmTable {
+    /// First element; moves when the table grows.
+    pub base: *mut u64,
+    /// Number of elements.
+    pub len: usize,
+}
+
+/// Where the threaded code of a function starts; until its first call, code that has it lowered.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct CodeCell(pub AtomicPtr<u64>);
+
+/// What a function reference points to. The slot of a null reference is 0.
+#[repr(C)]
+#[derive(Debug)]
+pub struct FuncRef {
+    /// The function's code.
+    pub code: *const CodeCell,
+    /// The instance it belongs to; null for host functions, which run in their caller's.
+    pub ctx: *mut VmContext,
+    /// The runtime's own data of a host function.
+    pub host: *mut c_void,
+    /// Its type: equal numbers mean equal types, across modules of one engine.
+    pub type_id: u32,
+    /// Slots of its parameters.
+    pub param_slots: u32,
+    /// Slots of its results.
+    pub result_slots: u32,
+}
+
+/// What another thread may change while guest code runs.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Signals {
+    /// Function entries and back-edges count up to this and then call
+    /// [`safepoint`](Libcalls::safepoint); 0 makes every one of them do so at once.
+    pub hot_limit: AtomicU32,
+}
+
+/// The state of one thread of guest execution (one store), shared by its instances.
+#[repr(C)]
+#[derive(Debug)]
+pub struct VmState {
+    /// Fuel left; only looked at by code lowered with metering.
+    pub fuel: u64,
+    /// Where the last trap happened: the instruction in threaded code.
+    pub trap_ip: *const u64,
+    /// Frame base of the function that trapped.
+    pub trap_fp: *mut u64,
+    /// The function a call found not lowered yet, and the instance it belongs to.
+    pub pending: *const CodeCell,
+    /// See `pending`.
+    pub pending_ctx: *mut VmContext,
+    /// Frame base of the innermost guest frame, set before the runtime is called.
+    pub last_fp: *mut u64,
+    /// Instruction of the innermost guest frame, set before the runtime is called.
+    pub last_ip: *const u64,
+}
+
+/// An instance as handlers and machine code see it.
+#[repr(C)]
+#[derive(Debug)]
+pub struct VmContext {
+    /// Memory 0; points to an empty memory where there is none.
+    pub memory: *const VmMemory,
+    /// Slots of each global.
+    pub globals: *const *mut u64,
+    /// Each table.
+    pub tables: *const *mut VmTable,
+    /// References to the imported functions.
+    pub imports: *const *const FuncRef,
+    /// End of the stack: no frame may reach past it.
+    pub stack_end: *mut u64,
+    /// The store's signals.
+    pub signals: *const Signals,
+    /// The store's state.
+    pub state: *mut VmState,
+    /// What the runtime offers.
+    pub libcalls: *const Libcalls,
+    /// The runtime's own data of this instance.
+    pub owner: *mut c_void,
+}
+
+/// The shape of every libcall: the instance, its operands in consecutive slots (results replace
+/// them), the instruction's immediates. Returns 0, or the code of a
+/// [trap](crate::TrapCode) or [exit](EXIT_ERROR).
+pub type Libcall = unsafe extern "C" fn(*mut VmContext, *mut u64, u64) -> u32;
+
+/// Status: the runtime keeps an error (of a host function, or a function that fails verification)
+/// to return to whoever called the program.
+pub const EXIT_ERROR: u32 = 0x100;
+
+/// Status: `halt` was executed.
+pub const EXIT_HALT: u32 = 0x101;
+
+macro_rules! libcalls {
+    ($($name:ident $doc:literal;)*) => {
+        /// The libcall table: everything a tier needs from the runtime.
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug)]
+        pub struct Libcalls {
+            $(#[doc = $doc] pub $name: Libcall,)*
+        }
+    };
+}
+
+libcalls! {
+    lower "Lowers the function whose `CodeCell` is at the address given as immediate, and sets the cell.";
+    safepoint "A counter reached its limit: checks signals. The immediate is the address of the counter.";
+    call_host "Calls the host function of the `FuncRef` given as immediate; parameters and results are in the operand slots.";
+    memory_grow "`pages -- old`; immediate: memory.";
+    memory_copy "`dst src len --`; immediate: destination memory in the upper half, source in the lower.";
+    memory_fill "`dst value len --`; immediate: memory.";
+    memory_init "`dst src len --`; immediate: data segment in the upper half, memory in the lower.";
+    data_drop "immediate: data segment.";
+    table_get "`index -- value`; immediate: table.";
+    table_set "`index value --`; immediate: table.";
+    table_grow "`value n -- old`; immediate: table.";
+    table_size "`-- n`; immediate: table.";
+    table_fill "`dst value n --`; immediate: table.";
+    table_copy "`dst src n --`; immediate: destination table in the upper half, source in the lower.";
+    table_init "`dst src n --`; immediate: element segment in the upper half, table in the lower.";
+    elem_drop "immediate: element segment.";
+    ref_func "`-- ref`; immediate: function.";
+    alloc "`bytes -- address`.";
+    free "`address --`.";
+}

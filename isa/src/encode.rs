@@ -1,0 +1,216 @@
+//! Writing modules: the header, then the code, data and debug sections.
+//!
+//! The format is described in `docs/bytecode.md`; [`crate::decode`] reads it.
+
+use crate::instr::{CodeBuilder, write_unsigned};
+use crate::module::{ConstExpr, ConstOp, ImportDesc, Module, Names, SegmentMode};
+use crate::ops::Op;
+use crate::types::{FuncType, GlobalType, Limits, TableType, ValType};
+
+/// The first four bytes of every module.
+pub const MAGIC: [u8; 4] = *b"DOTV";
+
+/// The format's version.
+pub const VERSION: u16 = 1;
+
+/// Header flag: section payloads are zstd frames.
+pub const FLAG_ZSTD: u8 = 1;
+
+/// Bytes of the module's header.
+pub const HEADER_BYTES: usize = 16;
+
+/// Bytes of a section's header: id (1), zeros (3), CRC-32 of the payload as stored (4), bytes
+/// stored (8), bytes after decompression (8).
+pub const SECTION_HEADER_BYTES: usize = 24;
+
+/// Ids of the sections, in the order in which they stand in a file.
+pub const SECTIONS: [(u8, &str); 3] = [(1, "code"), (2, "data"), (3, "debug")];
+
+/// How a module is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EncodeOptions {
+    /// zstd level for the sections; `None` stores them plain, to be mapped and run in place.
+    pub zstd_level: Option<i32>,
+}
+
+/// The bytes of a `.dotvm` file. A debug section is written when `names` is not empty.
+pub fn encode(module: &Module, names: &Names, options: EncodeOptions) -> Vec<u8> {
+    let mut out = Vec::new();
+    out.extend(MAGIC);
+    out.extend(VERSION.to_le_bytes());
+    out.push(module.arch.code());
+    out.push(if options.zstd_level.is_some() {
+        FLAG_ZSTD
+    } else {
+        0
+    });
+    out.extend(module.entry.map_or(u64::MAX, u64::from).to_le_bytes());
+    section(&mut out, 1, &code_section(module), options);
+    section(&mut out, 2, &data_section(module), options);
+    if !names.is_empty() {
+        section(&mut out, 3, &debug_section(names), options);
+    }
+    out
+}
+
+fn section(out: &mut Vec<u8>, id: u8, raw: &[u8], options: EncodeOptions) {
+    let compressed = options.zstd_level.map(|level| {
+        zstd::bulk::compress(raw, level).expect("compressing into memory does not fail")
+    });
+    let stored = compressed.as_deref().unwrap_or(raw);
+    out.extend([id, 0, 0, 0]);
+    out.extend(crc32fast::hash(stored).to_le_bytes());
+    out.extend((stored.len() as u64).to_le_bytes());
+    out.extend((raw.len() as u64).to_le_bytes());
+    out.extend_from_slice(stored);
+}
+
+fn code_section(module: &Module) -> Vec<u8> {
+    let mut out = Vec::new();
+    list(&mut out, &module.types, func_type);
+    list(&mut out, &module.imports, |out, import| {
+        string(out, &import.module);
+        string(out, &import.name);
+        match import.desc {
+            ImportDesc::Func(ty) => {
+                out.push(0);
+                write_unsigned(out, u64::from(ty));
+            }
+            ImportDesc::Table(ty) => {
+                out.push(1);
+                table_type(out, ty);
+            }
+            ImportDesc::Memory(ty) => {
+                out.push(2);
+                limits(out, ty.limits);
+            }
+            ImportDesc::Global(ty) => {
+                out.push(3);
+                global_type(out, ty);
+            }
+        }
+    });
+    list(&mut out, &module.tables, |out, &ty| table_type(out, ty));
+    list(&mut out, &module.memories, |out, ty| limits(out, ty.limits));
+    list(&mut out, &module.globals, |out, global| {
+        global_type(out, global.ty);
+        const_expr(out, &global.init);
+    });
+    list(&mut out, &module.exports, |out, export| {
+        string(out, &export.name);
+        out.push(export.kind as u8);
+        write_unsigned(out, u64::from(export.index));
+    });
+    write_unsigned(
+        &mut out,
+        module.start.map_or(0, |index| u64::from(index) + 1),
+    );
+    list(&mut out, &module.elems, |out, elem| {
+        mode(out, &elem.mode);
+        out.push(elem.ty.code());
+        list(out, &elem.items, const_expr);
+    });
+    list(&mut out, &module.bodies, |out, body| {
+        write_unsigned(out, u64::from(body.ty));
+        write_unsigned(out, body.code.len() as u64);
+    });
+    for index in 0..module.bodies.len() {
+        out.extend_from_slice(module.body(index as u32));
+    }
+    out
+}
+
+fn data_section(module: &Module) -> Vec<u8> {
+    let mut out = Vec::new();
+    list(&mut out, &module.data, |out, segment| {
+        mode(out, &segment.mode);
+        write_unsigned(out, segment.bytes.len() as u64);
+    });
+    for index in 0..module.data.len() {
+        out.extend_from_slice(module.data_segment(index as u32));
+    }
+    out
+}
+
+fn debug_section(names: &Names) -> Vec<u8> {
+    let mut out = Vec::new();
+    string(&mut out, names.module.as_deref().unwrap_or(""));
+    list(&mut out, &names.funcs, name);
+    list(&mut out, &names.locals, |out, (func, locals)| {
+        write_unsigned(out, u64::from(*func));
+        list(out, locals, name);
+    });
+    out
+}
+
+fn name(out: &mut Vec<u8>, (index, name): &(u32, String)) {
+    write_unsigned(out, u64::from(*index));
+    string(out, name);
+}
+
+fn list<T>(out: &mut Vec<u8>, items: &[T], mut item: impl FnMut(&mut Vec<u8>, &T)) {
+    write_unsigned(out, items.len() as u64);
+    for it in items {
+        item(out, it);
+    }
+}
+
+fn string(out: &mut Vec<u8>, text: &str) {
+    write_unsigned(out, text.len() as u64);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn func_type(out: &mut Vec<u8>, ty: &FuncType) {
+    let val_type = |out: &mut Vec<u8>, ty: &ValType| out.push(ty.code());
+    list(out, &ty.params, val_type);
+    list(out, &ty.results, val_type);
+}
+
+fn limits(out: &mut Vec<u8>, limits: Limits) {
+    out.push(u8::from(limits.max.is_some()));
+    write_unsigned(out, limits.min);
+    if let Some(max) = limits.max {
+        write_unsigned(out, max);
+    }
+}
+
+fn table_type(out: &mut Vec<u8>, ty: TableType) {
+    out.push(ty.element.code());
+    limits(out, ty.limits);
+}
+
+fn global_type(out: &mut Vec<u8>, ty: GlobalType) {
+    out.push(ty.ty.code());
+    out.push(u8::from(ty.mutable));
+}
+
+fn mode(out: &mut Vec<u8>, mode: &SegmentMode) {
+    match mode {
+        SegmentMode::Active(index, offset) => {
+            out.push(0);
+            write_unsigned(out, u64::from(*index));
+            const_expr(out, offset);
+        }
+        SegmentMode::Passive => out.push(1),
+        SegmentMode::Declared => out.push(2),
+    }
+}
+
+/// A constant expression is written as instructions up to a `ret`.
+fn const_expr(out: &mut Vec<u8>, expr: &ConstExpr) {
+    let mut code = CodeBuilder::default();
+    for op in &expr.0 {
+        match *op {
+            ConstOp::I32(value) => code.op1(Op::I32Push, value as u64),
+            ConstOp::I64(value) => code.op1(Op::I64Push, value as u64),
+            ConstOp::F32(bits) => code.op1(Op::F32Push, u64::from(bits)),
+            ConstOp::F64(bits) => code.op1(Op::F64Push, bits),
+            ConstOp::GlobalGet(index) => code.op1(Op::GlobalGet, u64::from(index)),
+            ConstOp::RefNull(ty) => code.op1(Op::RefNull, u64::from(ty.code())),
+            ConstOp::RefFunc(index) => code.op1(Op::RefFunc, u64::from(index)),
+            ConstOp::Binary(op) => code.op(op),
+        }
+    }
+    code.op(Op::Ret);
+    out.extend(code.finish());
+}

@@ -1,0 +1,289 @@
+//! Valid modules made of random choices.
+
+use crate::module::{
+    ConstExpr, ConstOp, ElemSegment, Export, ExternKind, GlobalDef, Import, ImportDesc, Module,
+    Names, SegmentMode, Spaces,
+};
+use crate::ops::Op;
+use crate::types::{Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+
+use super::generate_body;
+
+/// Random choices, read from bytes; when they are used up, every choice is the first.
+#[derive(Debug)]
+pub(super) struct Choices<'d>(&'d [u8]);
+
+impl<'d> Choices<'d> {
+    pub(super) fn new(data: &'d [u8]) -> Choices<'d> {
+        Choices(data)
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        match self.0.split_first() {
+            Some((&byte, rest)) => {
+                self.0 = rest;
+                byte
+            }
+            None => 0,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A number below `bound`, which is at most 65,536 and not 0.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        let mut number = usize::from(self.byte());
+        if bound > 256 {
+            number = number << 8 | usize::from(self.byte());
+        }
+        number % bound
+    }
+
+    pub(super) fn flag(&mut self) -> bool {
+        self.byte() & 1 == 1
+    }
+
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
+
+    /// A number, more often a small or an extreme one.
+    pub(super) fn number(&mut self) -> u64 {
+        match self.below(4) {
+            0 => u64::from(self.byte()),
+            1 => u64::MAX - u64::from(self.byte()),
+            2 => 1 << self.below(64),
+            _ => (0..8).fold(0, |sum, _| sum << 8 | u64::from(self.byte())),
+        }
+    }
+
+    fn name(&mut self) -> String {
+        const PARTS: [&str; 8] = ["a", "main", "$", "\"", " ", "é", "\n", "core::fmt"];
+        (0..self.below(4)).map(|_| self.pick(&PARTS)).collect()
+    }
+}
+
+/// Value types that constants can have.
+const CONSTANT_TYPES: [ValType; 6] = [
+    ValType::I32,
+    ValType::I64,
+    ValType::F32,
+    ValType::F64,
+    ValType::FuncRef,
+    ValType::ExternRef,
+];
+
+/// A module that verifies.
+pub(super) fn module(choices: &mut Choices<'_>) -> (Module, Names) {
+    let arch = choices.pick(&Arch::ALL);
+    let mut module = Module {
+        arch,
+        ..Module::default()
+    };
+    let types: Vec<ValType> = ValType::ALL
+        .into_iter()
+        .filter(|&ty| arch.has(ty))
+        .collect();
+    module.types.push(FuncType::default());
+    for _ in 0..choices.below(5) {
+        let params: Vec<ValType> = (0..choices.below(4))
+            .map(|_| choices.pick(&types))
+            .collect();
+        let results: Vec<ValType> = (0..choices.below(4))
+            .map(|_| choices.pick(&types))
+            .collect();
+        module.types.push(FuncType::new(params, results));
+    }
+    imports(choices, &mut module, &types);
+    for _ in 0..choices.below(3) {
+        module.tables.push(table(choices));
+    }
+    if module.spaces().memories.is_empty() && choices.flag() {
+        module.memories.push(memory(choices));
+    }
+    // Bodies come last, but functions can be referred to from now on.
+    let func_types: Vec<u32> = (0..1 + choices.below(4))
+        .map(|_| choices.below(module.types.len()) as u32)
+        .collect();
+    module.set_bodies(func_types.iter().map(|&ty| (ty, Vec::new())));
+    let spaces = module.spaces();
+    for index in 0..choices.below(5) as u32 {
+        let ty = GlobalType {
+            ty: choices.pick(&CONSTANT_TYPES),
+            mutable: choices.flag(),
+        };
+        let below = spaces.imported_globals + index;
+        let init = constant(choices, &module.spaces(), ty.ty, below);
+        module.globals.push(GlobalDef { ty, init });
+    }
+    segments(choices, &mut module);
+    exports(choices, &mut module);
+    let bodies: Vec<(u32, Vec<u8>)> = func_types
+        .iter()
+        .map(|&ty| (ty, generate_body::body(choices, &module, &types, ty)))
+        .collect();
+    module.set_bodies(bodies);
+    let names = names(choices, &module);
+    (module, names)
+}
+
+fn limits(choices: &mut Choices<'_>, most: usize) -> Limits {
+    let min = choices.below(most) as u64;
+    let max = choices.flag().then(|| min + choices.below(most) as u64);
+    Limits { min, max }
+}
+
+fn memory(choices: &mut Choices<'_>) -> MemoryType {
+    MemoryType {
+        limits: limits(choices, 4),
+    }
+}
+
+fn table(choices: &mut Choices<'_>) -> TableType {
+    TableType {
+        element: choices.pick(&[ValType::FuncRef, ValType::ExternRef]),
+        limits: limits(choices, 20),
+    }
+}
+
+fn imports(choices: &mut Choices<'_>, module: &mut Module, types: &[ValType]) {
+    for _ in 0..choices.below(5) {
+        let desc = match choices.below(4) {
+            0 => ImportDesc::Func(choices.below(module.types.len()) as u32),
+            1 => ImportDesc::Table(table(choices)),
+            2 if module.spaces().memories.is_empty() => ImportDesc::Memory(memory(choices)),
+            _ => ImportDesc::Global(GlobalType {
+                ty: choices.pick(types),
+                mutable: choices.flag(),
+            }),
+        };
+        module.imports.push(Import {
+            module: choices.name(),
+            name: choices.name(),
+            desc,
+        });
+    }
+}
+
+/// A constant expression that may use the first `globals` globals.
+fn constant(choices: &mut Choices<'_>, spaces: &Spaces, ty: ValType, globals: u32) -> ConstExpr {
+    let usable: Vec<u32> = (0..globals)
+        .filter(|&index| {
+            let global = spaces.globals.get(index as usize);
+            global.is_some_and(|global| global.ty == ty && !global.mutable)
+        })
+        .collect();
+    if !usable.is_empty() && choices.flag() {
+        return ConstExpr(vec![ConstOp::GlobalGet(choices.pick(&usable))]);
+    }
+    let number = choices.number();
+    let op = match ty {
+        ValType::I32 => ConstOp::I32(number as i32),
+        ValType::I64 => ConstOp::I64(number as i64),
+        ValType::F32 => ConstOp::F32(number as u32),
+        ValType::F64 => ConstOp::F64(number),
+        ValType::FuncRef if choices.flag() => {
+            ConstOp::RefFunc(choices.below(spaces.funcs.len()) as u32)
+        }
+        _ => ConstOp::RefNull(ty),
+    };
+    let mut ops = vec![op];
+    if let (ValType::I32 | ValType::I64, true) = (ty, choices.flag()) {
+        let ops32 = [Op::I32Add, Op::I32Sub, Op::I32Mul];
+        let ops64 = [Op::I64Add, Op::I64Sub, Op::I64Mul];
+        let binary = choices.pick(if ty == ValType::I32 { &ops32 } else { &ops64 });
+        ops.extend([op, ConstOp::Binary(binary)]);
+    }
+    ConstExpr(ops)
+}
+
+fn segments(choices: &mut Choices<'_>, module: &mut Module) {
+    let spaces = module.spaces();
+    let all = spaces.globals.len() as u32;
+    for _ in 0..choices.below(4) {
+        let ty = choices.pick(&[ValType::FuncRef, ValType::ExternRef]);
+        let tables = spaces.tables.iter().enumerate();
+        let fitting: Vec<u32> = tables
+            .filter(|(_, table)| table.element == ty)
+            .map(|(i, _)| i as u32)
+            .collect();
+        let mode = match choices.below(3) {
+            0 if !fitting.is_empty() => SegmentMode::Active(
+                choices.pick(&fitting),
+                constant(choices, &spaces, ValType::I32, all),
+            ),
+            1 => SegmentMode::Declared,
+            _ => SegmentMode::Passive,
+        };
+        let items = (0..choices.below(20))
+            .map(|_| constant(choices, &spaces, ty, all))
+            .collect();
+        module.elems.push(ElemSegment { mode, ty, items });
+    }
+    let data: Vec<(SegmentMode, Vec<u8>)> = (0..choices.below(4))
+        .map(|_| {
+            let mode = if !spaces.memories.is_empty() && choices.flag() {
+                SegmentMode::Active(0, constant(choices, &spaces, ValType::I32, all))
+            } else {
+                SegmentMode::Passive
+            };
+            let bytes = (0..choices.below(150)).map(|_| choices.byte()).collect();
+            (mode, bytes)
+        })
+        .collect();
+    module.set_data(data);
+}
+
+fn exports(choices: &mut Choices<'_>, module: &mut Module) {
+    let spaces = module.spaces();
+    for number in 0..choices.below(6) {
+        let (kind, count) = choices.pick(&[
+            (ExternKind::Func, spaces.funcs.len()),
+            (ExternKind::Table, spaces.tables.len()),
+            (ExternKind::Memory, spaces.memories.len()),
+            (ExternKind::Global, spaces.globals.len()),
+        ]);
+        if count > 0 {
+            module.exports.push(Export {
+                name: format!("{}{number}", choices.name()),
+                kind,
+                index: choices.below(count) as u32,
+            });
+        }
+    }
+    let without = |test: fn(&FuncType) -> bool| -> Vec<u32> {
+        (0..spaces.funcs.len() as u32)
+            .filter(|&func| test(&module.types[spaces.funcs[func as usize] as usize]))
+            .collect()
+    };
+    let plain = without(|ty| *ty == FuncType::default());
+    let no_params = without(|ty| ty.params.is_empty());
+    if !plain.is_empty() && choices.flag() {
+        module.start = Some(choices.pick(&plain));
+    }
+    if !no_params.is_empty() && choices.flag() {
+        module.entry = Some(choices.pick(&no_params));
+    }
+}
+
+/// Names of things that exist and of things that do not.
+fn names(choices: &mut Choices<'_>, module: &Module) -> Names {
+    let mut names = Names::default();
+    if choices.flag() {
+        names.module = Some(choices.name()).filter(|name| !name.is_empty());
+    }
+    for func in 0..module.spaces().funcs.len() as u32 + 2 {
+        if choices.flag() {
+            names.funcs.push((func, choices.name()));
+        }
+        if choices.flag() {
+            let named: Vec<u32> = (0..8).filter(|_| choices.flag()).collect();
+            let locals = named.into_iter().map(|local| (local, choices.name()));
+            let locals = locals.collect();
+            names.locals.push((func, locals));
+        }
+    }
+    names
+}

@@ -1,0 +1,391 @@
+//! Valid function bodies made of random choices.
+//!
+//! The generator knows the types on the stack, as the verifier does, and makes the operands that an
+//! instruction wants where they are not there.
+
+use super::generate::Choices;
+use crate::instr::{CodeBuilder, Label};
+use crate::module::{Module, Spaces};
+use crate::ops::{Imm, OPS, Op, OpInfo, Sig};
+use crate::types::ValType;
+
+/// The most values on the stack.
+const MAX_DEPTH: usize = 40;
+
+/// The most instructions that are chosen; operands come on top.
+const MAX_STEPS: usize = 60;
+
+struct BodyMaker<'c, 'd, 'm> {
+    choices: &'c mut Choices<'d>,
+    module: &'m Module,
+    spaces: Spaces,
+    types: &'m [ValType],
+    results: &'m [ValType],
+    locals: Vec<ValType>,
+    code: CodeBuilder,
+    stack: Vec<ValType>,
+    loops: Vec<(Label, Vec<ValType>)>,
+    /// Labels that are jumped to and not bound yet.
+    forward: Vec<(Label, Vec<ValType>)>,
+}
+
+/// A body of a function of type `ty`.
+pub(super) fn body(
+    choices: &mut Choices<'_>,
+    module: &Module,
+    types: &[ValType],
+    ty: u32,
+) -> Vec<u8> {
+    let func_type = &module.types[ty as usize];
+    let mut locals = func_type.params.clone();
+    // One local of each type, so that a value of every type can be had.
+    let mut groups: Vec<(u32, ValType)> = types.iter().map(|&ty| (1, ty)).collect();
+    for _ in 0..choices.below(4) {
+        groups.push((choices.below(4) as u32, choices.pick(types)));
+    }
+    for &(count, ty) in &groups {
+        locals.extend((0..count).map(|_| ty));
+    }
+    let mut maker = BodyMaker {
+        spaces: module.spaces(),
+        module,
+        types,
+        results: &func_type.results,
+        locals,
+        code: CodeBuilder::new(&groups),
+        stack: Vec::new(),
+        loops: Vec::new(),
+        forward: Vec::new(),
+        choices,
+    };
+    for _ in 0..MAX_STEPS {
+        if maker.choices.is_empty() {
+            break;
+        }
+        maker.step();
+    }
+    maker.finish()
+}
+
+impl BodyMaker<'_, '_, '_> {
+    fn step(&mut self) {
+        while self.stack.len() > MAX_DEPTH {
+            self.code.op(Op::Pop);
+            self.stack.pop();
+        }
+        match self.choices.below(8) {
+            0 => self.jump(),
+            1 => self.join(),
+            2 => {
+                let ty = self.choices.pick(self.types);
+                self.make(ty);
+            }
+            _ => {
+                let info = &OPS[self.choices.below(OPS.len())];
+                self.instruction(info);
+            }
+        }
+    }
+
+    /// Ends the body, and every path that still has to lead somewhere.
+    fn finish(mut self) -> Vec<u8> {
+        loop {
+            self.want(self.results);
+            self.code.op(Op::Ret);
+            let Some((label, shape)) = self.forward.pop() else {
+                return self.code.finish();
+            };
+            self.code.bind(label);
+            self.stack = shape;
+        }
+    }
+
+    /// Makes a value of type `ty`.
+    fn make(&mut self, ty: ValType) {
+        let number = self.choices.number();
+        match ty {
+            ValType::I32 => self.code.op1(Op::I32Push, number),
+            ValType::I64 => self.code.op1(Op::I64Push, number),
+            ValType::F32 => self.code.op1(Op::F32Push, number & 0xffff_ffff),
+            ValType::F64 => self.code.op1(Op::F64Push, number),
+            ValType::FuncRef | ValType::ExternRef if self.choices.flag() => {
+                self.code.op1(Op::RefNull, u64::from(ty.code()));
+            }
+            _ => {
+                let at = self.locals.iter().position(|&local| local == ty);
+                self.code.op1(Op::LocalGet, at.unwrap_or(0) as u64);
+            }
+        }
+        self.stack.push(ty);
+    }
+
+    /// Sees to it that the top of the stack has these types.
+    fn want(&mut self, types: &[ValType]) {
+        if !self.stack.ends_with(types) {
+            types.iter().for_each(|&ty| self.make(ty));
+        }
+    }
+
+    fn want_values(&mut self, count: usize) {
+        while self.stack.len() < count {
+            let ty = self.choices.pick(self.types);
+            self.make(ty);
+        }
+    }
+
+    fn apply(&mut self, params: &[ValType], results: &[ValType]) {
+        self.stack.truncate(self.stack.len() - params.len());
+        self.stack.extend(results);
+    }
+
+    /// A jump back to a loop or on to a label, conditional or not.
+    fn jump(&mut self) {
+        let op = self.choices.pick(&[Op::Jz, Op::Jnz, Op::Jmp, Op::BrTable]);
+        if op != Op::Jmp {
+            self.want(&[ValType::I32]);
+            self.stack.pop();
+        }
+        let count = if op == Op::BrTable {
+            1 + self.choices.below(4)
+        } else {
+            1
+        };
+        let labels: Vec<Label> = (0..count).map(|_| self.target()).collect();
+        match op {
+            Op::BrTable => self.code.br_table(&labels),
+            _ => self.code.jump(op, labels[0]),
+        }
+        if op.is_terminator() {
+            self.after_terminator();
+        }
+    }
+
+    /// A label that may be jumped to with the present stack.
+    fn target(&mut self) -> Label {
+        let places = if self.choices.flag() {
+            &self.loops
+        } else {
+            &self.forward
+        };
+        let fitting: Vec<Label> = places
+            .iter()
+            .filter(|(_, shape)| *shape == self.stack)
+            .map(|&(label, _)| label)
+            .collect();
+        if !fitting.is_empty() {
+            return self.choices.pick(&fitting);
+        }
+        let label = self.code.new_label();
+        self.forward.push((label, self.stack.clone()));
+        label
+    }
+
+    /// Goes on behind an instruction that does not: where a jump leads, or with nothing.
+    fn after_terminator(&mut self) {
+        match self.forward.pop() {
+            Some((label, shape)) if self.choices.flag() => {
+                self.code.bind(label);
+                self.stack = shape;
+            }
+            popped => {
+                self.forward.extend(popped);
+                self.stack.clear();
+            }
+        }
+    }
+
+    /// Binds a label whose jumps bring the present stack.
+    fn join(&mut self) {
+        if let Some(at) = self
+            .forward
+            .iter()
+            .position(|(_, shape)| *shape == self.stack)
+        {
+            let (label, _) = self.forward.remove(at);
+            self.code.bind(label);
+        }
+    }
+
+    fn instruction(&mut self, info: &OpInfo) {
+        let op = info.op;
+        let Some([a, b]) = self.immediates(op, info.imms) else {
+            return;
+        };
+        match info.sig {
+            Sig::Fixed(params, results) => {
+                let needs_memory = matches!(op, Op::Alloc | Op::Free)
+                    || matches!(info.imms, [Imm::Offset] | [.., Imm::Memory]);
+                if needs_memory && self.spaces.memories.is_empty() {
+                    return;
+                }
+                self.want(params);
+                self.code.op2(op, a, b);
+                self.apply(params, results);
+            }
+            Sig::Poly => self.poly(op, a, b),
+        }
+    }
+
+    /// Immediates that the verifier accepts; `None` where there are none, or for labels.
+    fn immediates(&mut self, op: Op, imms: &[Imm]) -> Option<[u64; 2]> {
+        let mut values = [0; 2];
+        for (&imm, value) in imms.iter().zip(&mut values) {
+            let count = match imm {
+                Imm::Local => self.locals.len(),
+                Imm::Global => self.spaces.globals.len(),
+                Imm::Func => self.spaces.funcs.len(),
+                Imm::Type => self.module.types.len(),
+                Imm::Table => self.spaces.tables.len(),
+                Imm::Memory => self.spaces.memories.len(),
+                Imm::Data => self.module.data.len(),
+                Imm::Elem => self.module.elems.len(),
+                Imm::Count => 4,
+                Imm::Label | Imm::Labels => return None,
+                Imm::RefType => {
+                    let ty = self.choices.pick(&[ValType::FuncRef, ValType::ExternRef]);
+                    *value = u64::from(ty.code());
+                    continue;
+                }
+                Imm::F32 | Imm::Offset => {
+                    *value = self.choices.number() & 0xffff_ffff;
+                    continue;
+                }
+                Imm::I32 | Imm::I64 | Imm::F64 => {
+                    *value = self.choices.number();
+                    continue;
+                }
+            };
+            if count == 0 {
+                return None;
+            }
+            *value = self.choices.below(count) as u64;
+        }
+        let element = |table: u64| self.spaces.tables[table as usize].element;
+        let [a, b] = values;
+        let fits = match op {
+            Op::TableInit => self.module.elems[a as usize].ty == element(b),
+            Op::TableCopy => element(a) == element(b),
+            Op::CallIndirect | Op::RetCallIndirect => element(b) == ValType::FuncRef,
+            Op::GlobalSet => self.spaces.globals[a as usize].mutable,
+            _ => true,
+        };
+        fits.then_some(values)
+    }
+
+    fn poly(&mut self, op: Op, a: u64, b: u64) {
+        match op {
+            Op::Trap | Op::Halt | Op::Ret => {
+                if op == Op::Ret {
+                    self.want(self.results);
+                }
+                self.code.op(op);
+                self.after_terminator();
+            }
+            Op::Nop => self.code.op(op),
+            Op::Loop => {
+                let label = self.code.new_label();
+                self.code.bind(label);
+                self.code.op(op);
+                self.loops.push((label, self.stack.clone()));
+            }
+            Op::Call | Op::CallIndirect | Op::RetCall | Op::RetCallIndirect => self.call(op, a, b),
+            Op::LocalGet | Op::LocalSet | Op::LocalTee => {
+                let ty = self.locals[a as usize];
+                self.variable(op, a, ty);
+            }
+            Op::GlobalGet | Op::GlobalSet => {
+                let ty = self.spaces.globals[a as usize].ty;
+                self.variable(op, a, ty);
+            }
+            Op::RefNull => {
+                self.code.op1(op, a);
+                self.stack.extend(ValType::from_code(a as u8));
+            }
+            Op::RefIsNull => {
+                if !self.stack.last().is_some_and(|ty| ty.is_ref()) {
+                    self.make(ValType::ExternRef);
+                }
+                self.code.op(op);
+                self.stack.pop();
+                self.stack.push(ValType::I32);
+            }
+            Op::TableGet | Op::TableSet | Op::TableGrow | Op::TableFill => self.table(op, a),
+            _ => self.rearrange(op, a as usize, b as usize),
+        }
+    }
+
+    fn variable(&mut self, op: Op, index: u64, ty: ValType) {
+        match op {
+            Op::LocalGet | Op::GlobalGet => self.stack.push(ty),
+            _ => {
+                self.want(&[ty]);
+                if op != Op::LocalTee {
+                    self.stack.pop();
+                }
+            }
+        }
+        self.code.op1(op, index);
+    }
+
+    fn call(&mut self, op: Op, a: u64, b: u64) {
+        let direct = matches!(op, Op::Call | Op::RetCall);
+        let ty = if direct {
+            self.spaces.funcs[a as usize]
+        } else {
+            a as u32
+        };
+        let ty = &self.module.types[ty as usize];
+        let tail = matches!(op, Op::RetCall | Op::RetCallIndirect);
+        if tail && ty.results != self.results {
+            return;
+        }
+        let mut params = ty.params.clone();
+        if !direct {
+            params.push(ValType::I32);
+        }
+        self.want(&params);
+        self.code.op2(op, a, b);
+        self.apply(&params, &ty.results);
+        if tail {
+            self.after_terminator();
+        }
+    }
+
+    fn table(&mut self, op: Op, table: u64) {
+        let element = self.spaces.tables[table as usize].element;
+        let (params, results): (&[ValType], &[ValType]) = match op {
+            Op::TableGet => (&[ValType::I32], &[element]),
+            Op::TableSet => (&[ValType::I32, element], &[]),
+            Op::TableGrow => (&[element, ValType::I32], &[ValType::I32]),
+            _ => (&[ValType::I32, element, ValType::I32], &[]),
+        };
+        self.want(params);
+        self.code.op1(op, table);
+        self.apply(params, results);
+    }
+
+    /// Instructions that move values about.
+    fn rearrange(&mut self, op: Op, a: usize, b: usize) {
+        self.want_values(8);
+        let top = self.stack.len() - 1;
+        match op {
+            Op::Select => {
+                let ty = self.stack[top];
+                self.want(&[ty, ty, ValType::I32]);
+                self.apply(&[ty, ty, ValType::I32], &[ty]);
+            }
+            Op::Pop => drop(self.stack.pop()),
+            Op::Dup => self.stack.push(self.stack[top]),
+            Op::Swap => self.stack.swap(top, top - 1),
+            Op::Rot => self.stack[top - 2..].rotate_left(1),
+            Op::Over => self.stack.push(self.stack[top - 1]),
+            Op::Nip => drop(self.stack.remove(top - 1)),
+            Op::Tuck => self.stack.insert(top - 1, self.stack[top]),
+            Op::Pick => self.stack.push(self.stack[top - a]),
+            Op::Slide => drop(self.stack.drain(top + 1 - a - b..top + 1 - b)),
+            // A new instruction has to be added here to be generated.
+            _ => return,
+        }
+        self.code.op2(op, a as u64, b as u64);
+    }
+}

@@ -1,0 +1,33 @@
+//! DotVM's instruction set: the contract between front ends, interpreter, compiler and runtime.
+//!
+//! This crate owns what every other layer must agree on and nothing else: the [opcode table](ops),
+//! [value types and architectures](types), the [bytecode module](module) with its
+//! [reader](decode) and [writer](encode), the [verifier](verify), the [meaning](semantics) of pure
+//! instructions, [trap codes](trap), and the [memory layout](abi) that machine code and handlers
+//! see. It knows neither how code is run nor where modules come from.
+
+pub mod abi;
+pub mod decode;
+pub mod encode;
+pub mod error;
+pub mod fuzzing;
+pub mod instr;
+pub mod module;
+pub mod ops;
+pub mod semantics;
+pub mod text;
+pub mod trap;
+pub mod types;
+pub mod verify;
+
+pub use decode::decode;
+pub use encode::{EncodeOptions, encode};
+pub use error::{Malformed, Place};
+pub use instr::{CodeBuilder, Instr, InstrReader, Label};
+pub use module::{
+    Body, Bytes, ConstExpr, ConstOp, DataSegment, ElemSegment, Export, ExternKind, GlobalDef,
+    Import, ImportDesc, Module, Names, SegmentMode,
+};
+pub use ops::{Category, Imm, Op, OpInfo};
+pub use trap::TrapCode;
+pub use types::{Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};

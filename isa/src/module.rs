@@ -1,0 +1,380 @@
+//! The bytecode module in memory: what is declared, and where in the bytes the bodies lie.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::error::Malformed;
+use crate::ops::Op;
+use crate::types::{Arch, FuncType, GlobalType, MemoryType, TableType, ValType};
+
+/// Shared, immutable bytes: a memory-mapped file, an embedded slice or a vector.
+#[derive(Clone)]
+pub struct Bytes(Arc<dyn AsRef<[u8]> + Send + Sync>);
+
+impl Bytes {
+    /// Shares whatever owns the bytes.
+    pub fn new(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> Bytes {
+        Bytes(Arc::new(owner))
+    }
+
+    /// The bytes.
+    pub fn as_slice(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}
+
+impl Default for Bytes {
+    fn default() -> Bytes {
+        Bytes::new([])
+    }
+}
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bytes({})", self.as_slice().len())
+    }
+}
+
+/// A bytecode module: everything declared, with function bodies and segments as ranges of bytes.
+///
+/// Index spaces are WebAssembly's: imported functions, tables, memories and globals come first.
+#[derive(Clone, Debug, Default)]
+pub struct Module {
+    /// The architecture it is for.
+    pub arch: Arch,
+    /// The function a program starts with; `None` for a library.
+    pub entry: Option<u32>,
+    /// Function types.
+    pub types: Vec<FuncType>,
+    /// Imports, in order.
+    pub imports: Vec<Import>,
+    /// Tables defined here.
+    pub tables: Vec<TableType>,
+    /// Memories defined here.
+    pub memories: Vec<MemoryType>,
+    /// Globals defined here.
+    pub globals: Vec<GlobalDef>,
+    /// Exports, in order; names are unique.
+    pub exports: Vec<Export>,
+    /// A function without parameters and results that instantiation calls.
+    pub start: Option<u32>,
+    /// Element segments.
+    pub elems: Vec<ElemSegment>,
+    /// Data segments.
+    pub data: Vec<DataSegment>,
+    /// Functions defined here.
+    pub bodies: Vec<Body>,
+    /// What [`Body::code`] are ranges of.
+    pub code_bytes: Bytes,
+    /// What [`DataSegment::bytes`] are ranges of.
+    pub data_bytes: Bytes,
+    /// The debug section's payload, undecoded; see [`Names::decode`].
+    pub debug: Option<DebugSection>,
+}
+
+/// Where the debug section lies; read when somebody asks.
+#[derive(Clone, Debug)]
+pub struct DebugSection {
+    /// What `range` is a range of.
+    pub bytes: Bytes,
+    /// The section's payload.
+    pub range: Range<usize>,
+    /// CRC-32 of the payload as stored, checked when the section is read.
+    pub crc: u32,
+    /// Where the payload starts in the file, for error messages.
+    pub file_offset: u64,
+    /// Bytes after decompression where the payload is compressed.
+    pub raw_len: Option<u64>,
+}
+
+/// A function defined in the module.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Body {
+    /// Index of its type.
+    pub ty: u32,
+    /// Its locals and code, a range of [`Module::code_bytes`].
+    pub code: Range<usize>,
+}
+
+/// Something the module needs from outside.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Import {
+    /// First part of its name.
+    pub module: String,
+    /// Second part of its name.
+    pub name: String,
+    /// What it has to be.
+    pub desc: ImportDesc,
+}
+
+/// What an import has to be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ImportDesc {
+    /// A function of the type with this index.
+    Func(u32),
+    /// A table.
+    Table(TableType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A global.
+    Global(GlobalType),
+}
+
+/// What an export is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum ExternKind {
+    /// A function.
+    Func = 0,
+    /// A table.
+    Table = 1,
+    /// A memory.
+    Memory = 2,
+    /// A global.
+    Global = 3,
+}
+
+impl ExternKind {
+    /// The kind's name, in messages and in assembler text.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ExternKind::Func => "func",
+            ExternKind::Table => "table",
+            ExternKind::Memory => "memory",
+            ExternKind::Global => "global",
+        }
+    }
+}
+
+/// Something the module offers.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: ExternKind,
+    /// Its index in that index space.
+    pub index: u32,
+}
+
+/// A global defined in the module.
+#[derive(Clone, PartialEq, Debug)]
+pub struct GlobalDef {
+    /// Its type.
+    pub ty: GlobalType,
+    /// Its first value.
+    pub init: ConstExpr,
+}
+
+/// When a segment is copied, and to where.
+#[derive(Clone, PartialEq, Debug)]
+pub enum SegmentMode {
+    /// Only by `memory.init` or `table.init`.
+    Passive,
+    /// At instantiation, into this memory or table at this offset.
+    Active(u32, ConstExpr),
+    /// Never; it declares functions whose references are taken (element segments only).
+    Declared,
+}
+
+/// A segment of references.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ElemSegment {
+    /// When and where it is copied.
+    pub mode: SegmentMode,
+    /// Type of its elements.
+    pub ty: ValType,
+    /// Its elements.
+    pub items: Vec<ConstExpr>,
+}
+
+/// A segment of bytes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DataSegment {
+    /// When and where it is copied; never [`SegmentMode::Declared`].
+    pub mode: SegmentMode,
+    /// Its bytes, a range of [`Module::data_bytes`].
+    pub bytes: Range<usize>,
+}
+
+/// A constant expression, in postfix order; instantiation evaluates it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ConstExpr(pub Vec<ConstOp>);
+
+/// An instruction of a constant expression.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum ConstOp {
+    /// Pushes a constant.
+    I32(i32),
+    /// Pushes a constant.
+    I64(i64),
+    /// Pushes a constant, given as its bits.
+    F32(u32),
+    /// Pushes a constant, given as its bits.
+    F64(u64),
+    /// Pushes an immutable global.
+    GlobalGet(u32),
+    /// Pushes the null reference of that type.
+    RefNull(ValType),
+    /// Pushes a reference to a function.
+    RefFunc(u32),
+    /// An integer `add`, `sub` or `mul`.
+    Binary(Op),
+}
+
+impl ConstExpr {
+    /// An `i32` constant.
+    pub fn i32(value: i32) -> ConstExpr {
+        ConstExpr(vec![ConstOp::I32(value)])
+    }
+}
+
+impl Module {
+    /// Bytes of the body of the defined function `defined` (0 is the first after the imports).
+    ///
+    /// # Panics
+    /// Where there is no such function.
+    pub fn body(&self, defined: u32) -> &[u8] {
+        &self.code_bytes.as_slice()[self.bodies[defined as usize].code.clone()]
+    }
+
+    /// Bytes of a data segment.
+    ///
+    /// # Panics
+    /// Where there is no such segment.
+    pub fn data_segment(&self, index: u32) -> &[u8] {
+        &self.data_bytes.as_slice()[self.data[index as usize].bytes.clone()]
+    }
+
+    /// Sets the defined functions: each one's type index and body, as
+    /// [`CodeBuilder`](crate::CodeBuilder) makes it.
+    pub fn set_bodies(&mut self, bodies: impl IntoIterator<Item = (u32, Vec<u8>)>) {
+        let mut all = Vec::new();
+        self.bodies = bodies
+            .into_iter()
+            .map(|(ty, body)| Body {
+                ty,
+                code: append(&mut all, &body),
+            })
+            .collect();
+        self.code_bytes = Bytes::new(all);
+    }
+
+    /// Sets the data segments.
+    pub fn set_data(&mut self, segments: impl IntoIterator<Item = (SegmentMode, Vec<u8>)>) {
+        let mut all = Vec::new();
+        self.data = segments
+            .into_iter()
+            .map(|(mode, bytes)| DataSegment {
+                mode,
+                bytes: append(&mut all, &bytes),
+            })
+            .collect();
+        self.data_bytes = Bytes::new(all);
+    }
+
+    /// Types of the imported functions, in order.
+    pub fn imported_funcs(&self) -> impl Iterator<Item = u32> + '_ {
+        self.imports.iter().filter_map(|import| match import.desc {
+            ImportDesc::Func(ty) => Some(ty),
+            _ => None,
+        })
+    }
+
+    /// The index spaces, imports first; computed in one pass over the declarations.
+    pub fn spaces(&self) -> Spaces {
+        let mut spaces = Spaces::default();
+        for import in &self.imports {
+            match import.desc {
+                ImportDesc::Func(ty) => spaces.funcs.push(ty),
+                ImportDesc::Table(ty) => spaces.tables.push(ty),
+                ImportDesc::Memory(ty) => spaces.memories.push(ty),
+                ImportDesc::Global(ty) => spaces.globals.push(ty),
+            }
+        }
+        spaces.imported_funcs = spaces.funcs.len() as u32;
+        spaces.imported_tables = spaces.tables.len() as u32;
+        spaces.imported_memories = spaces.memories.len() as u32;
+        spaces.imported_globals = spaces.globals.len() as u32;
+        spaces.funcs.extend(self.bodies.iter().map(|body| body.ty));
+        spaces.tables.extend(&self.tables);
+        spaces.memories.extend(&self.memories);
+        spaces
+            .globals
+            .extend(self.globals.iter().map(|global| global.ty));
+        spaces
+    }
+
+    /// The export of that name.
+    pub fn export(&self, name: &str) -> Option<&Export> {
+        self.exports.iter().find(|export| export.name == name)
+    }
+}
+
+fn append(all: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
+    let start = all.len();
+    all.extend_from_slice(bytes);
+    start..all.len()
+}
+
+/// Types of everything that has an index, imports first.
+#[derive(Clone, Debug, Default)]
+pub struct Spaces {
+    /// Type index of each function.
+    pub funcs: Vec<u32>,
+    /// Type of each table.
+    pub tables: Vec<TableType>,
+    /// Type of each memory.
+    pub memories: Vec<MemoryType>,
+    /// Type of each global.
+    pub globals: Vec<GlobalType>,
+    /// How many functions are imported.
+    pub imported_funcs: u32,
+    /// How many tables are imported.
+    pub imported_tables: u32,
+    /// How many memories are imported.
+    pub imported_memories: u32,
+    /// How many globals are imported.
+    pub imported_globals: u32,
+}
+
+/// Names for people, from the debug section.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Names {
+    /// The module's name.
+    pub module: Option<String>,
+    /// Function index and name, by ascending index.
+    pub funcs: Vec<(u32, String)>,
+    /// Function index and its locals' indices and names, by ascending index.
+    pub locals: Vec<(u32, Vec<(u32, String)>)>,
+}
+
+impl Names {
+    /// The name of a function.
+    pub fn func(&self, index: u32) -> Option<&str> {
+        let at = self.funcs.binary_search_by_key(&index, |&(i, _)| i).ok()?;
+        Some(&self.funcs[at].1)
+    }
+
+    /// The name of a local of a function.
+    pub fn local(&self, func: u32, local: u32) -> Option<&str> {
+        let at = self.locals.binary_search_by_key(&func, |&(i, _)| i).ok()?;
+        let locals = &self.locals[at].1;
+        let at = locals.binary_search_by_key(&local, |&(i, _)| i).ok()?;
+        Some(&locals[at].1)
+    }
+
+    /// Reads a module's debug section; empty where there is none.
+    ///
+    /// # Errors
+    /// Where the section is malformed.
+    pub fn decode(module: &Module) -> Result<Names, Malformed> {
+        crate::decode::decode_names(module)
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.module.is_none() && self.funcs.is_empty() && self.locals.is_empty()
+    }
+}

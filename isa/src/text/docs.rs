@@ -1,0 +1,342 @@
+//! `docs/isa.md`, produced from the opcode table, the value types and the trap codes.
+//!
+//! What the tables do not say (the rules that hold for many instructions) is text in this folder:
+//! `isa_intro.md` before them, `isa_rules.md` after them.
+
+use std::fmt::Write;
+
+use crate::abi::MAX_FRAME_SLOTS;
+use crate::ops::{Category, Imm, OPS, Op, OpInfo, Sig};
+use crate::trap::TrapCode;
+use crate::types::{Arch, ValType};
+
+/// The text of `docs/isa.md`.
+///
+/// ```
+/// let text = dotvm_isa::text::docs::isa_reference();
+/// assert!(text.contains("| `i64.add` | `7c` |"));
+/// ```
+pub fn isa_reference() -> String {
+    let mut out = include_str!("isa_intro.md").to_owned();
+    for (mark, table) in [
+        ("<!-- value types -->\n", value_types()),
+        ("<!-- architectures -->\n", architectures()),
+        ("<!-- immediates -->\n", immediates()),
+    ] {
+        out = out.replace(mark, &table);
+    }
+    out = out.replace("<!-- frame slots -->", &MAX_FRAME_SLOTS.to_string());
+    out += "\n## Instructions\n\n";
+    out += INSTRUCTIONS_INTRO;
+    for category in Category::ALL {
+        chapter(&mut out, category).expect("writing to a string does not fail");
+    }
+    out += "\n";
+    out += &include_str!("isa_rules.md").replace("<!-- traps -->\n", &traps());
+    out
+}
+
+const INSTRUCTIONS_INTRO: &str = "\
+Codes are hexadecimal; two bytes are a prefix and the second byte. A signature `a b -- c` pops
+`b`, then `a`, and pushes `c`: the top of the stack is on the right. In it, `t` is any type (the same
+one in all places), `u` and `v` are other ones, `..` is any number of values, and `r` is a reference
+type. Every instruction exists from the named architecture on.
+";
+
+/// Collects table rows.
+fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut out = format!(
+        "| {} |\n|{}\n",
+        head.join(" | "),
+        " --- |".repeat(head.len())
+    );
+    for row in rows {
+        out += &format!("| {} |\n", row.join(" | "));
+    }
+    out
+}
+
+fn value_types() -> String {
+    let rows = ValType::ALL.into_iter().map(|ty| {
+        let meaning = match ty {
+            ValType::I32 | ValType::I64 | ValType::I128 | ValType::I256 | ValType::I512 => {
+                "integer; instructions say whether they take it as signed"
+            }
+            ValType::F32 => "IEEE 754 binary32",
+            ValType::F64 => "IEEE 754 binary64",
+            ValType::V128 | ValType::V256 | ValType::V512 => "vector",
+            ValType::FuncRef => "reference to a function, or null",
+            ValType::ExternRef => "reference to a host object, or null",
+        };
+        vec![
+            format!("`{ty}`"),
+            ty.code().to_string(),
+            ty.bits().to_string(),
+            ty.slots().to_string(),
+            ty.first_arch().to_string(),
+            meaning.to_owned(),
+        ]
+    });
+    table(&["type", "code", "bits", "slots", "since", "values"], rows)
+}
+
+fn architectures() -> String {
+    let rows = Arch::ALL.into_iter().map(|arch| {
+        let types = ValType::ALL.into_iter().filter(|ty| arch.has(*ty));
+        let types: Vec<String> = types.map(|ty| format!("`{ty}`")).collect();
+        vec![
+            format!("`{arch}`"),
+            arch.code().to_string(),
+            format!("`{}`", arch.word()),
+            types.join(" "),
+        ]
+    });
+    table(&["architecture", "code", "word", "types"], rows)
+}
+
+/// Every kind of immediate, in the order of the documentation.
+const IMMEDIATES: [Imm; 17] = [
+    Imm::I32,
+    Imm::I64,
+    Imm::F32,
+    Imm::F64,
+    Imm::Local,
+    Imm::Global,
+    Imm::Func,
+    Imm::Type,
+    Imm::Table,
+    Imm::Memory,
+    Imm::Data,
+    Imm::Elem,
+    Imm::Count,
+    Imm::Offset,
+    Imm::RefType,
+    Imm::Label,
+    Imm::Labels,
+];
+
+/// Name, encoding and text form of an immediate.
+fn immediate(imm: Imm) -> [&'static str; 3] {
+    const INDEX: &str = "unsigned LEB128 of 32 bits";
+    match imm {
+        Imm::I32 => ["i32", "signed LEB128 of 32 bits", "integer"],
+        Imm::I64 => ["i64", "signed LEB128 of 64 bits", "integer"],
+        Imm::F32 => ["f32", "4 bytes, little-endian", "float"],
+        Imm::F64 => ["f64", "8 bytes, little-endian", "float"],
+        Imm::Local => ["local", INDEX, "`$name` or index; parameters come first"],
+        Imm::Global => ["global", INDEX, "`$name` or index"],
+        Imm::Func => ["func", INDEX, "`$name` or index"],
+        Imm::Type => [
+            "type",
+            INDEX,
+            "`(i32, i32) -> i32` or `type` and `$name` or index",
+        ],
+        Imm::Table => ["table", INDEX, "`$name` or index, 0 if it is left out"],
+        Imm::Memory => ["memory", INDEX, "`$name` or index, 0 if it is left out"],
+        Imm::Data => ["data", INDEX, "`$name` or index of a data segment"],
+        Imm::Elem => ["elem", INDEX, "`$name` or index of an element segment"],
+        Imm::Count => ["n", INDEX, "number"],
+        Imm::Offset => [
+            "offset",
+            "unsigned LEB128 of 64 bits",
+            "number, 0 if it is left out",
+        ],
+        Imm::RefType => [
+            "reftype",
+            "1 byte: the type's code",
+            "`funcref` or `externref`",
+        ],
+        Imm::Label => [
+            "label",
+            "signed LEB128 of 32 bits: the target's distance in bytes from the first byte of the instruction",
+            "name of a label",
+        ],
+        Imm::Labels => [
+            "labels",
+            "unsigned LEB128: how many but the last; then each one as a label",
+            "names of labels, the last one the default; in parentheses they may take several lines",
+        ],
+    }
+}
+
+fn immediates() -> String {
+    let rows = IMMEDIATES.map(|imm| {
+        let [name, encoding, text] = immediate(imm);
+        vec![format!("`{name}`"), encoding.to_owned(), text.to_owned()]
+    });
+    table(&["immediate", "encoding", "in assembler text"], rows)
+}
+
+/// Title and introduction of a category's chapter.
+fn introduction(category: Category) -> (&'static str, &'static str) {
+    match category {
+        Category::Stack => (
+            "Stack and constants",
+            "They work on values of every type, the wide ones included.",
+        ),
+        Category::Variable => (
+            "Locals and globals",
+            "Locals that are no parameters start as 0 or null.",
+        ),
+        Category::Arithmetic => (
+            "Arithmetic",
+            "Integers wrap around. Names ending in `_u` take integers as unsigned.",
+        ),
+        Category::Comparison => (
+            "Comparison",
+            "The result is an `i32`, 0 or 1. A comparison of floats with a NaN is false, but for `ne`.",
+        ),
+        Category::Logic => ("Logic", "Bit by bit."),
+        Category::Shift => (
+            "Shifts and rotations",
+            "The count has the type of the value and is taken modulo its width.",
+        ),
+        Category::Bits => ("Bit counts", "Of 0, `clz` and `ctz` are the width."),
+        Category::Conversion => (
+            "Conversions",
+            "A name reads `to.how_from`; with `_u`, the integer is unsigned.",
+        ),
+        Category::Control => (
+            "Control",
+            "Jumps name an instruction of the same function. A backward jump must lead to a `loop`.",
+        ),
+        Category::Memory => (
+            "Memory",
+            "Addresses are unsigned `i32`s; the offset is added without wrapping around.",
+        ),
+        Category::Table => ("Tables", "Indices are unsigned `i32`s."),
+        Category::Reference => (
+            "References",
+            "They cannot be made from integers, nor seen as such.",
+        ),
+    }
+}
+
+fn chapter(out: &mut String, category: Category) -> std::fmt::Result {
+    let (title, introduction) = introduction(category);
+    write!(out, "\n### {title}\n\n{introduction}\n\n")?;
+    let mut rows: Vec<&OpInfo> = OPS
+        .iter()
+        .filter(|info| info.category == category)
+        .collect();
+    rows.sort_by_key(|info| info.code);
+    let rows = rows.into_iter().map(|info| {
+        let immediates = info.imms.iter().map(|&imm| immediate(imm)[0]);
+        let immediates = immediates.collect::<Vec<_>>().join(" ");
+        vec![
+            format!("`{}`", info.mnemonic),
+            code(info),
+            if immediates.is_empty() {
+                String::new()
+            } else {
+                format!("`{immediates}`")
+            },
+            format!("`{}`", signature(info)),
+            info.fuel.to_string(),
+            info.first_arch.to_string(),
+            info.doc.to_owned(),
+        ]
+    });
+    let head = [
+        "instruction",
+        "code",
+        "immediates",
+        "stack",
+        "fuel",
+        "since",
+        "meaning",
+    ];
+    out.write_str(&table(&head, rows))
+}
+
+fn code(info: &OpInfo) -> String {
+    match info.code.to_be_bytes() {
+        [0, byte] => format!("`{byte:02x}`"),
+        [prefix, byte] => format!("`{prefix:02x} {byte:02x}`"),
+    }
+}
+
+fn signature(info: &OpInfo) -> String {
+    match info.sig {
+        Sig::Fixed(params, results) => {
+            let names = |types: &[ValType]| {
+                let names: Vec<&str> = types.iter().map(|ty| ty.name()).collect();
+                names.join(" ")
+            };
+            let text = format!("{} -- {}", names(params), names(results));
+            text.trim().to_owned()
+        }
+        Sig::Poly => poly_signature(info.op).unwrap_or("?").to_owned(),
+    }
+}
+
+/// What instructions do to the stack whose signature depends on more than themselves.
+fn poly_signature(op: Op) -> Option<&'static str> {
+    Some(match op {
+        Op::Nop | Op::Loop | Op::Jmp => "--",
+        Op::Trap | Op::Halt => ".. --",
+        Op::Jz | Op::Jnz | Op::BrTable => "i32 --",
+        Op::Call => "params.. -- results..",
+        Op::CallIndirect => "params.. i32 -- results..",
+        Op::Ret => ".. results.. --",
+        Op::RetCall => ".. params.. --",
+        Op::RetCallIndirect => ".. params.. i32 --",
+        Op::Select => "t t i32 -- t",
+        Op::Pop => "t --",
+        Op::Dup => "t -- t t",
+        Op::Swap => "t u -- u t",
+        Op::Rot => "t u v -- u v t",
+        Op::Over => "t u -- t u t",
+        Op::Nip => "t u -- u",
+        Op::Tuck => "t u -- u t u",
+        Op::Pick => "t .. -- t .. t",
+        Op::Slide => ".. kept.. -- kept..",
+        Op::LocalGet | Op::GlobalGet => "-- t",
+        Op::LocalSet | Op::GlobalSet => "t --",
+        Op::LocalTee => "t -- t",
+        Op::RefNull => "-- r",
+        Op::RefIsNull => "r -- i32",
+        Op::TableGet => "i32 -- r",
+        Op::TableSet => "i32 r --",
+        Op::TableGrow => "r i32 -- i32",
+        Op::TableFill => "i32 r i32 --",
+        _ => return None,
+    })
+}
+
+fn traps() -> String {
+    let rows = TrapCode::ALL.iter().map(|&trap| {
+        vec![
+            (trap as u8).to_string(),
+            format!("`{}`", trap.name()),
+            trap.message().to_owned(),
+            trap.doc().to_owned(),
+        ]
+    });
+    table(&["code", "trap", "message", "when"], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_instruction_has_a_signature() {
+        for info in OPS {
+            let is_poly = info.sig == Sig::Poly;
+            assert_eq!(
+                poly_signature(info.op).is_some(),
+                is_poly,
+                "{}",
+                info.mnemonic
+            );
+        }
+    }
+
+    #[test]
+    fn every_immediate_is_listed() {
+        for imm in OPS.iter().flat_map(|info| info.imms) {
+            assert!(IMMEDIATES.contains(imm), "{imm:?}");
+        }
+    }
+}

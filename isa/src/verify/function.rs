@@ -1,0 +1,549 @@
+//! Checks of function bodies, one instruction after the other.
+
+use std::collections::BTreeMap;
+
+use super::ModuleEnv;
+use super::shapes::{Shape, Shapes};
+use crate::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
+use crate::error::Malformed;
+use crate::instr::{Instr, InstrReader, MAX_LOCALS};
+use crate::module::Module;
+use crate::ops::{Group, Imm, Op, Sig};
+use crate::types::{FuncType, ValType};
+
+/// What [`FuncVerifier::step`] read.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// The instruction.
+    pub instr: Instr,
+    /// Whether a jump from before leads here: a basic block starts.
+    pub label: bool,
+    /// Whether any execution may get here. What cannot be reached is verified all the same.
+    pub reachable: bool,
+    /// Whether control may come from the instruction before.
+    pub fallthrough: bool,
+}
+
+/// Verifies one function, instruction by instruction, so that a tier can lower it in the same pass.
+///
+/// Call [`step`](FuncVerifier::step), then [`apply`](FuncVerifier::apply), until `step` returns
+/// `None`. After `apply`, [`before`](FuncVerifier::before) and [`shape`](FuncVerifier::shape) are
+/// the stack before and after the instruction.
+#[derive(Debug)]
+pub struct FuncVerifier<'m> {
+    module: &'m Module,
+    env: &'m ModuleEnv,
+    reader: InstrReader<'m>,
+    func_type: &'m FuncType,
+    locals: Vec<ValType>,
+    local_slots: u32,
+    shapes: Shapes,
+    current: Shape,
+    before: Shape,
+    /// Whether some execution comes here from the instruction before.
+    reachable: bool,
+    /// Whether the instruction before goes on to this one, reachable or not.
+    flows: bool,
+    max_slots: u32,
+    /// Targets of forward jumps: shape, and whether a reachable jump leads there.
+    labels: BTreeMap<u32, (Shape, bool)>,
+    /// Offsets and shapes of the `loop` instructions so far, ascending.
+    loops: Vec<(u32, Shape)>,
+}
+
+impl<'m> FuncVerifier<'m> {
+    /// Starts with the locals of the defined function `defined`.
+    ///
+    /// # Errors
+    /// Where the declarations of locals are malformed or the frame would be too large.
+    pub fn new(
+        module: &'m Module,
+        env: &'m ModuleEnv,
+        defined: u32,
+    ) -> Result<FuncVerifier<'m>, Malformed> {
+        let index = env.spaces.imported_funcs + defined;
+        let mut reader = InstrReader::new(module.body(defined), index);
+        let func_type = &module.types[module.bodies[defined as usize].ty as usize];
+        let mut locals = func_type.params.clone();
+        let mut local_slots = func_type.param_slots();
+        for (count, ty) in reader.read_locals()? {
+            if !module.arch.has(ty) {
+                let reason = format!("{ty} needs {}, not {}", ty.first_arch(), module.arch);
+                return Err(reader.error(0, reason));
+            }
+            locals.resize(locals.len() + count as usize, ty);
+            local_slots += count * ty.slots();
+        }
+        if locals.len() > MAX_LOCALS as usize {
+            return Err(reader.error(0, format!("more than {MAX_LOCALS} locals")));
+        }
+        let verifier = FuncVerifier {
+            module,
+            env,
+            reader,
+            func_type,
+            locals,
+            local_slots,
+            shapes: Shapes::new(module.body(defined).len()),
+            current: Shapes::EMPTY,
+            before: Shapes::EMPTY,
+            reachable: true,
+            flows: true,
+            max_slots: func_type.result_slots(),
+            labels: BTreeMap::new(),
+            loops: Vec::new(),
+        };
+        verifier.check_frame(0)?;
+        Ok(verifier)
+    }
+
+    /// The function's type.
+    pub fn func_type(&self) -> &'m FuncType {
+        self.func_type
+    }
+
+    /// Types of all locals, parameters first.
+    pub fn locals(&self) -> &[ValType] {
+        &self.locals
+    }
+
+    /// Slots of the locals, parameters included.
+    pub fn local_slots(&self) -> u32 {
+        self.local_slots
+    }
+
+    /// The most slots the frame takes so far: locals, header, operand stack.
+    pub fn frame_slots(&self) -> u32 {
+        self.local_slots + FRAME_HEADER_SLOTS + self.max_slots
+    }
+
+    /// The stack after the instruction that was applied last.
+    pub fn shape(&self) -> Shape {
+        self.current
+    }
+
+    /// The stack before the instruction that was applied last.
+    pub fn before(&self) -> Shape {
+        self.before
+    }
+
+    /// Slots of all values of a shape.
+    #[inline]
+    pub fn slots(&self, shape: Shape) -> u32 {
+        self.shapes.slots(shape)
+    }
+
+    /// The top value's type and what is below it; `None` for the empty stack.
+    #[inline]
+    pub fn pop(&self, shape: Shape) -> Option<(ValType, Shape)> {
+        self.shapes.pop(shape)
+    }
+
+    /// The targets of a `br_table`, as [`InstrReader::labels`] gives them.
+    pub fn targets(&self, instr: &Instr) -> impl Iterator<Item = Result<u32, Malformed>> + use<'m> {
+        self.reader.labels(instr)
+    }
+
+    /// Offset of the next instruction.
+    pub fn offset(&self) -> u32 {
+        self.reader.offset() as u32
+    }
+
+    /// Reads the next instruction and settles the stack shape before it; `None` at the end.
+    ///
+    /// # Errors
+    /// Where decoding fails, shapes differ where paths join, a jump leads into the middle of an
+    /// instruction, or control runs off the end.
+    pub fn step(&mut self) -> Result<Option<Step>, Malformed> {
+        let at = self.reader.offset() as u32;
+        let fallthrough = self.reachable;
+        let flows = self.flows;
+        let mut label = false;
+        if let Some(entry) = self.labels.first_entry()
+            && *entry.key() <= at
+        {
+            if *entry.key() < at {
+                let target = *entry.key();
+                return Err(self.error(target, "a jump leads into the middle of an instruction"));
+            }
+            let (shape, reachable) = entry.remove();
+            if flows && self.current != shape {
+                return Err(self.mismatch(at, shape));
+            }
+            self.current = shape;
+            self.reachable |= reachable;
+            label = true;
+        } else if !flows {
+            self.current = Shapes::EMPTY;
+        }
+        if self.reader.at_end() {
+            if flows {
+                return Err(self.error(at, "control runs off the end of the function"));
+            }
+            return Ok(None);
+        }
+        let instr = self.reader.next_instr()?;
+        // A loop header that nothing above leads to is entered from below.
+        self.reachable |= instr.op == Op::Loop;
+        Ok(Some(Step {
+            instr,
+            label,
+            reachable: self.reachable,
+            fallthrough,
+        }))
+    }
+
+    /// Checks the instruction's operands and immediates, and changes the shape as it says.
+    ///
+    /// # Errors
+    /// What the instruction does not allow.
+    pub fn apply(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        self.before = self.current;
+        let info = instr.op.info();
+        if info.first_arch > self.module.arch {
+            let reason = format!(
+                "{} needs {}, this module is for {}",
+                info.mnemonic, info.first_arch, self.module.arch
+            );
+            return Err(self.error(instr.offset, reason));
+        }
+        match info.group {
+            Group::Load | Group::Store => {
+                self.check_memory(instr, 0)?;
+                if instr.a > u64::from(u32::MAX) {
+                    let reason = format!("offset {} in a memory of 32-bit addresses", instr.a);
+                    return Err(self.error(instr.offset, reason));
+                }
+            }
+            Group::Other => {
+                if matches!(instr.op, Op::Alloc | Op::Free) {
+                    self.check_memory(instr, 0)?;
+                }
+                self.check_immediates(instr)?;
+                self.check_elements(instr)?;
+            }
+            Group::Unary | Group::Binary => {}
+        }
+        match info.sig {
+            Sig::Fixed(params, results) => {
+                for &ty in params.iter().rev() {
+                    self.pop_type(instr, ty)?;
+                }
+                for &ty in results {
+                    self.push(ty);
+                }
+            }
+            Sig::Poly => self.apply_poly(instr)?,
+        }
+        self.max_slots = self.max_slots.max(self.shapes.slots(self.current));
+        self.check_frame(instr.offset)?;
+        if self.shapes.exhausted() {
+            let reason = "more different stack shapes than a function of this size may have";
+            return Err(self.error(instr.offset, reason));
+        }
+        self.flows = !instr.op.is_terminator();
+        self.reachable &= self.flows;
+        Ok(())
+    }
+
+    fn check_frame(&self, offset: u32) -> Result<(), Malformed> {
+        if self.frame_slots() > MAX_FRAME_SLOTS {
+            let reason = format!("a frame of more than {MAX_FRAME_SLOTS} slots of 64 bits");
+            return Err(self.error(offset, reason));
+        }
+        Ok(())
+    }
+
+    fn check_immediates(&self, instr: &Instr) -> Result<(), Malformed> {
+        let spaces = &self.env.spaces;
+        for (&imm, index) in instr.op.info().imms.iter().zip([instr.a, instr.b]) {
+            let (what, count) = match imm {
+                Imm::Local => ("local", self.locals.len()),
+                Imm::Global => ("global", spaces.globals.len()),
+                Imm::Func => ("function", spaces.funcs.len()),
+                Imm::Type => ("type", self.module.types.len()),
+                Imm::Table => ("table", spaces.tables.len()),
+                Imm::Memory => ("memory", spaces.memories.len()),
+                Imm::Data => ("data segment", self.env.data_count as usize),
+                Imm::Elem => ("element segment", self.env.elems.len()),
+                _ => continue,
+            };
+            if index >= count as u64 {
+                let reason = format!("{}: there is no {what} {index}", instr.op.mnemonic());
+                return Err(self.error(instr.offset, reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_memory(&self, instr: &Instr, index: usize) -> Result<(), Malformed> {
+        if index < self.env.spaces.memories.len() {
+            return Ok(());
+        }
+        Err(self.error(
+            instr.offset,
+            format!("{} without a memory", instr.op.mnemonic()),
+        ))
+    }
+
+    /// Fixed signatures leave types of elements open.
+    fn check_elements(&self, instr: &Instr) -> Result<(), Malformed> {
+        let tables = &self.env.spaces.tables;
+        let (dst, src) = match instr.op {
+            Op::TableInit => (instr.b, self.env.elems[instr.a as usize]),
+            Op::TableCopy => (instr.a, tables[instr.b as usize].element),
+            _ => return Ok(()),
+        };
+        let element = tables[dst as usize].element;
+        if element == src {
+            return Ok(());
+        }
+        let reason = format!("{} of {src} to a table of {element}", instr.op.mnemonic());
+        Err(self.error(instr.offset, reason))
+    }
+
+    fn apply_poly(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        match instr.op {
+            Op::Trap | Op::Nop | Op::Halt => {}
+            Op::Loop => self.loops.push((instr.offset, self.current)),
+            Op::Jmp => self.check_jump(instr, instr.a as u32)?,
+            Op::Jz | Op::Jnz => {
+                self.pop_type(instr, ValType::I32)?;
+                self.check_jump(instr, instr.a as u32)?;
+            }
+            Op::BrTable => {
+                self.pop_type(instr, ValType::I32)?;
+                for target in self.reader.labels(instr) {
+                    self.check_jump(instr, target?)?;
+                }
+            }
+            Op::Call | Op::RetCall => {
+                self.apply_call(instr, self.env.spaces.funcs[instr.a as usize])?;
+            }
+            Op::CallIndirect | Op::RetCallIndirect => {
+                self.pop_type(instr, ValType::I32)?;
+                let element = self.env.spaces.tables[instr.b as usize].element;
+                if element != ValType::FuncRef {
+                    let reason = format!("an indirect call through a table of {element}");
+                    return Err(self.error(instr.offset, reason));
+                }
+                self.apply_call(instr, instr.a as u32)?;
+            }
+            Op::Ret => {
+                let func_type = self.func_type;
+                for &ty in func_type.results.iter().rev() {
+                    self.pop_type(instr, ty)?;
+                }
+            }
+            Op::LocalGet => self.push(self.locals[instr.a as usize]),
+            Op::LocalSet => self.pop_type(instr, self.locals[instr.a as usize])?,
+            Op::LocalTee => {
+                self.pop_type(instr, self.locals[instr.a as usize])?;
+                self.push(self.locals[instr.a as usize]);
+            }
+            Op::GlobalGet => self.push(self.env.spaces.globals[instr.a as usize].ty),
+            Op::GlobalSet => {
+                let global = self.env.spaces.globals[instr.a as usize];
+                if !global.mutable {
+                    let reason = format!("global {} is immutable", instr.a);
+                    return Err(self.error(instr.offset, reason));
+                }
+                self.pop_type(instr, global.ty)?;
+            }
+            Op::RefNull => match ValType::from_code(instr.a as u8) {
+                Some(ty) if ty.is_ref() => self.push(ty),
+                _ => return Err(self.error(instr.offset, "ref.null of no reference type")),
+            },
+            Op::RefIsNull => {
+                let ty = self.pop_any(instr)?;
+                if !ty.is_ref() {
+                    return Err(self.error(instr.offset, format!("ref.is_null of {ty}")));
+                }
+                self.push(ValType::I32);
+            }
+            Op::TableGet | Op::TableSet | Op::TableGrow | Op::TableFill => {
+                self.apply_table(instr)?;
+            }
+            _ => self.apply_stack(instr)?,
+        }
+        Ok(())
+    }
+
+    fn apply_table(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let element = self.env.spaces.tables[instr.a as usize].element;
+        match instr.op {
+            Op::TableGet => {
+                self.pop_type(instr, ValType::I32)?;
+                self.push(element);
+            }
+            Op::TableSet => {
+                self.pop_type(instr, element)?;
+                self.pop_type(instr, ValType::I32)?;
+            }
+            Op::TableGrow => {
+                self.pop_type(instr, ValType::I32)?;
+                self.pop_type(instr, element)?;
+                self.push(ValType::I32);
+            }
+            _ => {
+                self.pop_type(instr, ValType::I32)?;
+                self.pop_type(instr, element)?;
+                self.pop_type(instr, ValType::I32)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_stack(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        match instr.op {
+            Op::Select => {
+                self.pop_type(instr, ValType::I32)?;
+                let ty = self.pop_any(instr)?;
+                self.pop_type(instr, ty)?;
+                self.push(ty);
+            }
+            Op::Pop => drop(self.pop_any(instr)?),
+            Op::Dup => self.rearrange(instr, 1, &[0, 0])?,
+            Op::Swap => self.rearrange(instr, 2, &[1, 0])?,
+            Op::Rot => self.rearrange(instr, 3, &[1, 2, 0])?,
+            Op::Over => self.rearrange(instr, 2, &[0, 1, 0])?,
+            Op::Nip => self.rearrange(instr, 2, &[1])?,
+            Op::Tuck => self.rearrange(instr, 2, &[1, 0, 1])?,
+            Op::Pick => {
+                // A deep walk for every instruction would not be linear.
+                if instr.a > u64::from(u8::MAX) {
+                    let reason = format!("pick {}; the deepest is 255", instr.a);
+                    return Err(self.error(instr.offset, reason));
+                }
+                let mut at = self.current;
+                for _ in 0..instr.a {
+                    at = self.below(instr, at)?.1;
+                }
+                let ty = self.below(instr, at)?.0;
+                self.push(ty);
+            }
+            Op::Slide => {
+                // Dropped values are paid for by their push; the kept ones are walked each time.
+                if instr.b > u64::from(u8::MAX) {
+                    let reason = format!("slide keeps {} values; the most is 255", instr.b);
+                    return Err(self.error(instr.offset, reason));
+                }
+                let kept: Vec<ValType> = (0..instr.b)
+                    .map(|_| self.pop_any(instr))
+                    .collect::<Result<_, _>>()?;
+                for _ in 0..instr.a {
+                    self.pop_any(instr)?;
+                }
+                kept.iter().rev().for_each(|&ty| self.push(ty));
+            }
+            op => unreachable!("no rule for {}", op.mnemonic()),
+        }
+        Ok(())
+    }
+
+    /// Pops `take` values and pushes those of the given positions, 0 being the deepest popped.
+    fn rearrange(&mut self, instr: &Instr, take: usize, order: &[usize]) -> Result<(), Malformed> {
+        let mut popped = [ValType::I32; 3];
+        for slot in popped[..take].iter_mut().rev() {
+            *slot = self.pop_any(instr)?;
+        }
+        order.iter().for_each(|&i| self.push(popped[i]));
+        Ok(())
+    }
+
+    fn apply_call(&mut self, instr: &Instr, ty: u32) -> Result<(), Malformed> {
+        let callee = &self.module.types[ty as usize];
+        for &ty in callee.params.iter().rev() {
+            self.pop_type(instr, ty)?;
+        }
+        // The results are where the callee's frame was: make room for them, and for parameters
+        // that take the place of the popped ones.
+        self.max_slots = self
+            .max_slots
+            .max(self.shapes.slots(self.current) + callee.param_slots());
+        if matches!(instr.op, Op::RetCall | Op::RetCallIndirect) {
+            if callee.results != self.func_type.results {
+                let reason = format!(
+                    "a tail call of type {callee} in a function of type {}",
+                    self.func_type
+                );
+                return Err(self.error(instr.offset, reason));
+            }
+            return Ok(());
+        }
+        callee.results.iter().for_each(|&ty| self.push(ty));
+        Ok(())
+    }
+
+    fn check_jump(&mut self, instr: &Instr, target: u32) -> Result<(), Malformed> {
+        let shape = if target <= instr.offset {
+            let Ok(at) = self
+                .loops
+                .binary_search_by_key(&target, |&(offset, _)| offset)
+            else {
+                let reason = format!("a backward jump to {target:#x}, where no loop starts");
+                return Err(self.error(instr.offset, reason));
+            };
+            self.loops[at].1
+        } else {
+            let entry = self.labels.entry(target).or_insert((self.current, false));
+            entry.1 |= self.reachable;
+            entry.0
+        };
+        if self.current != shape {
+            return Err(self.mismatch(instr.offset, shape));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, ty: ValType) {
+        self.current = self.shapes.push(self.current, ty);
+    }
+
+    fn pop_any(&mut self, instr: &Instr) -> Result<ValType, Malformed> {
+        let (ty, below) = self.below(instr, self.current)?;
+        self.current = below;
+        Ok(ty)
+    }
+
+    fn below(&self, instr: &Instr, shape: Shape) -> Result<(ValType, Shape), Malformed> {
+        self.shapes.pop(shape).ok_or_else(|| {
+            let stack = self.shapes.describe(self.before);
+            let reason = format!("{} wants more values than {stack}", instr.op.mnemonic());
+            self.error(instr.offset, reason)
+        })
+    }
+
+    #[inline]
+    fn pop_type(&mut self, instr: &Instr, want: ValType) -> Result<(), Malformed> {
+        match self.shapes.pop(self.current) {
+            Some((ty, below)) if ty == want => {
+                self.current = below;
+                Ok(())
+            }
+            _ => {
+                let (name, stack) = (instr.op.mnemonic(), self.shapes.describe(self.before));
+                let reason = format!("{name} wants {want}; the stack is {stack}");
+                Err(self.error(instr.offset, reason))
+            }
+        }
+    }
+
+    #[cold]
+    fn mismatch(&self, offset: u32, want: Shape) -> Malformed {
+        let (have, want) = (
+            self.shapes.describe(self.current),
+            self.shapes.describe(want),
+        );
+        self.error(
+            offset,
+            format!("the stack is {have} on one path and {want} on another"),
+        )
+    }
+
+    #[cold]
+    fn error(&self, offset: u32, reason: impl Into<String>) -> Malformed {
+        self.reader.error(offset as usize, reason)
+    }
+}

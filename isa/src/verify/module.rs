@@ -1,0 +1,233 @@
+//! Checks of declarations: indices, types, limits, constant expressions.
+
+use std::collections::HashSet;
+
+use super::{MAX_PARAMS, MAX_TABLE_ELEMENTS};
+use crate::error::{Malformed, Place};
+use crate::instr::MAX_BODY_BYTES;
+use crate::module::{ConstExpr, ConstOp, ExternKind, Module, SegmentMode, Spaces};
+use crate::ops::Sig;
+use crate::types::{FuncType, GlobalType, Limits, MAX_PAGES_32, ValType};
+
+pub(super) struct ModuleChecker<'m> {
+    pub(super) module: &'m Module,
+    pub(super) spaces: Spaces,
+}
+
+impl ModuleChecker<'_> {
+    /// Checks everything but the bodies.
+    pub(super) fn check(&self) -> Result<(), Malformed> {
+        let module = self.module;
+        self.check_types()?;
+        self.check_spaces()?;
+        let imported = self.spaces.imported_globals;
+        for (i, global) in module.globals.iter().enumerate() {
+            let index = imported + i as u32;
+            self.check_const(&global.init, global.ty.ty, index)
+                .map_err(|reason| code_error(format!("global {index}: {reason}")))?;
+        }
+        self.check_exports()?;
+        if let Some(start) = module.start {
+            let ty = self.func_type(start, "the start function")?;
+            if *ty != FuncType::default() {
+                return Err(code_error(format!("the start function has type {ty}")));
+            }
+        }
+        if let Some(entry) = module.entry {
+            let ty = self.func_type(entry, "the entry point")?;
+            if !ty.params.is_empty() {
+                let reason = format!("the entry point has parameters: {ty}");
+                return Err(Malformed::new(Place::Header, 8, reason));
+            }
+        }
+        self.check_segments()
+    }
+
+    fn check_types(&self) -> Result<(), Malformed> {
+        let arch = self.module.arch;
+        for (i, ty) in self.module.types.iter().enumerate() {
+            if ty.params.len() > MAX_PARAMS || ty.results.len() > MAX_PARAMS {
+                let reason = format!("type {i}: more than {MAX_PARAMS} parameters or results");
+                return Err(code_error(reason));
+            }
+            for &ty in ty.params.iter().chain(&ty.results) {
+                if !arch.has(ty) {
+                    let first = ty.first_arch();
+                    return Err(code_error(format!(
+                        "type {i}: {ty} needs {first}, not {arch}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_spaces(&self) -> Result<(), Malformed> {
+        let types = self.module.types.len();
+        for (i, &ty) in self.spaces.funcs.iter().enumerate() {
+            if ty as usize >= types {
+                return Err(code_error(format!("function {i}: there is no type {ty}")));
+            }
+        }
+        for (i, body) in self.module.bodies.iter().enumerate() {
+            if body.code.len() > MAX_BODY_BYTES {
+                let index = self.spaces.imported_funcs as usize + i;
+                let reason = format!("function {index}: body over {MAX_BODY_BYTES} bytes");
+                return Err(code_error(reason));
+            }
+        }
+        for (i, table) in self.spaces.tables.iter().enumerate() {
+            if !table.element.is_ref() {
+                return Err(code_error(format!(
+                    "table {i}: elements of type {}",
+                    table.element
+                )));
+            }
+            check_limits(table.limits, MAX_TABLE_ELEMENTS)
+                .map_err(|reason| code_error(format!("table {i}: {reason}")))?;
+        }
+        for (i, memory) in self.spaces.memories.iter().enumerate() {
+            check_limits(memory.limits, MAX_PAGES_32)
+                .map_err(|reason| code_error(format!("memory {i}: {reason}")))?;
+        }
+        if self.spaces.memories.len() > 1 {
+            return Err(code_error("more than one memory".to_owned()));
+        }
+        for (i, global) in self.spaces.globals.iter().enumerate() {
+            if !self.module.arch.has(global.ty) {
+                let (ty, arch) = (global.ty, self.module.arch);
+                let reason = format!("global {i}: {ty} needs {}, not {arch}", ty.first_arch());
+                return Err(code_error(reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_exports(&self) -> Result<(), Malformed> {
+        let mut names = HashSet::new();
+        for export in &self.module.exports {
+            let len = match export.kind {
+                ExternKind::Func => self.spaces.funcs.len(),
+                ExternKind::Table => self.spaces.tables.len(),
+                ExternKind::Memory => self.spaces.memories.len(),
+                ExternKind::Global => self.spaces.globals.len(),
+            };
+            let name = &export.name;
+            if export.index as usize >= len {
+                let (kind, index) = (export.kind, export.index);
+                return Err(code_error(format!(
+                    "export {name:?}: there is no {} {index}",
+                    kind.name()
+                )));
+            }
+            if !names.insert(name.as_str()) {
+                return Err(code_error(format!("two exports are named {name:?}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_segments(&self) -> Result<(), Malformed> {
+        let all_globals = self.spaces.globals.len() as u32;
+        let offset = |mode: &SegmentMode, what: &str, count: usize| match mode {
+            SegmentMode::Active(index, _) if *index as usize >= count => {
+                Err(format!("there is no {what} {index}"))
+            }
+            SegmentMode::Active(_, offset) => self.check_const(offset, ValType::I32, all_globals),
+            _ => Ok(()),
+        };
+        for (i, elem) in self.module.elems.iter().enumerate() {
+            let error = |reason| code_error(format!("element segment {i}: {reason}"));
+            if !elem.ty.is_ref() {
+                return Err(error(format!("elements of type {}", elem.ty)));
+            }
+            offset(&elem.mode, "table", self.spaces.tables.len()).map_err(error)?;
+            if let SegmentMode::Active(table, _) = elem.mode
+                && self.spaces.tables[table as usize].element != elem.ty
+            {
+                return Err(error(format!("{} elements for table {table}", elem.ty)));
+            }
+            for item in &elem.items {
+                self.check_const(item, elem.ty, all_globals)
+                    .map_err(error)?;
+            }
+        }
+        for (i, data) in self.module.data.iter().enumerate() {
+            offset(&data.mode, "memory", self.spaces.memories.len()).map_err(|reason| {
+                Malformed::new(
+                    Place::Section("data"),
+                    0,
+                    format!("data segment {i}: {reason}"),
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    fn func_type(&self, func: u32, what: &str) -> Result<&FuncType, Malformed> {
+        match self.spaces.funcs.get(func as usize) {
+            Some(&ty) => Ok(&self.module.types[ty as usize]),
+            None => Err(code_error(format!(
+                "{what} is function {func}, which there is not"
+            ))),
+        }
+    }
+
+    /// Checks a constant expression of type `want` that may use globals below `globals`.
+    fn check_const(&self, expr: &ConstExpr, want: ValType, globals: u32) -> Result<(), String> {
+        let mut stack = Vec::new();
+        for op in &expr.0 {
+            let ty = match *op {
+                ConstOp::I32(_) => ValType::I32,
+                ConstOp::I64(_) => ValType::I64,
+                ConstOp::F32(_) => ValType::F32,
+                ConstOp::F64(_) => ValType::F64,
+                ConstOp::RefNull(ty) if ty.is_ref() => ty,
+                ConstOp::RefNull(ty) => return Err(format!("null of type {ty}")),
+                ConstOp::RefFunc(func) if (func as usize) < self.spaces.funcs.len() => {
+                    ValType::FuncRef
+                }
+                ConstOp::RefFunc(func) => return Err(format!("there is no function {func}")),
+                ConstOp::GlobalGet(index) => match self.spaces.globals.get(index as usize) {
+                    Some(&GlobalType { ty, mutable: false }) if index < globals => ty,
+                    _ => return Err(format!("global {index} cannot be used in a constant")),
+                },
+                ConstOp::Binary(op) => match op.info().sig {
+                    Sig::Fixed(&[a, b], &[result])
+                        if stack.pop() == Some(b) && stack.pop() == Some(a) =>
+                    {
+                        result
+                    }
+                    _ => return Err(format!("{} lacks operands", op.mnemonic())),
+                },
+            };
+            stack.push(ty);
+        }
+        if stack == [want] {
+            return Ok(());
+        }
+        let mut types: Vec<&str> = stack.iter().take(8).map(|ty| ty.name()).collect();
+        if stack.len() > types.len() {
+            types.push("..");
+        }
+        let types = types.join(" ");
+        Err(format!(
+            "a constant expression leaves [{types}] where {want} is wanted"
+        ))
+    }
+}
+
+fn code_error(reason: impl Into<String>) -> Malformed {
+    Malformed::new(Place::Section("code"), 0, reason)
+}
+
+fn check_limits(limits: Limits, most: u64) -> Result<(), String> {
+    let Limits { min, max } = limits;
+    if min > most || max.is_some_and(|max| max > most) {
+        return Err(format!("a size over {most}"));
+    }
+    if max.is_some_and(|max| max < min) {
+        return Err("a maximum below the minimum".to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Backtraces: where a program was when it was stopped.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::module::Module;
+
+/// Frames kept at the inner end.
+const INNER_FRAMES: usize = 32;
+
+/// Frames kept at the outer end, where there are more than fit at the inner end.
+const OUTER_FRAMES: usize = 16;
+
+/// The guest functions that were running, innermost first: of a run and of those that it was called
+/// from through host functions.
+///
+/// Of very deep recursion, the innermost and outermost frames are kept. Names and offsets are
+/// looked up when somebody asks for them.
+#[derive(Clone, Debug, Default)]
+pub struct Backtrace(Option<Arc<Frames>>);
+
+#[derive(Debug, Default)]
+struct Frames {
+    frames: Vec<Frame>,
+    /// How many are left out after the first [`INNER_FRAMES`].
+    omitted: u64,
+}
+
+impl Backtrace {
+    /// The frames, innermost first.
+    pub fn frames(&self) -> &[Frame] {
+        self.0.as_ref().map_or(&[], |frames| &frames.frames)
+    }
+
+    /// How many frames in the middle are not among [`Backtrace::frames`].
+    pub fn omitted(&self) -> u64 {
+        self.0.as_ref().map_or(0, |frames| frames.omitted)
+    }
+
+    /// Whether there are no frames.
+    pub fn is_empty(&self) -> bool {
+        self.frames().is_empty()
+    }
+
+    /// Writes the frames, each on a line of its own behind what was written before.
+    pub(crate) fn fmt_after(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut number = 0;
+        for (i, frame) in self.frames().iter().enumerate() {
+            if i == INNER_FRAMES && self.omitted() > 0 {
+                write!(f, "\n  ... {} more frames", self.omitted())?;
+                number += self.omitted();
+            }
+            write!(f, "\n{number:>3}: {frame}")?;
+            number += 1;
+        }
+        Ok(())
+    }
+}
+
+/// One frame a line: ` 0: main!divide (function 3, offset 0x1f)`.
+impl fmt::Display for Backtrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fmt_after(f)
+    }
+}
+
+/// Collects frames, innermost first.
+#[derive(Debug, Default)]
+pub(crate) struct BacktraceBuilder {
+    inner: Vec<Frame>,
+    outer: VecDeque<Frame>,
+    omitted: u64,
+}
+
+impl BacktraceBuilder {
+    pub(crate) fn push(&mut self, frame: impl FnOnce() -> Frame) {
+        if self.inner.len() < INNER_FRAMES {
+            self.inner.push(frame());
+            return;
+        }
+        if self.outer.len() == OUTER_FRAMES {
+            self.outer.pop_front();
+            self.omitted += 1;
+        }
+        self.outer.push_back(frame());
+    }
+
+    pub(crate) fn finish(self) -> Backtrace {
+        let BacktraceBuilder { inner: mut frames, outer, omitted } = self;
+        frames.extend(outer);
+        Backtrace(Some(Arc::new(Frames { frames, omitted })))
+    }
+}
+
+/// A guest function that was running.
+#[derive(Clone)]
+pub struct Frame {
+    module: Module,
+    func: u32,
+    /// The word of its threaded code that was executing.
+    word: usize,
+    offset: OnceLock<u32>,
+}
+
+impl Frame {
+    pub(crate) fn new(module: Module, func: u32, word: usize) -> Frame {
+        Frame { module, func, word, offset: OnceLock::new() }
+    }
+
+    /// The function's module.
+    pub fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The function's index in its module, imported functions first.
+    pub fn func_index(&self) -> u32 {
+        self.func
+    }
+
+    /// The function's name: from the debug section or, where there is none, the first export of
+    /// that function.
+    pub fn func_name(&self) -> Option<&str> {
+        self.module.func_name(self.func)
+    }
+
+    /// Offset in bytes, from the start of the function's body, of the instruction that was
+    /// executing: in all frames but the innermost a call.
+    pub fn offset(&self) -> u32 {
+        *self.offset.get_or_init(|| self.module.code_offset(self.func, self.word))
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Frame({self})")
+    }
+}
+
+/// `main!divide (function 3, offset 0x1f)`; without the names that are not known.
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(module) = self.module.name() {
+            write!(f, "{module}!")?;
+        }
+        let (func, offset) = (self.func, self.offset());
+        match self.func_name() {
+            Some(name) => write!(f, "{name} (function {func}, offset {offset:#x})"),
+            None => write!(f, "function {func}, offset {offset:#x}"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The DotVM runtime: loads bytecode modules and runs them in a sandbox.
+//!
+//! Those who know WebAssembly runtimes will find their way: a [`Config`] makes an [`Engine`], which
+//! loads [`Module`]s; a [`Linker`] says what they may import; a [`Store`] holds their [`Instance`]s
+//! and the embedder's data; an instance's exports are [`Func`]tions, [`Memory`]s, [`Table`]s and
+//! [`Global`]s.
+//!
+//! ```
+//! use dotvm::{Caller, Engine, Linker, Module, Store, TrapCode};
+//!
+//! fn main() -> dotvm::Result<()> {
+//!     let engine = Engine::default();
+//!     let module = Module::from_text(&engine, r#"
+//!         .import "host" "divisor" func $divisor () -> i32
+//!         .export "divide" func $divide
+//!         .func $divide (i32 $n) -> i32
+//!             local.get $n
+//!             call $divisor
+//!             i32.div
+//!             ret
+//!         .end"#)?;
+//!     let mut linker = Linker::new(&engine);
+//!     linker.func_wrap("host", "divisor", |caller: Caller<'_, i32>| *caller.data())?;
+//!     let mut store = Store::new(&engine, 6);
+//!     let instance = linker.instantiate(&mut store, &module)?;
+//!     let divide = instance.get_typed_func::<i32, i32>(&mut store, "divide")?;
+//!     assert_eq!(divide.call(&mut store, 42)?, 7);
+//!     *store.data_mut() = 0;
+//!     let error = divide.call(&mut store, 42).unwrap_err();
+//!     assert_eq!(error.trap_code(), Some(TrapCode::IntegerDivideByZero));
+//!     println!("{error}"); // and where: "0: divide (function 1, offset 0x5)"
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What a program can do
+//! Nothing but compute, use its memory, and call what it imports: functions of the embedder's, and
+//! those of [`wasi`] where [`add_wasi_to_linker`] defines them. What it may use up is limited by
+//! [`Config`] and [`Store`]: memory, stack, tables, time, fuel. Whatever it does, the worst that
+//! comes of it is an [`Error`].
+//!
+//! # Inside
+//! Unsafe code is in the module `vm` only, which owns all memory that running programs touch.
+
+mod backtrace;
+mod config;
+mod context;
+mod engine;
+mod error;
+mod func;
+mod host;
+mod instance;
+mod instantiate;
+mod linker;
+mod memory;
+mod module;
+mod signals;
+mod store;
+mod table;
+mod typed;
+mod types;
+mod value;
+mod vm;
+pub mod wasi;
+mod wasi_link;
+
+pub use backtrace::{Backtrace, Frame};
+pub use config::Config;
+pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+pub use engine::Engine;
+pub use error::{BoxError, Error, FileError, HostError, ImportProblem, LinkError, Result, Trap};
+pub use func::{Func, TypedFunc};
+pub use host::{Caller, IntoFunc, VmRet};
+pub use instance::{Extern, Instance};
+pub use linker::{InstancePre, Linker};
+pub use memory::Memory;
+pub use module::Module;
+pub use signals::InterruptHandle;
+pub use store::{Store, Usage};
+pub use table::{Global, Table};
+pub use typed::{VmType, VmValues};
+pub use types::{ExportType, ExternType, ImportType};
+pub use value::{ExternRef, Ref, Val};
+pub use vm::heap::{HeapBlock, HeapStats};
+pub use wasi_link::add_wasi_to_linker;
+
+pub use dotvm_isa as isa;
+pub use dotvm_isa::{
+    Arch, Bytes, FuncType, GlobalType, Limits, Malformed, MemoryType, Names, Place, TableType,
+    TrapCode, ValType,
+};

@@ -1,0 +1,314 @@
+//! Modules: loaded bytecode and, function by function as they are called, the code that runs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use dotvm_interp::{Code, Options, lower, offsets, unlowered};
+use dotvm_isa::abi::CodeCell;
+use dotvm_isa::verify::{self, ModuleEnv};
+use dotvm_isa::{Arch, Bytes, ExternKind, FuncType, Malformed, Names};
+
+use crate::engine::{Engine, TypeIds};
+use crate::error::{Error, FileError, Result};
+use crate::types::{ExportType, ExternType, ImportType};
+use crate::vm::mapping::map_file;
+
+/// A module, ready to be instantiated. Clones are the same module; it can be used by any number of
+/// stores on any number of threads.
+///
+/// Loading reads the declarations only. A function is verified and lowered when it is first called:
+/// one that fails verification is an [`Error::Malformed`] of that call (or of
+/// [`Module::verify_all`]).
+#[derive(Clone)]
+pub struct Module(Arc<ModuleInner>);
+
+struct ModuleInner {
+    isa: dotvm_isa::Module,
+    env: ModuleEnv,
+    /// The engine's numbers of the module's types.
+    types: TypeIds,
+    /// Where the code of each defined function is. Code has their addresses in it.
+    cells: Box<[CodeCell]>,
+    /// The code of functions lowered so far, by address; whoever lowers holds the lock.
+    codes: Mutex<BTreeMap<usize, Arc<Code>>>,
+    /// Indices of exports in the order of their names.
+    exports_by_name: OnceLock<Vec<u32>>,
+    names: OnceLock<Names>,
+}
+
+impl Module {
+    /// Loads a module from a copy of its bytes.
+    ///
+    /// # Errors
+    /// Where it is malformed (functions are not looked into).
+    pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module> {
+        Module::from_bytes(engine, &Bytes::new(bytes.as_ref().to_vec()))
+    }
+
+    /// Loads a module from bytes that it shares, without copying them.
+    ///
+    /// # Errors
+    /// As for [`Module::new`].
+    pub fn from_bytes(engine: &Engine, bytes: &Bytes) -> Result<Module> {
+        Module::build(engine, dotvm_isa::decode(bytes)?, None)
+    }
+
+    /// Loads a module from a file, which stays mapped into memory as long as the module exists and
+    /// must not be changed meanwhile.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or as for [`Module::new`].
+    pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
+        let path = path.as_ref();
+        let bytes = open(path).map_err(|error| {
+            Error::File(FileError { path: path.to_owned(), error })
+        })?;
+        Module::from_bytes(engine, &bytes)
+    }
+
+    /// Assembles a text and makes a module of it.
+    ///
+    /// # Errors
+    /// Where the text or the declarations in it are wrong.
+    pub fn from_text(engine: &Engine, text: &str) -> Result<Module> {
+        let (module, names) = dotvm_isa::text::assemble(text)?;
+        Module::from_parts(engine, module, names)
+    }
+
+    /// Makes a module of declarations and bodies that are in memory already, as an assembler or a
+    /// transpiler leaves them.
+    ///
+    /// # Errors
+    /// Where the declarations are wrong.
+    pub fn from_parts(engine: &Engine, module: dotvm_isa::Module, names: Names) -> Result<Module> {
+        Module::build(engine, module, Some(names))
+    }
+
+    fn build(engine: &Engine, isa: dotvm_isa::Module, names: Option<Names>) -> Result<Module> {
+        let env = verify::verify_module(&isa)?;
+        let types = engine.register(&isa.types);
+        let cell = || CodeCell(AtomicPtr::new(unlowered().cast_mut()));
+        let cells = isa.bodies.iter().map(|_| cell()).collect();
+        Ok(Module(Arc::new(ModuleInner {
+            isa,
+            env,
+            types,
+            cells,
+            codes: Mutex::default(),
+            exports_by_name: OnceLock::new(),
+            names: names.map(OnceLock::from).unwrap_or_default(),
+        })))
+    }
+
+    /// Verifies everything now: declarations, every function, the debug section.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn verify_all(&self) -> Result<()> {
+        Ok(verify::verify_all(&self.0.isa)?)
+    }
+
+    /// The engine it was loaded for.
+    pub fn engine(&self) -> &Engine {
+        self.0.types.engine()
+    }
+
+    /// The architecture it is for.
+    pub fn arch(&self) -> Arch {
+        self.0.isa.arch
+    }
+
+    /// Index of the function that a program starts with; `None` for a library.
+    pub fn entry(&self) -> Option<u32> {
+        self.0.isa.entry
+    }
+
+    /// Its name, from the debug section.
+    pub fn name(&self) -> Option<&str> {
+        self.names().module.as_deref()
+    }
+
+    /// The name of a function: from the debug section or, where there is none, that of the first
+    /// export that is this function.
+    pub fn func_name(&self, func: u32) -> Option<&str> {
+        self.names().func(func).or_else(|| {
+            let is_func = |kind, index| kind == ExternKind::Func && index == func;
+            let mut exports = self.0.isa.exports.iter();
+            exports.find(|export| is_func(export.kind, export.index)).map(|e| e.name.as_str())
+        })
+    }
+
+    /// What it needs from outside, in order.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
+        let isa = &self.0.isa;
+        isa.imports.iter().map(|import| ImportType {
+            module: &import.module,
+            name: &import.name,
+            ty: ExternType::of_import(isa, import.desc),
+        })
+    }
+
+    /// What it offers, in order.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
+        self.0.isa.exports.iter().map(|export| ExportType {
+            name: &export.name,
+            ty: self.extern_type(export.kind, export.index),
+        })
+    }
+
+    /// The type of the export of that name.
+    pub fn get_export(&self, name: &str) -> Option<ExternType> {
+        let export = self.find_export(name)?;
+        Some(self.extern_type(export.kind, export.index))
+    }
+
+    /// The type of a function, imported functions first; `None` where there is none with that index.
+    pub fn func_type(&self, func: u32) -> Option<&FuncType> {
+        let &ty = self.0.env.spaces.funcs.get(func as usize)?;
+        Some(&self.0.isa.types[ty as usize])
+    }
+
+    /// Its declarations and bytecode.
+    pub fn bytecode(&self) -> &dotvm_isa::Module {
+        &self.0.isa
+    }
+
+    /// How many of its functions were called so far, by any store, and so were lowered.
+    pub fn lowered_funcs(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Bytes of the code they were lowered to.
+    pub fn code_bytes(&self) -> u64 {
+        self.lock().values().map(|code| code.range().len() as u64).sum()
+    }
+
+    /// Whether both are the same module.
+    pub fn same(a: &Module, b: &Module) -> bool {
+        Arc::ptr_eq(&a.0, &b.0)
+    }
+
+    fn names(&self) -> &Names {
+        // Names are for people reading a backtrace; a fault in them must not hide the trap.
+        // `verify_all` reports it.
+        self.0.names.get_or_init(|| Names::decode(&self.0.isa).unwrap_or_default())
+    }
+
+    fn extern_type(&self, kind: ExternKind, index: u32) -> ExternType {
+        let spaces = &self.0.env.spaces;
+        let at = index as usize;
+        match kind {
+            ExternKind::Func => {
+                ExternType::Func(self.0.isa.types[spaces.funcs[at] as usize].clone())
+            }
+            ExternKind::Table => ExternType::Table(spaces.tables[at]),
+            ExternKind::Memory => ExternType::Memory(spaces.memories[at]),
+            ExternKind::Global => ExternType::Global(spaces.globals[at]),
+        }
+    }
+
+    pub(crate) fn find_export(&self, name: &str) -> Option<&dotvm_isa::Export> {
+        let exports = &self.0.isa.exports;
+        // Most modules export a handful of things.
+        if exports.len() <= 16 {
+            return exports.iter().find(|export| export.name == name);
+        }
+        let by_name = self.0.exports_by_name.get_or_init(|| {
+            let mut indices: Vec<u32> = (0..exports.len() as u32).collect();
+            indices.sort_by_key(|&i| &exports[i as usize].name);
+            indices
+        });
+        let key = |&i: &u32| exports[i as usize].name.as_str();
+        let at = by_name.binary_search_by(|i| key(i).cmp(name)).ok()?;
+        Some(&exports[by_name[at] as usize])
+    }
+
+    pub(crate) fn env(&self) -> &ModuleEnv {
+        &self.0.env
+    }
+
+    /// The engine's number of the type of a function.
+    pub(crate) fn func_type_id(&self, func: u32) -> u32 {
+        self.0.types.ids()[self.0.env.spaces.funcs[func as usize] as usize]
+    }
+
+    /// The cell of a defined function.
+    pub(crate) fn cell(&self, defined: u32) -> *const CodeCell {
+        &raw const self.0.cells[defined as usize]
+    }
+
+    /// The defined function whose cell is at that address.
+    pub(crate) fn cell_index(&self, address: usize) -> Option<u32> {
+        let offset = address.checked_sub(self.0.cells.as_ptr().addr())?;
+        let index = offset / size_of::<CodeCell>();
+        (index < self.0.cells.len()).then_some(index as u32)
+    }
+
+    /// Verifies and lowers a defined function, unless that was done.
+    ///
+    /// # Errors
+    /// Where it fails verification.
+    pub(crate) fn lower(&self, defined: u32) -> Result<(), Malformed> {
+        let ModuleInner { isa, env, types, cells, .. } = &*self.0;
+        let mut codes = self.lock();
+        let cell = &cells[defined as usize].0;
+        if cell.load(Ordering::Acquire).cast_const() != unlowered() {
+            // Another thread was faster.
+            return Ok(());
+        }
+        let code = lower(isa, env, defined, types.ids(), cells, self.options())?;
+        let entry = code.entry();
+        codes.insert(code.range().start, Arc::new(code));
+        cell.store(entry.cast_mut(), Ordering::Release);
+        Ok(())
+    }
+
+    /// The code of all functions lowered so far.
+    pub(crate) fn codes(&self) -> Vec<Arc<Code>> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// The offset in a function's body of the instruction that a word of its code belongs to.
+    pub(crate) fn code_offset(&self, func: u32, word: usize) -> u32 {
+        let ModuleInner { isa, env, types, cells, .. } = &*self.0;
+        let defined = func - env.spaces.imported_funcs;
+        let offsets = offsets(isa, env, defined, types.ids(), cells, self.options());
+        // What was lowered once is lowered the same way again.
+        offsets.map_or(0, |offsets| offsets.of(word))
+    }
+
+    fn options(&self) -> Options {
+        Options { metering: self.engine().config().metering }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<Code>>> {
+        // A panic while lowering leaves the map as it was.
+        self.0.codes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("name", &self.name())
+            .field("arch", &self.arch())
+            .field("funcs", &self.0.isa.bodies.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A file's bytes: mapped, or read where it is no regular file.
+fn open(path: &Path) -> std::io::Result<Bytes> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(Bytes::new(map_file(&file)?));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(Bytes::new(bytes))
+}

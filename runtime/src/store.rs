@@ -1,0 +1,495 @@
+//! Stores: everything that belongs to some running programs, and the embedder's own data.
+
+use std::any::Any;
+use std::fmt;
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use dotvm_isa::types::PAGE_BYTES;
+use dotvm_isa::{GlobalType, MemoryType, TableType, TrapCode};
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::module::Module;
+use crate::signals::{InterruptHandle, StoreSignals, Ticket};
+use crate::vm::entry::StoreVm;
+use crate::vm::funcs::Funcs;
+use crate::vm::heap::{HeapBlock, HeapStats};
+use crate::vm::instance::InstanceData;
+use crate::vm::memory::{LinearMemory, Refused};
+use crate::vm::table::{Global, Table};
+
+/// Instances and all that belongs to them, with data of the embedder's of type `T` that host
+/// functions can get at.
+///
+/// What is created in a store lives until the store is dropped. Handles such as
+/// [`Func`](crate::Func) or [`Memory`](crate::Memory) are small numbers that only mean something
+/// together with their store; using them with another one panics.
+///
+/// A store runs one program at a time, on whatever thread calls into it.
+pub struct Store<T>(Box<StoreInner<T>>);
+
+/// A store's content. It is unsized to `StoreInner<dyn Any>` for code that is not generic.
+pub(crate) struct StoreInner<T: ?Sized> {
+    pub(crate) opaque: StoreOpaque,
+    pub(crate) data: T,
+}
+
+/// The part of a store that does not depend on the embedder's data.
+pub struct StoreOpaque {
+    pub(crate) id: StoreId,
+    pub(crate) engine: Engine,
+    pub(crate) vm: StoreVm,
+    pub(crate) instances: Vec<InstanceData>,
+    pub(crate) funcs: Funcs,
+    pub(crate) memories: Vec<LinearMemory>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) globals: Vec<Global>,
+    /// The modules of all instances, each once.
+    pub(crate) modules: Vec<Module>,
+    /// What references to host objects are indices of.
+    pub(crate) objects: Vec<Box<dyn Any + Send + Sync>>,
+    signals: Arc<StoreSignals>,
+    deadline: Option<(Instant, Ticket)>,
+    max_memory_bytes: u64,
+    max_table_elements: u64,
+    memory_bytes: u64,
+    peak_memory_bytes: u64,
+    table_elements: u64,
+    /// Fuel that was there when it was last set, and fuel used up before that.
+    fuel_set: u64,
+    fuel_used: u64,
+}
+
+/// Tells stores apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct StoreId(NonZeroU64);
+
+impl StoreId {
+    fn next() -> StoreId {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        StoreId(NonZeroU64::new(id).expect("fewer than 2^64 stores"))
+    }
+}
+
+/// Bytes that a store has in use, by what for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Usage {
+    /// Linear memories.
+    pub memory_bytes: u64,
+    /// The most that linear memories had.
+    pub peak_memory_bytes: u64,
+    /// Tables.
+    pub table_bytes: u64,
+    /// The stack of guest frames: address space, which takes memory as far as it was touched.
+    pub stack_bytes: u64,
+    /// Code that functions were lowered to; shared with other stores that use the same modules.
+    pub code_bytes: u64,
+    /// Host objects that references may lead to (their number, since their size is not known).
+    pub host_objects: u64,
+    /// Functions that references may lead to (their number).
+    pub function_references: u64,
+}
+
+/// What bounds calls from the host.
+#[derive(Clone, Copy)]
+pub(crate) struct CallLimits {
+    pub(crate) stack_bytes: usize,
+    pub(crate) host_depth: u32,
+    pub(crate) native_bytes: usize,
+}
+
+impl<T: 'static> Store<T> {
+    /// An empty store.
+    pub fn new(engine: &Engine, data: T) -> Store<T> {
+        let signals = Arc::new(StoreSignals::new());
+        let config = engine.config();
+        let opaque = StoreOpaque {
+            id: StoreId::next(),
+            engine: engine.clone(),
+            vm: StoreVm::new(Arc::clone(&signals)),
+            instances: Vec::new(),
+            funcs: Funcs::default(),
+            memories: Vec::new(),
+            tables: Vec::new(),
+            globals: Vec::new(),
+            modules: Vec::new(),
+            objects: Vec::new(),
+            signals,
+            deadline: None,
+            max_memory_bytes: config.max_memory_bytes,
+            max_table_elements: config.max_table_elements,
+            memory_bytes: 0,
+            peak_memory_bytes: 0,
+            table_elements: 0,
+            fuel_set: 0,
+            fuel_used: 0,
+        };
+        Store(Box::new(StoreInner { opaque, data }))
+    }
+
+    /// The engine it was made for.
+    pub fn engine(&self) -> &Engine {
+        &self.0.opaque.engine
+    }
+
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        &self.0.data
+    }
+
+    /// The embedder's data, to be changed.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.0.data
+    }
+
+    /// Drops everything but the embedder's data.
+    pub fn into_data(self) -> T {
+        let StoreInner { data, .. } = *self.0;
+        data
+    }
+
+    /// Fuel left. Every basic block that a program executes costs the sum of its instructions'
+    /// costs; a program that cannot pay traps with
+    /// [`TrapCode::OutOfFuel`](crate::TrapCode::OutOfFuel) before it executes the block. A new
+    /// store has none.
+    ///
+    /// # Errors
+    /// Where the engine does no metering.
+    pub fn fuel(&self) -> Result<u64> {
+        self.0.opaque.fuel()
+    }
+
+    /// Sets the fuel left.
+    ///
+    /// # Errors
+    /// Where the engine does no metering (see [`Config::metering`](crate::Config::metering)).
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        self.0.opaque.set_fuel(fuel)
+    }
+
+    /// Fuel that programs of this store have used up in total.
+    ///
+    /// # Errors
+    /// Where the engine does no metering.
+    pub fn fuel_consumed(&self) -> Result<u64> {
+        let store = &self.0.opaque;
+        Ok(store.fuel_used + (store.fuel_set - store.fuel()?))
+    }
+
+    /// Gives programs so much time, counted from now, for everything that they do from now on. See
+    /// [`Store::set_deadline`].
+    ///
+    /// # Errors
+    /// As for [`Store::set_deadline`].
+    pub fn set_timeout(&mut self, timeout: Duration) -> Result<()> {
+        // A time that the clock cannot reach is no limit.
+        self.set_deadline(Instant::now().checked_add(timeout))
+    }
+
+    /// Sets the time from which on programs trap with
+    /// [`TrapCode::Timeout`](crate::TrapCode::Timeout), or that there is none. A program notices
+    /// at the next function entry or jump back, within a few milliseconds; the functions of WASI
+    /// wait no longer than that.
+    ///
+    /// # Errors
+    /// Where the thread that watches deadlines cannot be started.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) -> Result<()> {
+        self.0.opaque.set_deadline(deadline)
+    }
+
+    /// The time set by [`Store::set_deadline`].
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.opaque.deadline()
+    }
+
+    /// What other threads can stop this store's programs with.
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle(Arc::clone(&self.0.opaque.signals))
+    }
+
+    /// Forgets an interrupt that has not stopped a program yet; returns whether there was one.
+    pub fn clear_interrupt(&mut self) -> bool {
+        self.0.opaque.signals.take_interrupt()
+    }
+
+    /// Sets the most bytes all linear memories may have together, in place of
+    /// [`Config::max_memory_bytes`](crate::Config::max_memory_bytes). What there is stays.
+    pub fn set_max_memory_bytes(&mut self, bytes: u64) {
+        self.0.opaque.max_memory_bytes = bytes;
+    }
+
+    /// Sets the most elements all tables may have together, in place of
+    /// [`Config::max_table_elements`](crate::Config::max_table_elements). What there is stays.
+    pub fn set_max_table_elements(&mut self, elements: u64) {
+        self.0.opaque.max_table_elements = elements;
+    }
+
+    /// Bytes in use.
+    pub fn usage(&self) -> Usage {
+        self.0.opaque.usage()
+    }
+
+    /// What programs did with `alloc` and `free`, summed up over all memories.
+    pub fn heap_stats(&self) -> HeapStats {
+        let mut sum = HeapStats::default();
+        for memory in &self.0.opaque.memories {
+            let HeapStats {
+                live_blocks,
+                live_bytes,
+                peak_bytes,
+                allocations,
+                frees,
+                region_bytes,
+            } = memory.heap.stats();
+            sum.live_blocks += live_blocks;
+            sum.live_bytes += live_bytes;
+            sum.peak_bytes += peak_bytes;
+            sum.allocations += allocations;
+            sum.frees += frees;
+            sum.region_bytes += region_bytes;
+        }
+        sum
+    }
+
+    /// The blocks that programs allocated and did not free, memory by memory, by address: after a
+    /// program's end, its leaks.
+    pub fn heap_blocks(&self) -> Vec<HeapBlock> {
+        self.0.opaque.memories.iter().flat_map(|memory| memory.heap.blocks()).collect()
+    }
+
+    pub(crate) fn inner(&self) -> &StoreInner<T> {
+        &self.0
+    }
+
+    pub(crate) fn inner_mut(&mut self) -> &mut StoreInner<T> {
+        &mut self.0
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Store<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("data", &self.0.data).finish_non_exhaustive()
+    }
+}
+
+impl StoreOpaque {
+    /// # Panics
+    /// Where `owner` is another store.
+    pub(crate) fn check(&self, owner: StoreId, what: &str) {
+        assert!(owner == self.id, "{what} used with a store that it does not belong to");
+    }
+
+    pub(crate) fn call_limits(&self) -> CallLimits {
+        let config = self.engine.config();
+        CallLimits {
+            stack_bytes: config.max_stack_bytes,
+            host_depth: config.max_host_depth,
+            native_bytes: config.max_native_stack_bytes,
+        }
+    }
+
+    pub(crate) fn fuel(&self) -> Result<u64> {
+        if self.engine.config().metering {
+            return Ok(self.vm.fuel());
+        }
+        Err(Error::Usage("fuel without metering; see Config::metering".into()))
+    }
+
+    pub(crate) fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        let left = self.fuel()?;
+        self.fuel_used += self.fuel_set - left;
+        self.fuel_set = fuel;
+        self.vm.set_fuel(fuel);
+        Ok(())
+    }
+
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.map(|(deadline, _)| deadline)
+    }
+
+    fn set_deadline(&mut self, deadline: Option<Instant>) -> Result<()> {
+        let watchdog = self.engine.watchdog();
+        if let Some((_, ticket)) = self.deadline.take() {
+            watchdog.remove(ticket);
+        }
+        self.signals.unpoke();
+        if let Some(deadline) = deadline {
+            let ticket = watchdog.add(deadline, Arc::clone(&self.signals))?;
+            self.deadline = Some((deadline, ticket));
+            if Instant::now() >= deadline {
+                self.signals.poke();
+            }
+        }
+        if self.signals.has_interrupt() {
+            self.signals.poke();
+        }
+        Ok(())
+    }
+
+    /// Looks at the signals: what guest code does when it was poked, and now and then.
+    pub(crate) fn safepoint(&self) -> Result<(), TrapCode> {
+        // Before the signals are looked at, so that whoever raises one after that pokes anew.
+        self.signals.unpoke();
+        let late = self.deadline().is_some_and(|deadline| Instant::now() >= deadline);
+        if late {
+            // Whatever runs next is late as well.
+            self.signals.poke();
+        }
+        if self.signals.take_interrupt() {
+            return Err(TrapCode::Interrupted);
+        }
+        if late { Err(TrapCode::Timeout) } else { Ok(()) }
+    }
+
+    /// Adds a memory of the smallest size of its type; returns its number.
+    ///
+    /// # Errors
+    /// Where limits or the machine do not allow it.
+    pub(crate) fn new_memory(&mut self, ty: MemoryType) -> Result<u32> {
+        let bytes = ty.limits.min.saturating_mul(PAGE_BYTES);
+        let left = self.memory_left();
+        if bytes > left {
+            let reason = format!("a memory of {bytes} bytes where {left} are left");
+            return Err(Error::Limit(reason));
+        }
+        let reservation = self.engine.config().memory_reservation_bytes;
+        self.memories.push(LinearMemory::new(ty, reservation)?);
+        self.note_memory(bytes);
+        Ok(self.memories.len() as u32 - 1)
+    }
+
+    /// Grows a memory; returns its size before in pages.
+    ///
+    /// # Errors
+    /// Why it did not grow.
+    pub(crate) fn grow_memory(&mut self, number: u32, pages: u64) -> Result<u64, Refused> {
+        let most = self.memory_left();
+        let old = self.memories[number as usize].grow(pages, most)?;
+        self.note_memory(pages * PAGE_BYTES);
+        Ok(old)
+    }
+
+    /// The address of a new block of a memory's heap, which grows where it must.
+    ///
+    /// # Errors
+    /// Why the memory did not grow.
+    pub(crate) fn alloc(&mut self, number: u32, bytes: u32) -> Result<u32, Refused> {
+        let most = self.memory_left();
+        let memory = &mut self.memories[number as usize];
+        let before = memory.len();
+        let address = memory.alloc(bytes, most);
+        let grown = memory.len() - before;
+        self.note_memory(grown);
+        address
+    }
+
+    /// Adds a table of the smallest size of its type, of elements of that value; returns its
+    /// number.
+    ///
+    /// # Errors
+    /// Where limits or the machine do not allow it.
+    pub(crate) fn new_table(&mut self, ty: TableType, value: u64) -> Result<u32> {
+        self.tables.push(Table::new(ty));
+        let number = self.tables.len() as u32 - 1;
+        if self.grow_table(number, ty.limits.min, value).is_err() {
+            self.tables.pop();
+            let left = self.max_table_elements.saturating_sub(self.table_elements);
+            let min = ty.limits.min;
+            let reason = format!("a table of {min} elements where {left} are left");
+            return Err(Error::Limit(reason));
+        }
+        Ok(number)
+    }
+
+    /// Grows a table; returns its size before.
+    ///
+    /// # Errors
+    /// Why it did not grow.
+    pub(crate) fn grow_table(
+        &mut self,
+        number: u32,
+        count: u64,
+        value: u64,
+    ) -> Result<u64, Refused> {
+        let most = self.max_table_elements.saturating_sub(self.table_elements);
+        let old = self.tables[number as usize].grow(count, value, most)?;
+        self.table_elements += count;
+        Ok(old)
+    }
+
+    /// Adds a global of that value; returns its number.
+    pub(crate) fn new_global(&mut self, ty: GlobalType, value: Vec<u64>) -> u32 {
+        self.globals.push(Global::new(ty, value));
+        self.globals.len() as u32 - 1
+    }
+
+    /// Adds an instance of a module, without anything but functions; returns its number.
+    ///
+    /// # Errors
+    /// Where there is no room for a stack.
+    pub(crate) fn new_instance(&mut self, module: &Module) -> Result<u32> {
+        self.vm.reserve_stack(self.engine.config().max_stack_bytes)?;
+        if !self.modules.iter().any(|known| Module::same(known, module)) {
+            self.modules.push(module.clone());
+        }
+        let number = self.instances.len() as u32;
+        let instance = InstanceData::new(module, number, self);
+        self.instances.push(instance);
+        Ok(number)
+    }
+
+    /// Whether meeting a limit of the embedder's traps.
+    pub(crate) fn limit_traps(&self) -> bool {
+        self.engine.config().limit_traps
+    }
+
+    /// Bytes that linear memories may still grow by.
+    fn memory_left(&self) -> u64 {
+        self.max_memory_bytes.saturating_sub(self.memory_bytes)
+    }
+
+    fn note_memory(&mut self, grown: u64) {
+        self.memory_bytes += grown;
+        self.peak_memory_bytes = self.peak_memory_bytes.max(self.memory_bytes);
+    }
+
+    /// The number of an instance's function in the store, which gets a reference now where it had
+    /// none.
+    pub(crate) fn func_of(&mut self, instance: u32, func: u32) -> u32 {
+        let data = &mut self.instances[instance as usize];
+        if let Some(number) = data.funcs[func as usize].checked_sub(1) {
+            return number;
+        }
+        let module = &data.module;
+        let ty = module.func_type(func).expect("a function of the module");
+        let defined = func - module.env().spaces.imported_funcs;
+        let (type_id, cell) = (module.func_type_id(func), module.cell(defined));
+        let number = self.funcs.push_guest((instance, func), ty, type_id, cell, data.ctx());
+        data.funcs[func as usize] = number + 1;
+        number
+    }
+
+    fn usage(&self) -> Usage {
+        Usage {
+            memory_bytes: self.memory_bytes,
+            peak_memory_bytes: self.peak_memory_bytes,
+            table_bytes: self.tables.iter().map(Table::bytes).sum(),
+            stack_bytes: self.vm.stack_bytes() as u64,
+            code_bytes: self.modules.iter().map(Module::code_bytes).sum(),
+            host_objects: self.objects.len() as u64,
+            function_references: self.funcs.len() as u64,
+        }
+    }
+}
+
+impl Drop for StoreOpaque {
+    fn drop(&mut self) {
+        if let Some((_, ticket)) = self.deadline.take() {
+            self.engine.watchdog().remove(ticket);
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! Running guest code, and what a store keeps for that: the state shared with handlers, the stack,
+//! and the chain of runs that host functions have started within each other.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use dotvm_isa::TrapCode;
+use dotvm_isa::abi::{EXIT_ERROR, EXIT_HALT, Signals, VmMemory, VmState};
+
+use super::backtrace::capture;
+use super::funcs::{Callee, FuncKind};
+use super::pinned::Pinned;
+use super::stack::Stack;
+use crate::error::{Error, Result, Trap};
+use crate::host::HostFunc;
+use crate::signals::StoreSignals;
+use crate::store::{StoreInner, StoreOpaque};
+
+/// The state that handlers see, and behind it what libcalls need to find the store again.
+#[repr(C)]
+pub(crate) struct StoreState {
+    /// First, so that handlers' pointers to it are pointers to the whole.
+    vm: VmState,
+    /// The store, while guest code runs: borrowed by the innermost [`call`].
+    pub(super) store: Option<NonNull<StoreInner<dyn Any>>>,
+}
+
+/// What a store has for running code.
+#[derive(Debug)]
+pub(crate) struct StoreVm {
+    state: Pinned<StoreState>,
+    /// What instances without a memory point to.
+    no_memory: Pinned<VmMemory>,
+    signals: Arc<StoreSignals>,
+    /// Reserved when the first instance or call needs it.
+    stack: Option<Stack>,
+    /// Guest code that waits for a host function, outermost first.
+    suspended: Vec<Place>,
+    /// Calls from host to guest that have not returned, and host functions called by the host.
+    depth: u32,
+    /// Where on the native stack the outermost of these calls was made.
+    native_base: usize,
+    /// What a run that stopped with [`EXIT_ERROR`] was stopped by.
+    pending: Option<Stop>,
+}
+
+// SAFETY: all addresses are those of things that the store owns, and `StoreState::store` is only
+// set while the store is borrowed.
+unsafe impl Send for StoreVm {}
+// SAFETY: `&StoreVm` only reads, and `pending` is never reached through it.
+unsafe impl Sync for StoreVm {}
+
+impl std::fmt::Debug for StoreState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.vm.fmt(f)
+    }
+}
+
+/// An instruction in threaded code and its frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(super) ip: *const u64,
+    pub(super) fp: *mut u64,
+}
+
+/// Why a libcall stops the run it was called from.
+pub(crate) enum Stop {
+    /// With a trap of that code.
+    Trap(TrapCode),
+    /// With an error for the embedder.
+    Error(Error),
+    /// With a panic, which goes on in the embedder's call: it must not unwind through handlers.
+    Panic(Box<dyn Any + Send>),
+}
+
+impl From<TrapCode> for Stop {
+    fn from(code: TrapCode) -> Stop {
+        Stop::Trap(code)
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Error(error)
+    }
+}
+
+impl std::fmt::Debug for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stop::Trap(code) => code.fmt(f),
+            Stop::Error(error) => error.fmt(f),
+            Stop::Panic(_) => f.write_str("Panic"),
+        }
+    }
+}
+
+impl StoreVm {
+    /// Without a stack yet.
+    pub(crate) fn new(signals: Arc<StoreSignals>) -> StoreVm {
+        let vm = VmState {
+            fuel: 0,
+            trap_ip: ptr::null(),
+            trap_fp: ptr::null_mut(),
+            pending: ptr::null(),
+            pending_ctx: ptr::null_mut(),
+            last_fp: ptr::null_mut(),
+            last_ip: ptr::null(),
+        };
+        StoreVm {
+            state: Pinned::new(StoreState { vm, store: None }),
+            no_memory: Pinned::new(VmMemory { base: ptr::dangling_mut(), len: 0 }),
+            signals,
+            stack: None,
+            suspended: Vec::new(),
+            depth: 0,
+            native_base: 0,
+            pending: None,
+        }
+    }
+
+    /// What contexts point to where there is no memory.
+    pub(super) fn no_memory(&self) -> *const VmMemory {
+        self.no_memory.as_ptr()
+    }
+
+    /// What contexts point to.
+    pub(super) fn signals(&self) -> *const Signals {
+        &raw const self.signals.vm
+    }
+
+    /// What contexts point to.
+    pub(super) fn state(&self) -> *mut VmState {
+        self.state.as_ptr().cast()
+    }
+
+    /// End of the stack, which must have been reserved.
+    pub(super) fn stack_end(&self) -> *mut u64 {
+        self.stack.as_ref().expect("a stack is reserved before instances are made").end()
+    }
+
+    /// The stack, reserved now where it was not.
+    ///
+    /// # Errors
+    /// Where there is no address space for it.
+    pub(crate) fn reserve_stack(&mut self, bytes: usize) -> Result<&mut Stack> {
+        match &mut self.stack {
+            Some(stack) => Ok(stack),
+            none => Ok(none.insert(Stack::new(bytes)?)),
+        }
+    }
+
+    /// Bytes of the stack, whether in use or not.
+    pub(crate) fn stack_bytes(&self) -> usize {
+        self.stack.as_ref().map_or(0, Stack::bytes)
+    }
+
+    /// Fuel left.
+    pub(crate) fn fuel(&self) -> u64 {
+        self.state.get().vm.fuel
+    }
+
+    /// Sets the fuel left.
+    pub(crate) fn set_fuel(&mut self, fuel: u64) {
+        self.state.get_mut().vm.fuel = fuel;
+    }
+
+    /// Guest code that waits for host functions, outermost first.
+    pub(super) fn suspended(&self) -> &[Place] {
+        &self.suspended
+    }
+
+    /// Keeps what a run is to be stopped by; returns the status that stops it.
+    pub(super) fn stop(&mut self, stop: Stop) -> u32 {
+        if let Stop::Trap(code) = stop {
+            return code as u32;
+        }
+        self.pending = Some(stop);
+        EXIT_ERROR
+    }
+
+    /// Where the guest code that called the running host function waits.
+    fn caller(&self) -> Option<Place> {
+        let VmState { last_ip, last_fp, .. } = self.state.get().vm;
+        (!last_ip.is_null()).then_some(Place { ip: last_ip, fp: last_fp })
+    }
+
+    fn set_caller(&mut self, place: Option<Place>) {
+        let state = &mut self.state.get_mut().vm;
+        state.last_ip = place.map_or(ptr::null(), |place| place.ip);
+        state.last_fp = place.map_or(ptr::null_mut(), |place| place.fp);
+    }
+}
+
+/// What is to be put back when a call returns.
+struct Outer {
+    base: *mut u64,
+    caller: Option<Place>,
+}
+
+/// Opens a frame of `slots` slots for a call from the host.
+fn open(store: &mut StoreOpaque, slots: u32) -> Result<Outer> {
+    let limits = store.call_limits();
+    let marker = 0u8;
+    let here = (&raw const marker).addr();
+    let vm = &mut store.vm;
+    let stack = vm.reserve_stack(limits.stack_bytes)?;
+    let base = stack.next();
+    let room = stack.left() >= slots as usize;
+    let native = vm.native_base.saturating_sub(here);
+    let deep = vm.depth > 0 && (vm.depth >= limits.host_depth || native > limits.native_bytes);
+    if !room || deep {
+        let backtrace = capture(store, store.vm.caller());
+        return Err(Error::Trap(Trap::new(TrapCode::StackExhausted, backtrace)));
+    }
+    if vm.depth == 0 {
+        vm.native_base = here;
+    }
+    let caller = vm.caller();
+    vm.suspended.extend(caller);
+    vm.set_caller(None);
+    vm.depth += 1;
+    let state = &mut vm.state.get_mut().vm;
+    state.trap_ip = ptr::null();
+    state.trap_fp = ptr::null_mut();
+    Ok(Outer { base, caller })
+}
+
+fn close(vm: &mut StoreVm, outer: &Outer) {
+    vm.depth -= 1;
+    if outer.caller.is_some() {
+        vm.suspended.pop();
+    }
+    vm.set_caller(outer.caller);
+    if let Some(stack) = &mut vm.stack {
+        stack.set_next(outer.base);
+    }
+}
+
+/// Calls a function from the host: `write` puts arguments into their slots, `read` takes results
+/// from theirs. Slots of references follow the rules of [`Table::elements_mut`].
+///
+/// # Errors
+/// The first of: what `write` says; a trap where stack or nesting are exhausted; whatever stops the
+/// function.
+///
+/// # Panics
+/// Where a host function called by the function panics.
+///
+/// [`Table::elements_mut`]: super::table::Table::elements_mut
+pub(crate) fn call<R>(
+    store: &mut StoreInner<dyn Any>,
+    func: u32,
+    write: impl FnOnce(&StoreOpaque, &mut [u64]) -> Result<()>,
+    read: impl FnOnce(&StoreOpaque, &[u64]) -> R,
+) -> Result<R> {
+    let callee = store.opaque.funcs.callee(func);
+    let slots = callee.param_slots.max(callee.result_slots);
+    let outer = open(&mut store.opaque, slots)?;
+    // SAFETY: `open` checked that these slots are on the stack; nobody uses them, as they are
+    // behind those of every activation, and the kernel initialized them.
+    let frame = unsafe { std::slice::from_raw_parts_mut(outer.base, slots as usize) };
+    let mut result = write(&store.opaque, frame).map_err(Stop::Error);
+    if result.is_ok() {
+        result = match &store.opaque.funcs.entry(func).kind {
+            FuncKind::Guest { .. } => run_guest(store, callee, outer.base),
+            FuncKind::Host(host) => {
+                let host = Arc::clone(host);
+                run_host(store, &host, None, outer.base)
+            }
+        };
+    }
+    let result = result.map_err(|stop| settle(&store.opaque, stop));
+    close(&mut store.opaque.vm, &outer);
+    match result {
+        Ok(()) => {
+            // SAFETY: as above; whatever ran has returned.
+            let frame = unsafe { std::slice::from_raw_parts(outer.base, slots as usize) };
+            Ok(read(&store.opaque, frame))
+        }
+        Err(Ok(error)) => Err(error),
+        Err(Err(panic)) => resume_unwind(panic),
+    }
+}
+
+/// What the embedder gets to see of a stop: an error that knows where it happened, or a panic.
+fn settle(store: &StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Send>> {
+    let place = || {
+        let VmState { trap_ip, trap_fp, .. } = store.vm.state.get().vm;
+        (!trap_ip.is_null()).then_some(Place { ip: trap_ip, fp: trap_fp })
+    };
+    match stop {
+        Stop::Trap(code) => Ok(Error::Trap(Trap::new(code, capture(store, place())))),
+        Stop::Error(error) => Ok(error.or_backtrace(|| capture(store, place()))),
+        Stop::Panic(panic) => Err(panic),
+    }
+}
+
+fn run_guest(
+    store: &mut StoreInner<dyn Any>,
+    callee: Callee,
+    base: *mut u64,
+) -> Result<(), Stop> {
+    let Callee { code, ctx, param_slots, results, .. } = callee;
+    let state = store.opaque.vm.state.as_ptr();
+    let here = NonNull::from(&mut *store);
+    // SAFETY:
+    // * `ctx` and `code` come from the reference of a guest function, whose instance and module
+    //   the store keeps; all that the context refers to is the store's as well, or outlives it.
+    // * Nothing else uses any of it meanwhile: the store is borrowed exclusively, and `store` is
+    //   not touched until `call` returns; libcalls get at it through `here` only.
+    // * The stack below `base` is not ours, that from `base` on is unused (see `open`).
+    let status = unsafe {
+        let outer = (*state).store.replace(here);
+        let status = dotvm_interp::call(ctx, code, param_slots, results, base);
+        (*state).store = outer;
+        status
+    };
+    if status == 0 {
+        return Ok(());
+    }
+    Err(match status {
+        EXIT_HALT => Stop::Error(Error::Exit(0)),
+        EXIT_ERROR => store.opaque.vm.pending.take().unwrap_or_else(|| {
+            Stop::Error(Error::Bug("a run stopped for an error that nobody left".into()))
+        }),
+        _ => match u8::try_from(status).ok().and_then(TrapCode::from_code) {
+            Some(code) => Stop::Trap(code),
+            None => Stop::Error(Error::Bug(format!("a run stopped with status {status}"))),
+        },
+    })
+}
+
+/// Runs a host function with parameters and results in the slots from `base` on, called by the
+/// instance `caller` or by the host. Panics are caught.
+pub(super) fn run_host(
+    store: &mut StoreInner<dyn Any>,
+    host: &HostFunc,
+    caller: Option<u32>,
+    base: *mut u64,
+) -> Result<(), Stop> {
+    let slots = host.slots();
+    let stack = store.opaque.vm.stack.as_mut().expect("the stack of a run");
+    let outer = stack.set_next(base.wrapping_add(slots));
+    // SAFETY: whoever calls a host function, `call` or a handler, made sure that there are so many
+    // slots on the stack, and leaves them to it.
+    let frame = unsafe { std::slice::from_raw_parts_mut(base, slots) };
+    let result = catch_unwind(AssertUnwindSafe(|| host.call(store, caller, frame)));
+    store.opaque.vm.stack.as_mut().expect("the stack of a run").set_next(outer);
+    match result {
+        Ok(result) => result.map_err(Stop::Error),
+        Err(panic) => Err(Stop::Panic(panic)),
+    }
+}
+
+/// The store with its data's type, where it is `T`.
+pub(crate) fn downcast<T: 'static>(store: &mut StoreInner<dyn Any>) -> Option<&mut StoreInner<T>> {
+    if !store.data.is::<T>() {
+        return None;
+    }
+    // SAFETY: the data is a `T`, so this is a `StoreInner<T>` that was unsized.
+    Some(unsafe { &mut *ptr::from_mut(store).cast::<StoreInner<T>>() })
+}

@@ -1,0 +1,110 @@
+//! Instances: a module's declarations made real, and the context that handlers see them through.
+
+use std::ptr;
+
+use dotvm_isa::abi::{FuncRef, VmContext, VmMemory, VmTable};
+
+use super::funcs::Funcs;
+use super::libcalls::LIBCALLS;
+use super::memory::LinearMemory;
+use super::pinned::Pinned;
+use super::table::{Global, Table};
+use crate::module::Module;
+use crate::store::StoreOpaque;
+
+/// An instance of a module.
+#[derive(Debug)]
+pub(crate) struct InstanceData {
+    /// Its module.
+    pub(crate) module: Module,
+    ctx: Pinned<VmContext>,
+    // What `ctx` points to besides what the store owns.
+    global_list: Pinned<[*mut u64]>,
+    table_list: Pinned<[*mut VmTable]>,
+    import_list: Pinned<[*const FuncRef]>,
+    /// Number of memory 0 in the store.
+    pub(crate) memory: Option<u32>,
+    /// Numbers of the tables in the store.
+    pub(crate) tables: Vec<u32>,
+    /// Numbers of the globals in the store; those defined last may still be missing while
+    /// instantiation computes their first values.
+    pub(crate) globals: Vec<u32>,
+    /// For each function its number in the store plus 1, or 0 while nobody took a reference.
+    pub(crate) funcs: Vec<u32>,
+    /// Whether each data segment was dropped.
+    pub(crate) dropped_data: Vec<bool>,
+    /// Whether each element segment was dropped.
+    pub(crate) dropped_elems: Vec<bool>,
+}
+
+// SAFETY: the addresses in the context and its lists are those of things that the store owns.
+unsafe impl Send for InstanceData {}
+// SAFETY: `&InstanceData` only reads.
+unsafe impl Sync for InstanceData {}
+
+impl InstanceData {
+    /// An instance with number `index` of the store, without anything but functions.
+    pub(crate) fn new(module: &Module, index: u32, store: &StoreOpaque) -> InstanceData {
+        let isa = module.bytecode();
+        let ctx = VmContext {
+            memory: store.vm.no_memory(),
+            globals: ptr::null(),
+            tables: ptr::null(),
+            imports: ptr::null(),
+            stack_end: store.vm.stack_end(),
+            signals: store.vm.signals(),
+            state: store.vm.state(),
+            libcalls: &raw const LIBCALLS,
+            // Not an address: libcalls find the instance by its number.
+            owner: ptr::without_provenance_mut(index as usize),
+        };
+        InstanceData {
+            module: module.clone(),
+            ctx: Pinned::new(ctx),
+            global_list: Pinned::from_vec(Vec::new()),
+            table_list: Pinned::from_vec(Vec::new()),
+            import_list: Pinned::from_vec(Vec::new()),
+            memory: None,
+            tables: Vec::new(),
+            globals: Vec::new(),
+            funcs: vec![0; module.env().spaces.funcs.len()],
+            dropped_data: vec![false; isa.data.len()],
+            dropped_elems: vec![false; isa.elems.len()],
+        }
+    }
+
+    /// The context, which is valid as long as the instance.
+    pub(crate) fn ctx(&self) -> *mut VmContext {
+        self.ctx.as_ptr()
+    }
+
+    /// Makes the context point to memory, tables, globals and imported functions (the first of
+    /// `self.funcs`) of the store. To be done before any of the instance's code runs.
+    pub(crate) fn connect(
+        &mut self,
+        memories: &[LinearMemory],
+        tables: &[Table],
+        globals: &[Global],
+        funcs: &Funcs,
+    ) {
+        let at = |&index: &u32| index as usize;
+        let global_list = self.globals.iter().map(|index| globals[at(index)].vm()).collect();
+        let table_list = self.tables.iter().map(|index| tables[at(index)].vm()).collect();
+        let imported = self.module.env().spaces.imported_funcs as usize;
+        let import_list =
+            self.funcs[..imported].iter().map(|&number| funcs.address(number - 1)).collect();
+        self.global_list = Pinned::from_vec(global_list);
+        self.table_list = Pinned::from_vec(table_list);
+        self.import_list = Pinned::from_vec(import_list);
+        let memory: Option<*const VmMemory> = self.memory.map(|index| memories[at(&index)].vm());
+        let (global_list, table_list) = (self.global_list.first(), self.table_list.first());
+        let import_list = self.import_list.first();
+        let ctx = self.ctx.get_mut();
+        ctx.globals = global_list;
+        ctx.tables = table_list;
+        ctx.imports = import_list;
+        if let Some(memory) = memory {
+            ctx.memory = memory;
+        }
+    }
+}

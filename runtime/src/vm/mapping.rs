@@ -1,0 +1,88 @@
+//! Address space: reservations with guard pages, and files mapped into memory.
+
+use std::ffi::c_void;
+use std::fs::File;
+use std::io;
+use std::ptr::{self, NonNull};
+
+use memmap2::Mmap;
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+
+/// Sizes and offsets of mappings are multiples of this: the largest page size in use.
+pub(crate) const GRANULE_BYTES: usize = 64 << 10;
+
+/// Rounds up to a multiple of [`GRANULE_BYTES`]; `None` on overflow.
+pub(crate) fn round_up(bytes: usize) -> Option<usize> {
+    bytes.checked_next_multiple_of(GRANULE_BYTES)
+}
+
+/// A range of address space that is given back when this is dropped. Nothing in it can be accessed
+/// until [`Reservation::commit`] allows it.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    base: NonNull<c_void>,
+    bytes: usize,
+}
+
+// SAFETY: a reservation is owned address space, not bound to a thread.
+unsafe impl Send for Reservation {}
+// SAFETY: `&Reservation` only gives out the address.
+unsafe impl Sync for Reservation {}
+
+impl Reservation {
+    /// Reserves `bytes`, a multiple of [`GRANULE_BYTES`].
+    ///
+    /// # Errors
+    /// What the operating system says where there is no such range left.
+    pub(crate) fn new(bytes: usize) -> io::Result<Reservation> {
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        // SAFETY: a new anonymous mapping at an address the kernel chooses affects nothing else.
+        let base = unsafe { mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::empty(), flags) }?;
+        let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Reservation { base, bytes })
+    }
+
+    /// First byte.
+    pub(crate) fn base(&self) -> *mut u8 {
+        self.base.as_ptr().cast()
+    }
+
+    /// Makes `len` bytes from `start` on readable and writable; they are zero where they were not
+    /// so before.
+    ///
+    /// # Errors
+    /// Where the range is not in the reservation, or the operating system has no memory for it.
+    pub(crate) fn commit(&mut self, start: usize, len: usize) -> io::Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
+        let end = start.checked_add(len).filter(|&end| end <= self.bytes);
+        if end.is_none() || !start.is_multiple_of(GRANULE_BYTES) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let flags = MprotectFlags::READ | MprotectFlags::WRITE;
+        // SAFETY: the range lies in this mapping, which is ours; more access hurts nobody.
+        unsafe { mprotect(self.base().add(start).cast(), len, flags) }?;
+        Ok(())
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, and whoever owns this reservation no longer uses it.
+        // Unmapping a whole mapping does not fail.
+        let _ = unsafe { munmap(self.base.as_ptr(), self.bytes) };
+    }
+}
+
+/// Maps a file to be read.
+///
+/// # Errors
+/// What the operating system says.
+pub(crate) fn map_file(file: &File) -> io::Result<Mmap> {
+    // SAFETY: the mapping is private and only ever read as bytes. Nothing keeps others from
+    // changing the file meanwhile; as with every runtime that maps code, whoever may write to a
+    // program's file decides what the program does. A function's bytes are verified in the same
+    // pass that lowers them.
+    unsafe { Mmap::map(file) }
+}

@@ -1,0 +1,155 @@
+//! Linear memories: a reservation that grows in place.
+
+use dotvm_isa::MemoryType;
+use dotvm_isa::abi::VmMemory;
+use dotvm_isa::types::{MAX_PAGES_32, PAGE_BYTES};
+
+use super::heap::{CHUNK_BYTES, Heap};
+use super::mapping::{GRANULE_BYTES, Reservation, round_up};
+use super::pinned::Pinned;
+use crate::error::{Error, Result};
+
+/// Behind the reserved bytes, never accessible: an access that starts just below the end of a
+/// memory stays within the reservation.
+const GUARD_BYTES: usize = GRANULE_BYTES;
+
+/// A linear memory.
+///
+/// Its base never moves; growing makes more of the reservation accessible. What lies behind the
+/// accessible bytes faults, which machine code may rely on instead of checking bounds.
+#[derive(Debug)]
+pub(crate) struct LinearMemory {
+    vm: Pinned<VmMemory>,
+    reservation: Reservation,
+    /// The most bytes it can have, by its type and the reservation.
+    max_bytes: u64,
+    /// Its type, with the limits it was declared with.
+    pub(crate) ty: MemoryType,
+    /// Books of `alloc` and `free`.
+    pub(crate) heap: Heap,
+}
+
+// SAFETY: the addresses in `vm` are those of the reservation, which is owned.
+unsafe impl Send for LinearMemory {}
+// SAFETY: `&LinearMemory` only reads.
+unsafe impl Sync for LinearMemory {}
+
+/// Why a memory or table did not grow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// By its own maximum: what WebAssembly lets a program see.
+    Maximum,
+    /// By the embedder's limit, or for want of the machine's memory.
+    Limit,
+}
+
+impl LinearMemory {
+    /// A memory of the smallest size of its type, with room to grow to `reservation_bytes`.
+    ///
+    /// # Errors
+    /// Where address space or memory is not to be had.
+    pub(crate) fn new(ty: MemoryType, reservation_bytes: u64) -> Result<LinearMemory> {
+        let max_pages = ty.limits.max.unwrap_or(MAX_PAGES_32).min(MAX_PAGES_32);
+        let usable = usize::try_from(reservation_bytes).ok().and_then(round_up);
+        let whole = usable.and_then(|bytes| bytes.checked_add(GUARD_BYTES));
+        let (Some(usable), Some(whole)) = (usable, whole) else {
+            let reason = format!("a memory reservation of {reservation_bytes} bytes");
+            return Err(Error::Limit(reason));
+        };
+        let reservation = Reservation::new(whole).map_err(|error| {
+            Error::Limit(format!(
+                "{whole} bytes of address space for a memory cannot be reserved: {error}"
+            ))
+        })?;
+        let vm = VmMemory { base: reservation.base(), len: 0 };
+        let mut memory = LinearMemory {
+            vm: Pinned::new(vm),
+            reservation,
+            max_bytes: (max_pages * PAGE_BYTES).min(usable as u64),
+            ty,
+            heap: Heap::default(),
+        };
+        let min = ty.limits.min;
+        if memory.grow(min, u64::MAX).is_err() {
+            let most = memory.max_bytes / PAGE_BYTES;
+            return Err(Error::Limit(format!("a memory of {min} pages; there is room for {most}")));
+        }
+        Ok(memory)
+    }
+
+    /// What contexts point to.
+    pub(crate) fn vm(&self) -> *const VmMemory {
+        self.vm.as_ptr()
+    }
+
+    /// Accessible bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.vm.get().len as u64
+    }
+
+    /// Size in pages.
+    pub(crate) fn pages(&self) -> u64 {
+        self.len() / PAGE_BYTES
+    }
+
+    /// The accessible bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        let VmMemory { base, len } = *self.vm.get();
+        // SAFETY: that many bytes of the reservation are accessible and, coming from the kernel,
+        // initialized; guest code, which alone changes them, is not running while `self` is
+        // borrowed.
+        unsafe { std::slice::from_raw_parts(base, len) }
+    }
+
+    /// The accessible bytes, to be changed.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        let VmMemory { base, len } = *self.vm.get();
+        // SAFETY: as for `bytes`, and `self` is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(base, len) }
+    }
+
+    /// Grows by `pages` where no more than `most` bytes are added; returns the size before in
+    /// pages.
+    ///
+    /// # Errors
+    /// Why it did not grow; nothing has changed then.
+    pub(crate) fn grow(&mut self, pages: u64, most: u64) -> Result<u64, Refused> {
+        let old = self.len();
+        let more = pages.checked_mul(PAGE_BYTES).ok_or(Refused::Maximum)?;
+        let new = old.checked_add(more).ok_or(Refused::Maximum)?;
+        if new > self.max_bytes {
+            return Err(Refused::Maximum);
+        }
+        if more > most {
+            return Err(Refused::Limit);
+        }
+        // Both fit, since the reservation's size fits.
+        let (start, len) = (old as usize, more as usize);
+        self.reservation.commit(start, len).map_err(|_| Refused::Limit)?;
+        self.vm.get_mut().len = start + len;
+        Ok(old / PAGE_BYTES)
+    }
+
+    /// `alloc`: the address of `bytes` bytes of the heap, which grows by no more than `most` bytes.
+    ///
+    /// # Errors
+    /// Where the heap cannot grow.
+    pub(crate) fn alloc(&mut self, bytes: u32, most: u64) -> Result<u32, Refused> {
+        if let Some(address) = self.heap.alloc(bytes) {
+            return Ok(address);
+        }
+        // The heap does not use the first chunk of a memory.
+        let chunks = Heap::chunks_for(bytes) + u64::from(self.len() == 0);
+        let needed = (chunks * u64::from(CHUNK_BYTES)).div_ceil(PAGE_BYTES);
+        // A heap that asks for a page at a time would ask often; one that doubles would waste a
+        // small memory. Where the larger step is refused, the smallest one is tried.
+        let generous = needed.max(self.heap.region_bytes() / 8 / PAGE_BYTES);
+        let old = match self.grow(generous, most) {
+            Ok(old) => old,
+            Err(refused) if generous == needed => return Err(refused),
+            Err(_) => self.grow(needed, most)?,
+        };
+        self.heap.add_region(old * PAGE_BYTES, self.len());
+        self.heap.alloc(bytes).ok_or(Refused::Limit)
+    }
+}

@@ -1,0 +1,298 @@
+//! What the libcalls mean: operations on memories, tables and segments, exactly as WebAssembly's
+//! specification has them, and those of our own.
+//!
+//! Operands and results are slots, first operand first; narrow values are zero-extended. The
+//! immediates are described at [`dotvm_isa::abi::Libcalls`].
+
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+
+use dotvm_isa::TrapCode;
+
+use super::entry::Stop;
+use super::memory::{LinearMemory, Refused};
+use super::table::Table;
+use crate::instantiate::element_values;
+use crate::store::StoreOpaque;
+
+type Done = Result<(), TrapCode>;
+
+/// The slot of -1 as `i32`.
+const MINUS_ONE: u64 = 0xffff_ffff;
+
+/// `lower`: makes the code of the function whose cell is at that address.
+pub(super) fn lower(store: &StoreOpaque, instance: u32, cell: u64) -> Result<(), Stop> {
+    let module = &store.instances[instance as usize].module;
+    let defined = module.cell_index(cell as usize).ok_or_else(|| {
+        Stop::Error(crate::Error::Bug("a call of a function that its module does not have".into()))
+    })?;
+    module.lower(defined).map_err(|error| Stop::Error(error.into()))
+}
+
+/// `start` and `len` as a range within `size`.
+fn range(start: u64, len: u64, size: usize, trap: TrapCode) -> Result<Range<usize>, TrapCode> {
+    // Both are 32-bit values.
+    match start.saturating_add(len) {
+        end if end <= size as u64 => Ok(start as usize..end as usize),
+        _ => Err(trap),
+    }
+}
+
+fn halves(imm: u64) -> (usize, usize) {
+    ((imm >> 32) as usize, (imm & 0xffff_ffff) as usize)
+}
+
+/// The number of an instance's memory. A module has at most one, and verified code uses it only
+/// where there is one.
+fn memory_number(store: &StoreOpaque, instance: u32) -> Result<u32, TrapCode> {
+    store.instances[instance as usize].memory.ok_or(TrapCode::MemoryOutOfBounds)
+}
+
+fn memory(store: &mut StoreOpaque, instance: u32) -> Result<&mut LinearMemory, TrapCode> {
+    let number = memory_number(store, instance)?;
+    Ok(&mut store.memories[number as usize])
+}
+
+fn table_number(store: &StoreOpaque, instance: u32, table: usize) -> u32 {
+    store.instances[instance as usize].tables[table]
+}
+
+fn table(store: &mut StoreOpaque, instance: u32, table: u64) -> &mut Table {
+    let number = table_number(store, instance, table as usize);
+    &mut store.tables[number as usize]
+}
+
+/// `memory.grow`
+pub(super) fn memory_grow(
+    store: &mut StoreOpaque,
+    instance: u32,
+    slots: &mut [u64; 1],
+    _: u64,
+) -> Done {
+    let number = memory_number(store, instance)?;
+    slots[0] = match store.grow_memory(number, slots[0]) {
+        Ok(old) => old,
+        Err(Refused::Limit) if store.limit_traps() => return Err(TrapCode::MemoryLimit),
+        Err(_) => MINUS_ONE,
+    };
+    Ok(())
+}
+
+/// `memory.copy`
+pub(super) fn memory_copy(
+    store: &mut StoreOpaque,
+    instance: u32,
+    &mut [dst, src, len]: &mut [u64; 3],
+    _: u64,
+) -> Done {
+    let bytes = memory(store, instance)?.bytes_mut();
+    let src = range(src, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
+    let dst = range(dst, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
+    bytes.copy_within(src, dst.start);
+    Ok(())
+}
+
+/// `memory.fill`
+pub(super) fn memory_fill(
+    store: &mut StoreOpaque,
+    instance: u32,
+    &mut [dst, value, len]: &mut [u64; 3],
+    _: u64,
+) -> Done {
+    let bytes = memory(store, instance)?.bytes_mut();
+    let dst = range(dst, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
+    bytes[dst].fill(value as u8);
+    Ok(())
+}
+
+/// `memory.init`
+pub(super) fn memory_init(
+    store: &mut StoreOpaque,
+    instance: u32,
+    &mut [dst, src, len]: &mut [u64; 3],
+    imm: u64,
+) -> Done {
+    let (segment, _) = halves(imm);
+    let data = &store.instances[instance as usize];
+    let module = data.module.clone();
+    let source: &[u8] = match data.dropped_data[segment] {
+        true => &[],
+        false => module.bytecode().data_segment(segment as u32),
+    };
+    let bytes = memory(store, instance)?.bytes_mut();
+    let src = range(src, len, source.len(), TrapCode::MemoryOutOfBounds)?;
+    let dst = range(dst, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
+    bytes[dst].copy_from_slice(&source[src]);
+    Ok(())
+}
+
+/// `data.drop`
+pub(super) fn data_drop(
+    store: &mut StoreOpaque,
+    instance: u32,
+    _: &mut [u64; 0],
+    segment: u64,
+) -> Done {
+    store.instances[instance as usize].dropped_data[segment as usize] = true;
+    Ok(())
+}
+
+/// `table.get`
+pub(super) fn table_get(
+    store: &mut StoreOpaque,
+    instance: u32,
+    slots: &mut [u64; 1],
+    imm: u64,
+) -> Done {
+    let elements = table(store, instance, imm).elements();
+    slots[0] = *elements.get(slots[0] as usize).ok_or(TrapCode::TableOutOfBounds)?;
+    Ok(())
+}
+
+/// `table.set`
+pub(super) fn table_set(
+    store: &mut StoreOpaque,
+    instance: u32,
+    &mut [index, value]: &mut [u64; 2],
+    imm: u64,
+) -> Done {
+    let elements = table(store, instance, imm).elements_mut();
+    *elements.get_mut(index as usize).ok_or(TrapCode::TableOutOfBounds)? = value;
+    Ok(())
+}
+
+/// `table.grow`
+pub(super) fn table_grow(
+    store: &mut StoreOpaque,
+    instance: u32,
+    slots: &mut [u64; 2],
+    imm: u64,
+) -> Done {
+    let number = table_number(store, instance, imm as usize);
+    let [value, count] = *slots;
+    slots[0] = match store.grow_table(number, count, value) {
+        Ok(old) => old,
+        Err(Refused::Limit) if store.limit_traps() => return Err(TrapCode::TableLimit),
+        Err(_) => MINUS_ONE,
+    };
+    Ok(())
+}
+
+/// `table.size`
+pub(super) fn table_size(
+    store: &mut StoreOpaque,
+    instance: u32,
+    slots: &mut [u64; 1],
+    imm: u64,
+) -> Done {
+    slots[0] = table(store, instance, imm).len();
+    Ok(())
+}
+
+/// `table.fill`
+pub(super) fn table_fill(
+    store: &mut StoreOpaque,
+    instance: u32,
+    &mut [dst, value, len]: &mut [u64; 3],
+    imm: u64,
+) -> Done {
+    let elements = table(store, instance, imm).elements_mut();
+    let dst = range(dst, len, elements.len(), TrapCode::TableOutOfBounds)?;
+    elements[dst].fill(value);
+    Ok(())
+}
+
+/// `table.copy`
+pub(super) fn table_copy(
+    store: &mut StoreOpaque,
+    instance: u32,
+    &mut [dst, src, len]: &mut [u64; 3],
+    imm: u64,
+) -> Done {
+    let (to, from) = halves(imm);
+    let to = table_number(store, instance, to) as usize;
+    let from = table_number(store, instance, from) as usize;
+    let oob = TrapCode::TableOutOfBounds;
+    let src = range(src, len, store.tables[from].elements().len(), oob)?;
+    let dst = range(dst, len, store.tables[to].elements().len(), oob)?;
+    match store.tables.get_disjoint_mut([to, from]) {
+        Ok([to, from]) => to.elements_mut()[dst].copy_from_slice(&from.elements()[src]),
+        Err(_) => store.tables[to].elements_mut().copy_within(src, dst.start),
+    }
+    Ok(())
+}
+
+/// `table.init`
+pub(super) fn table_init(
+    store: &mut StoreOpaque,
+    instance: u32,
+    &mut [dst, src, len]: &mut [u64; 3],
+    imm: u64,
+) -> Done {
+    let (segment, to) = halves(imm);
+    let number = table_number(store, instance, to);
+    init_elements(store, instance, segment, number, [dst, src, len])
+}
+
+/// Copies elements of a segment into the table with that number of the store.
+pub(crate) fn init_elements(
+    store: &mut StoreOpaque,
+    instance: u32,
+    segment: usize,
+    table: u32,
+    [dst, src, len]: [u64; 3],
+) -> Done {
+    let data = &store.instances[instance as usize];
+    let dropped = data.dropped_elems[segment];
+    let module = data.module.clone();
+    let items = match dropped {
+        true => &[],
+        false => &module.bytecode().elems[segment].items[..],
+    };
+    let src = range(src, len, items.len(), TrapCode::TableOutOfBounds)?;
+    let size = store.tables[table as usize].elements().len();
+    let dst = range(dst, len, size, TrapCode::TableOutOfBounds)?;
+    // An element's value does not depend on when it is computed: constant expressions only use
+    // immutable globals, and a function has one reference.
+    let values = element_values(store, instance, &items[src]);
+    store.tables[table as usize].elements_mut()[dst].copy_from_slice(&values);
+    Ok(())
+}
+
+/// `elem.drop`
+pub(super) fn elem_drop(
+    store: &mut StoreOpaque,
+    instance: u32,
+    _: &mut [u64; 0],
+    segment: u64,
+) -> Done {
+    store.instances[instance as usize].dropped_elems[segment as usize] = true;
+    Ok(())
+}
+
+/// `ref.func`
+pub(super) fn ref_func(
+    store: &mut StoreOpaque,
+    instance: u32,
+    slots: &mut [u64; 1],
+    func: u64,
+) -> Done {
+    let number = store.func_of(instance, func as u32);
+    slots[0] = store.funcs.slot(number);
+    Ok(())
+}
+
+/// `alloc`
+pub(super) fn alloc(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1], _: u64) -> Done {
+    let number = memory_number(store, instance)?;
+    let address = store.alloc(number, slots[0] as u32).map_err(|_| TrapCode::MemoryLimit)?;
+    slots[0] = u64::from(address);
+    Ok(())
+}
+
+/// `free`
+pub(super) fn free(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1], _: u64) -> Done {
+    let heap = &mut memory(store, instance)?.heap;
+    heap.free(slots[0] as u32).map_err(|_| TrapCode::InvalidFree)
+}

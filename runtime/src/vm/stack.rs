@@ -1,0 +1,74 @@
+//! The stack of guest code: one a store, fenced by guard pages, committed by the kernel as it is
+//! touched.
+
+use super::mapping::{GRANULE_BYTES, Reservation, round_up};
+use crate::error::{Error, Result};
+
+/// Slots for values of frames. Programs cannot address it.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    _reservation: Reservation,
+    /// First slot that no activation uses.
+    next: *mut u64,
+    /// No frame reaches past it.
+    end: *mut u64,
+    bytes: usize,
+}
+
+// SAFETY: the addresses are those of the reservation, which is owned.
+unsafe impl Send for Stack {}
+// SAFETY: `&Stack` only gives out addresses.
+unsafe impl Sync for Stack {}
+
+impl Stack {
+    /// A stack of `bytes` bytes.
+    ///
+    /// # Errors
+    /// Where there is no address space for it.
+    pub(crate) fn new(bytes: usize) -> Result<Stack> {
+        let error = |reason: &dyn std::fmt::Display| {
+            Error::Limit(format!("a stack of {bytes} bytes cannot be reserved: {reason}"))
+        };
+        let usable = round_up(bytes).filter(|&usable| usable <= isize::MAX as usize / 2);
+        let Some(usable) = usable else {
+            return Err(error(&"too large"));
+        };
+        let mut reservation =
+            Reservation::new(usable + 2 * GRANULE_BYTES).map_err(|reason| error(&reason))?;
+        reservation.commit(GRANULE_BYTES, usable).map_err(|reason| error(&reason))?;
+        // SAFETY: the reservation has a granule of guard on both sides of the usable bytes, and
+        // `bytes` is at most their number.
+        let (next, end) = unsafe {
+            let base = reservation.base().add(GRANULE_BYTES).cast::<u64>();
+            (base, base.add(bytes / size_of::<u64>()))
+        };
+        Ok(Stack { _reservation: reservation, next, end, bytes })
+    }
+
+    /// First slot that no activation uses.
+    pub(crate) fn next(&self) -> *mut u64 {
+        self.next
+    }
+
+    /// Says which slots are in use: those below `next`, a place on this stack. Returns what was
+    /// said before.
+    pub(crate) fn set_next(&mut self, next: *mut u64) -> *mut u64 {
+        debug_assert!(next.addr() <= self.end.addr(), "a place behind the stack");
+        std::mem::replace(&mut self.next, next)
+    }
+
+    /// End of the stack.
+    pub(crate) fn end(&self) -> *mut u64 {
+        self.end
+    }
+
+    /// Slots that are left.
+    pub(crate) fn left(&self) -> usize {
+        self.end.addr().saturating_sub(self.next.addr()) / size_of::<u64>()
+    }
+
+    /// Its size, used or not.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}

@@ -1,0 +1,38 @@
+//! From the intermediate form to encoded function bodies.
+
+use dotvm_isa::{CodeBuilder, Label as CodeLabel, Op, ValType};
+
+use crate::ir::{Func, Inst, Label};
+
+/// The encoded body of a function: its locals' declarations and its code.
+pub(crate) fn emit(func: &Func) -> Vec<u8> {
+    let mut groups: Vec<(u32, ValType)> = Vec::new();
+    for &ty in &func.locals[func.params as usize..] {
+        match groups.last_mut() {
+            Some((count, last)) if *last == ty => *count += 1,
+            _ => groups.push((1, ty)),
+        }
+    }
+    let mut code = CodeBuilder::new(&groups);
+    let labels: Vec<CodeLabel> = (0..func.labels).map(|_| code.new_label()).collect();
+    let at = |label: Label| labels[label.0 as usize];
+    for &inst in &func.insts {
+        match inst {
+            Inst::Label(label) => code.bind(at(label)),
+            Inst::Loop(label) => {
+                code.bind(at(label));
+                code.op(Op::Loop);
+            }
+            Inst::Jmp(label) => code.jump(Op::Jmp, at(label)),
+            Inst::Jz(label) => code.jump(Op::Jz, at(label)),
+            Inst::Jnz(label) => code.jump(Op::Jnz, at(label)),
+            Inst::BrTable(table) => {
+                let targets: Vec<CodeLabel> =
+                    func.tables[table as usize].iter().map(|&target| at(target)).collect();
+                code.br_table(&targets);
+            }
+            Inst::Op { op, a, b } => code.op2(op, a, u64::from(b)),
+        }
+    }
+    code.finish()
+}

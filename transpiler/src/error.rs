@@ -1,0 +1,105 @@
+//! Why something could not be transpiled.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// Why something could not be transpiled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes are no valid WebAssembly module.
+    Invalid {
+        /// Byte of the file at which the fault was found.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The module is valid, but uses what the machine does not have.
+    Unsupported {
+        /// Name of the feature, as the WebAssembly proposals are called.
+        feature: String,
+        /// Byte of the file at which it is used first.
+        offset: u64,
+    },
+    /// A function is larger than the machine allows.
+    Limit {
+        /// Index of the function, imports included.
+        func: u32,
+        /// Byte of the file at which its body starts.
+        offset: u64,
+        /// Which limit, and how far the function is over it.
+        reason: String,
+    },
+    /// WebAssembly text with a mistake; the message shows the place.
+    Text(String),
+    /// A file that cannot be read or written.
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// The path is nothing that can be transpiled.
+    Input {
+        /// Which path.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// There is no Rust toolchain that compiles to WebAssembly; the message says how to get one.
+    NoToolchain(String),
+    /// The Rust compiler or Cargo failed, with what it printed.
+    Compiler {
+        /// The command that failed.
+        command: String,
+        /// What it printed.
+        output: String,
+    },
+}
+
+impl Error {
+    /// Whether the input is at fault, rather than the machine it is transpiled on.
+    pub fn is_in_module(&self) -> bool {
+        matches!(
+            self,
+            Error::Invalid { .. }
+                | Error::Unsupported { .. }
+                | Error::Limit { .. }
+                | Error::Text(_)
+        )
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Invalid { offset, reason } => {
+                write!(f, "invalid WebAssembly, offset {offset:#x}: {reason}")
+            }
+            Error::Unsupported { feature, offset } => {
+                write!(f, "offset {offset:#x}: {feature} is not supported")
+            }
+            Error::Limit {
+                func,
+                offset,
+                reason,
+            } => write!(f, "function {func}, offset {offset:#x}: {reason}"),
+            Error::Text(message) => f.write_str(message),
+            Error::File { path, error } => write!(f, "{}: {error}", path.display()),
+            Error::Input { path, reason } => write!(f, "{}: {reason}", path.display()),
+            Error::NoToolchain(message) => f.write_str(message),
+            Error::Compiler { command, output } => {
+                write!(f, "{}\n{command} failed", output.trim_end())
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::File { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}

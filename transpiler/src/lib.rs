@@ -1,0 +1,234 @@
+//! Programs for DotVM: WebAssembly, Rust sources and Cargo projects become bytecode.
+//!
+//! [`transpile`] turns a WebAssembly module into a DotVM module. It understands core WebAssembly
+//! 2.0 without vectors, with tail calls and extended constants; what else a module may use is an
+//! [error](Error::Unsupported) that names the feature. [`load_wasm`] makes the WebAssembly: from a
+//! file, from text, or with the Rust compiler.
+//!
+//! ```
+//! use dotvm_transpiler::{Options, transpile};
+//!
+//! let wasm = wat::parse_str(
+//!     r#"(module (func (export "double") (param i32) (result i32)
+//!            (i32.mul (local.get 0) (i32.const 2))))"#,
+//! )?;
+//! let output = transpile(&wasm, &Options::default())?;
+//! assert!(output.module.export("double").is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Shape of the crate
+//!
+//! `translate` validates and translates to an intermediate form (`ir`: the machine's instructions
+//! with labels), `opt` has the passes, `emit` encodes, `driver` finds and runs compilers.
+//!
+//! The output always passes the verifier, whatever the input: that is what the tests and the fuzz
+//! target check.
+
+mod driver;
+mod emit;
+mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
+mod ir;
+mod opt;
+mod translate;
+
+use std::fmt;
+
+use dotvm_isa::{Arch, EncodeOptions, Module, Names, encode};
+
+pub use driver::{DriverOptions, Progress, load_wasm};
+pub use error::Error;
+
+/// How much the optimizer does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum OptLevel {
+    /// A plain translation.
+    O0,
+    /// Constants folded, dead code and dead locals removed, jumps threaded.
+    O1,
+    /// Also simpler arithmetic and conditions, copies propagated, loops rotated, tiny functions
+    /// inlined; never larger than the WebAssembly was.
+    #[default]
+    O2,
+    /// Inlines more and repeats the passes.
+    O3,
+}
+
+impl OptLevel {
+    /// Every level.
+    pub const ALL: [OptLevel; 4] = [OptLevel::O0, OptLevel::O1, OptLevel::O2, OptLevel::O3];
+
+    /// The level of that number, 0 to 3.
+    pub fn from_number(number: u8) -> Option<OptLevel> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// The level's number.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for OptLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number())
+    }
+}
+
+/// How to transpile.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The architecture of the output.
+    pub arch: Arch,
+    /// How much to optimize.
+    pub opt_level: OptLevel,
+    /// Whether names of functions and locals are kept, for backtraces and listings.
+    pub debug_names: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            arch: Arch::default(),
+            opt_level: OptLevel::default(),
+            debug_names: true,
+        }
+    }
+}
+
+/// A transpiled module.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The module.
+    pub module: Module,
+    /// Names for its debug section.
+    pub names: Names,
+    /// What was done.
+    pub report: Report,
+}
+
+/// What [`transpile`] did, in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Report {
+    /// Functions defined.
+    pub functions: usize,
+    /// Instructions of the plain translation.
+    pub instructions_in: usize,
+    /// Instructions of the output.
+    pub instructions_out: usize,
+    /// Bytes of the WebAssembly code section.
+    pub bytes_in: u64,
+    /// Bytes of all encoded function bodies.
+    pub bytes_out: u64,
+    /// Rewrites of a few instructions by fewer or cheaper ones: constants folded, dead values
+    /// dropped, arithmetic simplified.
+    pub simplified: usize,
+    /// Instructions and labels removed because nothing leads to them.
+    pub unreachable: usize,
+    /// Jumps redirected or removed.
+    pub threaded_jumps: usize,
+    /// Reads of a copy replaced by reads of the original.
+    pub propagated_copies: usize,
+    /// Writes to locals removed because nobody reads them.
+    pub dead_stores: usize,
+    /// Locals dropped.
+    pub dropped_locals: usize,
+    /// Loops that test at the bottom now.
+    pub rotated_loops: usize,
+    /// Calls replaced by the callee's body.
+    pub inlined_calls: usize,
+}
+
+/// Translates a binary WebAssembly module.
+///
+/// # Errors
+/// [`Error::Invalid`] where it does not validate, [`Error::Unsupported`] where it uses a feature
+/// the machine does not have, [`Error::Limit`] where a function's frame would be too large.
+pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
+    let translate::Translated {
+        mut module,
+        mut funcs,
+        mut names,
+        env,
+        wasm_code_bytes,
+    } = translate::translate(wasm, options.arch)?;
+    let mut report = Report {
+        functions: funcs.len(),
+        bytes_in: wasm_code_bytes,
+        instructions_in: instructions(&funcs),
+        ..Report::default()
+    };
+    if options.opt_level > OptLevel::O0 {
+        let room = room_for_bodies(&module, funcs.len(), wasm_code_bytes, options.opt_level);
+        let mut counts = opt::Counts::default();
+        let renamings = opt::run(&mut funcs, &env, options.opt_level, room, &mut counts);
+        rename_locals(&mut names, &renamings, env.imported_funcs);
+        report.add(counts);
+    }
+    report.instructions_out = instructions(&funcs);
+    module.set_bodies(funcs.iter().map(|func| (func.ty, emit::emit(func))));
+    report.bytes_out = module.code_bytes.as_slice().len() as u64;
+    if !options.debug_names {
+        names = Names::default();
+    }
+    Ok(Output {
+        module,
+        names,
+        report,
+    })
+}
+
+impl Report {
+    fn add(&mut self, counts: opt::Counts) {
+        self.simplified = counts.simplified;
+        self.unreachable = counts.unreachable;
+        self.threaded_jumps = counts.threaded;
+        self.propagated_copies = counts.copies;
+        self.dead_stores = counts.stores;
+        self.dropped_locals = counts.locals;
+        self.rotated_loops = counts.rotated;
+        self.inlined_calls = counts.inlined;
+    }
+}
+
+fn instructions(funcs: &[ir::Func]) -> usize {
+    let count = |func: &ir::Func| {
+        let opcodes = func.insts.iter().filter(|inst| inst.opcode().is_some());
+        opcodes.count()
+    };
+    funcs.iter().map(count).sum()
+}
+
+/// How many bytes the bodies of `funcs` functions may take, so that the whole code section stays
+/// within its bound: the size of WebAssembly's, or a little more at the highest level.
+fn room_for_bodies(module: &Module, funcs: usize, wasm_bytes: u64, level: OptLevel) -> usize {
+    let declarations = Module {
+        data: Vec::new(),
+        ..module.clone()
+    };
+    let bytes = encode(&declarations, &Names::default(), EncodeOptions::default()).len();
+    let per_body = 4;
+    let percent = if level == OptLevel::O3 { 108 } else { 98 };
+    let room = wasm_bytes as usize / 100 * percent;
+    room.saturating_sub(bytes + per_body * funcs)
+}
+
+/// Follows the optimizer's renumbering of locals. Functions' indices count imports first.
+fn rename_locals(names: &mut Names, renamings: &[opt::Renaming], imported: u32) {
+    for (func, locals) in &mut names.locals {
+        let Some(renaming) = func.checked_sub(imported).and_then(|i| renamings.get(i as usize))
+        else {
+            continue;
+        };
+        let renamed = locals.drain(..).filter_map(|(local, name)| {
+            let new = renaming.get(local as usize).copied().flatten()?;
+            Some((new, name))
+        });
+        let mut renamed: Vec<(u32, String)> = renamed.collect();
+        renamed.sort_unstable_by_key(|&(local, _)| local);
+        *locals = renamed;
+    }
+}

@@ -1,0 +1,108 @@
+//! The engine under the rewriting passes: instructions go, one by one, onto the end of a list, and
+//! rules replace the end of that list by something better.
+//!
+//! A rule looks at instructions that stand right before the next one, never across a label, so it
+//! needs no analysis to be right; and what it puts in place is looked at again. Instructions that
+//! control cannot reach because the one before them never goes on are left out on the way.
+
+use crate::ir::{Env, Func, Inst, stack};
+
+/// Looks at the next instruction and the list so far. Returns whether it replaced them.
+pub(super) type Rule = fn(&mut Tail<'_>, Inst) -> bool;
+
+/// The list of instructions so far.
+pub(super) struct Tail<'a> {
+    code: Vec<Inst>,
+    /// What is to be looked at next, last first.
+    pending: Vec<Inst>,
+    /// What there is to call.
+    pub(super) env: &'a Env,
+    /// Targets of the `br_table`s.
+    pub(super) tables: &'a [Vec<crate::ir::Label>],
+}
+
+impl Tail<'_> {
+    /// The instructions so far.
+    pub(super) fn code(&self) -> &[Inst] {
+        &self.code
+    }
+
+    /// The last instruction.
+    pub(super) fn last(&self) -> Option<Inst> {
+        self.code.last().copied()
+    }
+
+    /// The instruction before the last.
+    pub(super) fn before_last(&self) -> Option<Inst> {
+        self.nth_last(1)
+    }
+
+    /// The instruction `n` before the last.
+    pub(super) fn nth_last(&self, n: usize) -> Option<Inst> {
+        self.code.iter().rev().nth(n).copied()
+    }
+
+    /// Replaces the last `count` instructions and the next one by `with`.
+    pub(super) fn replace(&mut self, count: usize, with: &[Inst]) -> bool {
+        self.code.truncate(self.code.len() - count);
+        self.pending.extend(with.iter().rev());
+        true
+    }
+
+    /// Replaces the instructions from `start` on and the next one by `with`.
+    pub(super) fn replace_from(&mut self, start: usize, with: &[Inst]) -> bool {
+        self.replace(self.code.len() - start, with)
+    }
+
+    /// Removes instructions before the end of the list; what follows them is not looked at again.
+    pub(super) fn remove(&mut self, range: std::ops::Range<usize>) {
+        self.code.drain(range);
+    }
+
+    /// Exchanges two instructions.
+    pub(super) fn swap(&mut self, i: usize, j: usize) {
+        self.code.swap(i, j);
+    }
+
+    /// Where the code of the value on top of the stack begins; see [`stack::operand_start`].
+    pub(super) fn operand_start(&self) -> Option<usize> {
+        self.operand_start_at(self.code.len())
+    }
+
+    /// Where the code of the value on top of the stack before instruction `end` begins.
+    pub(super) fn operand_start_at(&self, end: usize) -> Option<usize> {
+        stack::operand_start(&self.code[..end], self.env)
+    }
+}
+
+/// Rewrites a function with the rules, the first that matches first; returns how often one did.
+pub(super) fn run(func: &mut Func, env: &Env, rules: &[Rule]) -> usize {
+    let insts = std::mem::take(&mut func.insts);
+    // Every rule makes the code simpler, so they come to an end; this bounds the work should two
+    // of them ever disagree on what is simple.
+    let mut fuel = 8 * insts.len() + 64;
+    let mut matched = 0;
+    let mut tail = Tail {
+        code: Vec::with_capacity(insts.len()),
+        pending: Vec::new(),
+        env,
+        tables: &func.tables,
+    };
+    for inst in insts {
+        tail.pending.push(inst);
+        while let Some(inst) = tail.pending.pop() {
+            let dead = tail.last().is_some_and(Inst::is_terminator);
+            if dead && !inst.is_target() {
+                continue;
+            }
+            if fuel > 0 && rules.iter().any(|rule| rule(&mut tail, inst)) {
+                fuel -= 1;
+                matched += 1;
+            } else {
+                tail.code.push(inst);
+            }
+        }
+    }
+    func.insts = tail.code;
+    matched
+}

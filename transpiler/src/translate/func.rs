@@ -1,0 +1,395 @@
+//! One function: structured control becomes jumps.
+//!
+//! The validator keeps the book of operand stack heights. Where a branch has to drop values below
+//! those it carries, the edge gets its own code (`slide`, then a jump); everywhere else a branch is
+//! one jump. Code that cannot be reached is not translated.
+
+use std::collections::HashMap;
+
+use dotvm_isa::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
+use dotvm_isa::instr::MAX_LOCALS;
+use dotvm_isa::{FuncType, Op, ValType};
+use wasmparser::{BlockType, BrTable, FuncValidator, FunctionBody, Operator, ValidatorResources};
+
+use super::{Fault, ops, types};
+use crate::error::Error;
+use crate::ir::{Env, Func, Inst, Label};
+
+/// The most values `slide` keeps; a branch that carries more goes through locals.
+const MAX_SLIDE: usize = u8::MAX as usize;
+
+/// How many values all branches of a module together may carry through locals. Programs do not
+/// come near; without it a few kilobytes could make gigabytes of code.
+pub(super) const SPILL_BUDGET: usize = 1 << 20;
+
+/// Translates the body that `validator` is for, validating it on the way.
+pub(super) fn translate(
+    validator: &mut FuncValidator<ValidatorResources>,
+    body: &FunctionBody<'_>,
+    env: &Env,
+    spill_budget: &mut usize,
+) -> Result<Func, Fault> {
+    let index = validator.index();
+    let mut translator = Translator {
+        env,
+        func: Func::default(),
+        index,
+        start: body.range().start,
+        frames: Vec::new(),
+        dead_depth: 0,
+        reachable: true,
+        spills: HashMap::new(),
+        spill_budget,
+    };
+    let ty = env.funcs[index as usize];
+    translator.func.ty = ty;
+    translator.read_locals(validator, body)?;
+    let results = env.types[ty as usize].results.len() as u32;
+    translator.push_frame(Kind::Func, 0, results, BlockType::FuncType(ty));
+    let mut reader = body.get_operators_reader()?;
+    while !reader.eof() {
+        let (operator, offset) = reader.read_with_offset()?;
+        let height = validator.operand_stack_height();
+        validator.op(offset, &operator)?;
+        translator.operator(&operator, height, offset)?;
+        if translator.reachable {
+            let height = validator.operand_stack_height();
+            translator.func.max_stack = translator.func.max_stack.max(height);
+        }
+    }
+    reader.finish()?;
+    translator.check_frame()?;
+    Ok(translator.func)
+}
+
+/// What kind of control construct a frame is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    Func,
+    Block,
+    Loop,
+    /// `if`, before its `else`; the label is where a false condition goes.
+    If(Label),
+    Else,
+}
+
+/// A control construct that is open.
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    kind: Kind,
+    /// Where branches to it go: a loop's start, otherwise the end.
+    label: Label,
+    label_used: bool,
+    /// Height of the operand stack below its parameters.
+    base: u32,
+    /// How many values a branch to it carries.
+    arity: u32,
+    ty: BlockType,
+}
+
+struct Translator<'a> {
+    env: &'a Env,
+    func: Func,
+    index: u32,
+    /// Offset of the body in the file.
+    start: u64,
+    frames: Vec<Frame>,
+    /// How many constructs were opened in the present stretch of dead code.
+    dead_depth: u32,
+    reachable: bool,
+    /// Locals for values that branches carry around a drop, by type.
+    spills: HashMap<ValType, Vec<u32>>,
+    spill_budget: &'a mut usize,
+}
+
+impl Translator<'_> {
+    fn read_locals(
+        &mut self,
+        validator: &mut FuncValidator<ValidatorResources>,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), Fault> {
+        let params = &self.env.types[self.func.ty as usize].params;
+        self.func.params = params.len() as u32;
+        self.func.locals.clone_from(params);
+        let mut reader = body.get_locals_reader()?;
+        for _ in 0..reader.get_count() {
+            let offset = reader.original_position();
+            let (count, ty) = reader.read()?;
+            validator.define_locals(offset, count, ty)?;
+            let ty = types::val_type(ty, offset)?;
+            let len = self.func.locals.len() + count as usize;
+            self.func.locals.resize(len, ty);
+        }
+        Ok(())
+    }
+
+    /// Refuses a frame that the machine has no room for.
+    fn check_frame(&self) -> Result<(), Error> {
+        let locals = self.func.locals.len() as u32;
+        let results = self.env.types[self.func.ty as usize].results.len() as u32;
+        let slots = locals + FRAME_HEADER_SLOTS + self.func.max_stack.max(results);
+        if locals > MAX_LOCALS {
+            return Err(self.limit(format!("{locals} locals; the most is {MAX_LOCALS}")));
+        }
+        if slots > MAX_FRAME_SLOTS {
+            let reason = format!(
+                "locals and operand stack take {slots} slots; the most is {MAX_FRAME_SLOTS}"
+            );
+            return Err(self.limit(reason));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn limit(&self, reason: String) -> Error {
+        Error::Limit {
+            func: self.index,
+            offset: self.start,
+            reason,
+        }
+    }
+
+    fn emit(&mut self, inst: Inst) {
+        self.func.insts.push(inst);
+        self.reachable = !inst.is_terminator();
+    }
+
+    fn bind(&mut self, label: Label) {
+        self.emit(Inst::Label(label));
+    }
+
+    /// Translates one operator; `height` is the operand stack's before it.
+    fn operator(&mut self, op: &Operator<'_>, height: u32, offset: u64) -> Result<(), Fault> {
+        if !self.reachable {
+            self.dead_operator(op);
+            return Ok(());
+        }
+        match *op {
+            Operator::Nop => {}
+            Operator::Block { blockty } => self.open(Kind::Block, blockty, height),
+            Operator::Loop { blockty } => self.open(Kind::Loop, blockty, height),
+            Operator::If { blockty } => {
+                let otherwise = self.func.new_label();
+                self.emit(Inst::Jz(otherwise));
+                self.open(Kind::If(otherwise), blockty, height - 1);
+            }
+            Operator::Else => self.otherwise(),
+            Operator::End => self.close(),
+            Operator::Br { relative_depth } => self.br(relative_depth, height)?,
+            Operator::BrIf { relative_depth } => self.br_if(relative_depth, height - 1)?,
+            Operator::BrTable { ref targets } => self.br_table(targets, height - 1)?,
+            Operator::Return => self.emit(Inst::op(Op::Ret)),
+            Operator::RefNull { hty } => {
+                let ty = types::heap_type(hty, offset)?;
+                self.emit(Inst::op1(Op::RefNull, u64::from(ty.code())));
+            }
+            Operator::TypedSelect { .. } => self.emit(Inst::op(Op::Select)),
+            _ => match ops::simple(op).or_else(|| ops::indexed(op)) {
+                Some(inst) => self.emit(inst),
+                None => {
+                    let feature = format!("the instruction {op:?}");
+                    return Err(types::unsupported(feature, offset).into());
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// In code that is never reached only the ends of constructs matter.
+    fn dead_operator(&mut self, op: &Operator<'_>) {
+        match op {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                self.dead_depth += 1;
+            }
+            Operator::Else if self.dead_depth == 0 => self.otherwise(),
+            Operator::End if self.dead_depth == 0 => self.close(),
+            Operator::End => self.dead_depth -= 1,
+            _ => {}
+        }
+    }
+
+    fn block_arity(&self, ty: BlockType) -> (u32, u32) {
+        match ty {
+            BlockType::Empty => (0, 0),
+            BlockType::Type(_) => (0, 1),
+            BlockType::FuncType(index) => {
+                let ty = &self.env.types[index as usize];
+                (ty.params.len() as u32, ty.results.len() as u32)
+            }
+        }
+    }
+
+    fn open(&mut self, kind: Kind, ty: BlockType, height: u32) {
+        let (params, results) = self.block_arity(ty);
+        let arity = if kind == Kind::Loop { params } else { results };
+        let label = self.push_frame(kind, height - params, arity, ty);
+        if kind == Kind::Loop {
+            self.emit(Inst::Loop(label));
+        }
+    }
+
+    fn push_frame(&mut self, kind: Kind, base: u32, arity: u32, ty: BlockType) -> Label {
+        let label = self.func.new_label();
+        self.frames.push(Frame {
+            kind,
+            label,
+            label_used: false,
+            base,
+            arity,
+            ty,
+        });
+        label
+    }
+
+    /// `else`: ends the first arm of the innermost `if`.
+    fn otherwise(&mut self) {
+        let frame = self.frames.last_mut().expect("validated: `else` in an `if`");
+        let Kind::If(otherwise) = frame.kind else {
+            return;
+        };
+        frame.kind = Kind::Else;
+        let end = frame.label;
+        if self.reachable {
+            frame.label_used = true;
+            self.emit(Inst::Jmp(end));
+        }
+        self.bind(otherwise);
+    }
+
+    /// `end` of the innermost construct.
+    fn close(&mut self) {
+        let frame = self.frames.pop().expect("validated: `end` of a construct");
+        if let Kind::If(otherwise) = frame.kind {
+            self.bind(otherwise);
+        }
+        if frame.label_used && frame.kind != Kind::Loop {
+            self.bind(frame.label);
+        }
+        if frame.kind == Kind::Func && self.reachable {
+            self.emit(Inst::op(Op::Ret));
+        }
+    }
+
+    /// How many values a branch to `frame` drops when the operand stack has `height` values.
+    fn surplus(frame: &Frame, height: u32) -> u32 {
+        height - frame.base - frame.arity
+    }
+
+    /// The frame that a branch of that depth goes to.
+    fn target(&mut self, depth: u32) -> &mut Frame {
+        let index = self.frames.len() - 1 - depth as usize;
+        &mut self.frames[index]
+    }
+
+    /// Leaves for the target without condition.
+    fn br(&mut self, depth: u32, height: u32) -> Result<(), Error> {
+        let frame = *self.target(depth);
+        if frame.kind == Kind::Func {
+            self.emit(Inst::op(Op::Ret));
+            return Ok(());
+        }
+        self.drop_below(Self::surplus(&frame, height), &frame)?;
+        self.target(depth).label_used = true;
+        self.emit(Inst::Jmp(frame.label));
+        Ok(())
+    }
+
+    fn br_if(&mut self, depth: u32, height: u32) -> Result<(), Error> {
+        let frame = self.target(depth);
+        if Self::surplus(frame, height) == 0 {
+            frame.label_used = true;
+            let label = frame.label;
+            self.emit(Inst::Jnz(label));
+            return Ok(());
+        }
+        let stay = self.func.new_label();
+        self.emit(Inst::Jz(stay));
+        self.br(depth, height)?;
+        self.bind(stay);
+        Ok(())
+    }
+
+    /// Targets that need values dropped get a piece of code each, right behind the table.
+    fn br_table(&mut self, table: &BrTable<'_>, height: u32) -> Result<(), Fault> {
+        let mut edges: HashMap<u32, Label> = HashMap::new();
+        let mut trampolines = Vec::new();
+        let mut labels = Vec::with_capacity(table.len() as usize + 1);
+        let depths = table.targets().chain([Ok(table.default())]);
+        for depth in depths {
+            let depth = depth?;
+            if let Some(&label) = edges.get(&depth) {
+                labels.push(label);
+                continue;
+            }
+            let frame = self.target(depth);
+            let label = if Self::surplus(frame, height) == 0 {
+                frame.label_used = true;
+                frame.label
+            } else {
+                let label = self.func.new_label();
+                trampolines.push((depth, label));
+                label
+            };
+            edges.insert(depth, label);
+            labels.push(label);
+        }
+        self.func.tables.push(labels);
+        self.emit(Inst::BrTable(self.func.tables.len() as u32 - 1));
+        for (depth, label) in trampolines {
+            self.bind(label);
+            self.br(depth, height)?;
+        }
+        Ok(())
+    }
+
+    /// Drops `surplus` values below those that a branch to `frame` carries.
+    fn drop_below(&mut self, surplus: u32, frame: &Frame) -> Result<(), Error> {
+        let slide = |kept: u32| Inst::op2(Op::Slide, u64::from(surplus), kept);
+        match (surplus, frame.arity) {
+            (0, _) => {}
+            (1 | 2, 0) => (0..surplus).for_each(|_| self.emit(Inst::op(Op::Pop))),
+            (1, 1) => self.emit(Inst::op(Op::Nip)),
+            (_, kept) if kept as usize <= MAX_SLIDE => self.emit(slide(kept)),
+            _ => {
+                let spilled = self.spill(frame)?;
+                for &local in spilled.iter().rev() {
+                    self.emit(Inst::op1(Op::LocalSet, u64::from(local)));
+                }
+                self.emit(slide(0));
+                for &local in &spilled {
+                    self.emit(Inst::op1(Op::LocalGet, u64::from(local)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A local for each value that a branch to `frame` carries.
+    fn spill(&mut self, frame: &Frame) -> Result<Vec<u32>, Error> {
+        let types: &[ValType] = match frame.ty {
+            BlockType::FuncType(index) => {
+                let FuncType { params, results } = &self.env.types[index as usize];
+                if frame.kind == Kind::Loop { params } else { results }
+            }
+            _ => &[],
+        };
+        let Some(left) = self.spill_budget.checked_sub(types.len()) else {
+            let reason = format!("too many branches that carry more than {MAX_SLIDE} values");
+            return Err(self.limit(reason));
+        };
+        *self.spill_budget = left;
+        let mut used: HashMap<ValType, usize> = HashMap::new();
+        let mut locals = Vec::with_capacity(types.len());
+        for &ty in types {
+            let nth = used.entry(ty).or_default();
+            let pool = self.spills.entry(ty).or_default();
+            if *nth == pool.len() {
+                pool.push(self.func.locals.len() as u32);
+                self.func.locals.push(ty);
+            }
+            locals.push(pool[*nth]);
+            *nth += 1;
+        }
+        Ok(locals)
+    }
+}

@@ -1,0 +1,321 @@
+//! WebAssembly to the intermediate form: everything declared, and each function's code.
+//!
+//! Validation and translation go over the file once, together.
+
+mod features;
+mod func;
+mod names;
+mod ops;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+use dotvm_isa::{
+    Arch, ConstExpr, ConstOp, ElemSegment, Export, ExternKind, FuncType, GlobalDef, Import,
+    ImportDesc, Module, Names, Op, SegmentMode, ValType,
+};
+use wasmparser::{
+    DataKind, ElementItems, ElementKind, Encoding, ExternalKind, FuncValidatorAllocations,
+    KnownCustom, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
+};
+
+use crate::error::Error;
+use crate::ir::{Env, Func};
+
+/// A module whose functions are not encoded yet.
+#[derive(Debug, Default)]
+pub(crate) struct Translated {
+    /// Everything but the functions' bodies.
+    pub(crate) module: Module,
+    /// The functions defined.
+    pub(crate) funcs: Vec<Func>,
+    /// From the name section.
+    pub(crate) names: Names,
+    /// What there is to call.
+    pub(crate) env: Env,
+    /// Bytes of the code section.
+    pub(crate) wasm_code_bytes: u64,
+}
+
+/// Translates a binary module.
+///
+/// # Errors
+/// Where it is not valid, needs a feature that is not supported, or has a function that is too
+/// large.
+pub(crate) fn translate(wasm: &[u8], arch: Arch) -> Result<Translated, Error> {
+    let mut translator = Translator {
+        out: Translated::default(),
+        data: Vec::new(),
+        start: None,
+        spill_budget: func::SPILL_BUDGET,
+        names: None,
+    };
+    translator.out.module.arch = arch;
+    match translator.run(wasm) {
+        Ok(()) => Ok(translator.out),
+        Err(Fault::Validation(error)) => Err(features::explain(wasm, error)),
+        Err(Fault::Other(error)) => Err(error),
+    }
+}
+
+/// Faults of validation may turn out to be missing features, for which the whole file is looked
+/// at again.
+enum Fault {
+    Validation(wasmparser::Error),
+    Other(Error),
+}
+
+impl From<wasmparser::Error> for Fault {
+    fn from(error: wasmparser::Error) -> Fault {
+        Fault::Validation(error)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Fault {
+        Fault::Other(error)
+    }
+}
+
+struct Translator<'a> {
+    out: Translated,
+    data: Vec<(SegmentMode, &'a [u8])>,
+    start: Option<u32>,
+    spill_budget: usize,
+    names: Option<wasmparser::NameSectionReader<'a>>,
+}
+
+impl<'a> Translator<'a> {
+    fn run(&mut self, wasm: &'a [u8]) -> Result<(), Fault> {
+        let mut parser = Parser::new(0);
+        parser.set_features(features::FEATURES);
+        let mut validator = Validator::new_with_features(features::FEATURES);
+        let mut allocations = FuncValidatorAllocations::default();
+        for payload in parser.parse_all(wasm) {
+            let payload = payload?;
+            if let Payload::Version {
+                encoding: Encoding::Component,
+                ..
+            } = payload
+            {
+                let feature = "component-model (the file is a component, not a core module)";
+                return Err(types::unsupported(feature, 0).into());
+            }
+            match validator.payload(&payload)? {
+                ValidPayload::Func(func, body) => {
+                    let mut validator = func.into_validator(allocations);
+                    let env = &self.out.env;
+                    let func =
+                        func::translate(&mut validator, &body, env, &mut self.spill_budget)?;
+                    allocations = validator.into_allocations();
+                    self.out.funcs.push(func);
+                }
+                _ => self.declarations(payload)?,
+            }
+        }
+        self.finish();
+        Ok(())
+    }
+
+    fn declarations(&mut self, payload: Payload<'a>) -> Result<(), Fault> {
+        match payload {
+            Payload::TypeSection(section) => {
+                let offset = section.range().start;
+                for ty in section.into_iter_err_on_gc_types() {
+                    self.out.env.types.push(types::func_type(&ty?, offset)?);
+                }
+            }
+            Payload::ImportSection(section) => self.imports(section)?,
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    self.out.env.funcs.push(ty?);
+                }
+            }
+            Payload::TableSection(section) => self.tables(section)?,
+            Payload::MemorySection(section) => {
+                for memory in section.into_iter_with_offsets() {
+                    let (offset, ty) = memory?;
+                    let memory = types::memory_type(ty, offset)?;
+                    self.out.module.memories.push(memory);
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section.into_iter_with_offsets() {
+                    let (offset, global) = global?;
+                    self.out.module.globals.push(GlobalDef {
+                        ty: types::global_type(global.ty, offset)?,
+                        init: const_expr(&global.init_expr)?,
+                    });
+                }
+            }
+            Payload::ExportSection(section) => self.exports(section)?,
+            Payload::StartSection { func, .. } => self.start = Some(func),
+            Payload::ElementSection(section) => self.elements(section)?,
+            Payload::CodeSectionStart { size, .. } => {
+                self.out.wasm_code_bytes = u64::from(size);
+            }
+            Payload::DataSection(section) => self.data(section)?,
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Name(reader) = section.as_known()
+                    && self.names.is_none()
+                {
+                    self.names = Some(reader);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn imports(&mut self, section: wasmparser::ImportSectionReader<'a>) -> Result<(), Fault> {
+        for import in section.into_imports_with_offsets() {
+            let (offset, import) = import?;
+            let desc = match import.ty {
+                TypeRef::Func(ty) => {
+                    self.out.env.funcs.push(ty);
+                    self.out.env.imported_funcs += 1;
+                    ImportDesc::Func(ty)
+                }
+                TypeRef::Table(ty) => ImportDesc::Table(types::table_type(ty, offset)?),
+                TypeRef::Memory(ty) => ImportDesc::Memory(types::memory_type(ty, offset)?),
+                TypeRef::Global(ty) => ImportDesc::Global(types::global_type(ty, offset)?),
+                TypeRef::Tag(_) => return Err(types::unsupported("exceptions", offset).into()),
+                TypeRef::FuncExact(_) => {
+                    return Err(types::unsupported("custom-descriptors", offset).into());
+                }
+            };
+            self.out.module.imports.push(Import {
+                module: import.module.to_owned(),
+                name: import.name.to_owned(),
+                desc,
+            });
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self, section: wasmparser::TableSectionReader<'a>) -> Result<(), Fault> {
+        for table in section.into_iter_with_offsets() {
+            let (offset, table) = table?;
+            if !matches!(table.init, TableInit::RefNull) {
+                return Err(types::unsupported("function-references", offset).into());
+            }
+            let table = types::table_type(table.ty, offset)?;
+            self.out.module.tables.push(table);
+        }
+        Ok(())
+    }
+
+    fn exports(&mut self, section: wasmparser::ExportSectionReader<'a>) -> Result<(), Fault> {
+        for export in section.into_iter_with_offsets() {
+            let (offset, export) = export?;
+            let kind = match export.kind {
+                ExternalKind::Func => ExternKind::Func,
+                ExternalKind::Table => ExternKind::Table,
+                ExternalKind::Memory => ExternKind::Memory,
+                ExternalKind::Global => ExternKind::Global,
+                ExternalKind::Tag | ExternalKind::FuncExact => {
+                    return Err(types::unsupported("exceptions", offset).into());
+                }
+            };
+            self.out.module.exports.push(Export {
+                name: export.name.to_owned(),
+                kind,
+                index: export.index,
+            });
+        }
+        Ok(())
+    }
+
+    fn elements(&mut self, section: wasmparser::ElementSectionReader<'a>) -> Result<(), Fault> {
+        for element in section {
+            let element = element?;
+            let mode = match element.kind {
+                ElementKind::Passive => SegmentMode::Passive,
+                ElementKind::Declared => SegmentMode::Declared,
+                ElementKind::Active {
+                    table_index,
+                    offset_expr,
+                } => SegmentMode::Active(table_index.unwrap_or(0), const_expr(&offset_expr)?),
+            };
+            let (ty, items) = match element.items {
+                ElementItems::Functions(funcs) => {
+                    let item = |func| Ok(ConstExpr(vec![ConstOp::RefFunc(func?)]));
+                    let items: Result<_, Fault> = funcs.into_iter().map(item).collect();
+                    (ValType::FuncRef, items?)
+                }
+                ElementItems::Expressions(ty, exprs) => {
+                    let ty = types::ref_type(ty, element.range.start)?;
+                    let items: Result<_, Fault> =
+                        exprs.into_iter().map(|expr| const_expr(&expr?)).collect();
+                    (ty, items?)
+                }
+            };
+            self.out.module.elems.push(ElemSegment { mode, ty, items });
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, section: wasmparser::DataSectionReader<'a>) -> Result<(), Fault> {
+        for data in section {
+            let data = data?;
+            let mode = match data.kind {
+                DataKind::Passive => SegmentMode::Passive,
+                DataKind::Active {
+                    memory_index,
+                    offset_expr,
+                } => SegmentMode::Active(memory_index, const_expr(&offset_expr)?),
+            };
+            self.data.push((mode, data.data));
+        }
+        Ok(())
+    }
+
+    /// What needs the whole module.
+    fn finish(&mut self) {
+        let Translated { module, env, .. } = &mut self.out;
+        module.types.clone_from(&env.types);
+        module.start = self.start;
+        let segments = self.data.drain(..);
+        module.set_data(segments.map(|(mode, bytes)| (mode, bytes.to_vec())));
+        module.entry = module
+            .export("_start")
+            .filter(|export| export.kind == ExternKind::Func)
+            .map(|export| export.index)
+            .filter(|&func| *env.func_type(func) == FuncType::default());
+        if let Some(reader) = self.names.take() {
+            let funcs = self.out.env.funcs.len() as u32;
+            self.out.names = names::names(reader, funcs).unwrap_or_default();
+        }
+    }
+}
+
+/// A constant expression, validated.
+fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Fault> {
+    let mut ops = Vec::new();
+    let mut reader = expr.get_operators_reader();
+    while !reader.eof() {
+        let (operator, offset) = reader.read_with_offset()?;
+        ops.push(match operator {
+            Operator::I32Const { value } => ConstOp::I32(value),
+            Operator::I64Const { value } => ConstOp::I64(value),
+            Operator::F32Const { value } => ConstOp::F32(value.bits()),
+            Operator::F64Const { value } => ConstOp::F64(value.bits()),
+            Operator::GlobalGet { global_index } => ConstOp::GlobalGet(global_index),
+            Operator::RefNull { hty } => ConstOp::RefNull(types::heap_type(hty, offset)?),
+            Operator::RefFunc { function_index } => ConstOp::RefFunc(function_index),
+            Operator::I32Add => ConstOp::Binary(Op::I32Add),
+            Operator::I32Sub => ConstOp::Binary(Op::I32Sub),
+            Operator::I32Mul => ConstOp::Binary(Op::I32Mul),
+            Operator::I64Add => ConstOp::Binary(Op::I64Add),
+            Operator::I64Sub => ConstOp::Binary(Op::I64Sub),
+            Operator::I64Mul => ConstOp::Binary(Op::I64Mul),
+            Operator::End => break,
+            other => {
+                let feature = format!("{other:?} in a constant expression");
+                return Err(types::unsupported(feature, offset).into());
+            }
+        });
+    }
+    Ok(ConstExpr(ops))
+}
