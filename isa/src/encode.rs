@@ -1,6 +1,6 @@
 //! Writing modules: the header, then the code, data and debug sections.
 //!
-//! The format is described in `docs/bytecode.md`; [`crate::decode`] reads it.
+//! The format is described in `docs/bytecode.md`; [`mod@crate::decode`] reads it.
 
 use crate::instr::{CodeBuilder, write_unsigned};
 use crate::module::{ConstExpr, ConstOp, ImportDesc, Module, Names, SegmentMode};

@@ -2,7 +2,7 @@
 //!
 //! This crate owns what every other layer must agree on and nothing else: the [opcode table](ops),
 //! [value types and architectures](types), the [bytecode module](module) with its
-//! [reader](decode) and [writer](encode), the [verifier](verify), the [meaning](semantics) of pure
+//! [reader](mod@decode) and [writer](mod@encode), the [verifier](verify), the [meaning](semantics) of pure
 //! instructions, [trap codes](trap), and the [memory layout](abi) that machine code and handlers
 //! see. It knows neither how code is run nor where modules come from.
 

@@ -171,36 +171,31 @@ fn headers_and_sections() {
     expect_file!["decoder/sections.txt"].assert_eq(&cases.out);
 }
 
-#[test]
-fn payloads() {
-    let mut cases = Cases::new();
-    // Names of imports and exports find their declarations; the rest is found by what it is.
+/// Lists, names, types and kinds in the code section.
+fn check_declarations(cases: &mut Cases) {
+    // Names of imports find their declarations.
     let import = |name: &str| [&[1, b'a', name.len() as u8], name.as_bytes()].concat();
     let (func, table, global) = (import("func"), import("table"), import("global"));
     let with = |bytes: &[u8], more: &[u8]| [bytes, more].concat();
     let mut check = |name: &str, old: &[u8], new: &[u8]| cases.payload(name, old, new);
-
-    // Two types: (i32) -> (), () -> (); then the imports.
-    let types = with(&[2, 1, 0, 0, 0, 0, 3], &func);
-    check(
-        "a type too few",
-        &types,
-        &with(&[3, 1, 0, 0, 0, 0, 3], &func),
-    );
+    // Two types: (i32) -> (), () -> (); then three imports.
+    let types = |types: &[u8]| with(types, &with(&[3], &func));
+    let right = types(&[2, 1, 0, 0, 0, 0]);
+    check("a type too few", &right, &types(&[3, 1, 0, 0, 0, 0]));
     check(
         "many types",
-        &types,
-        &with(&[0xff, 0xff, 3, 1, 0, 0, 0, 0, 3], &func),
+        &right,
+        &types(&[0xff, 0xff, 3, 1, 0, 0, 0, 0]),
     );
     check(
         "types beyond 32 bits",
-        &types,
+        &right,
         &[0xff, 0xff, 0xff, 0xff, 0x7f],
     );
     check(
         "an unknown value type",
-        &types,
-        &with(&[2, 1, 12, 0, 0, 0, 3], &func),
+        &right,
+        &types(&[2, 1, 12, 0, 0, 0]),
     );
     check(
         "a name longer than the section",
@@ -213,116 +208,100 @@ fn payloads() {
         &with(&[1, 0xff], &func[2..]),
     );
     check("a kind of import", &with(&func, &[0]), &with(&func, &[4]));
-    check(
-        "limit flags",
-        &with(&table, &[1, 11, 1]),
-        &with(&table, &[1, 11, 2]),
-    );
-    check(
-        "a table's type",
-        &with(&table, &[1, 11, 1]),
-        &with(&table, &[1, 99, 1]),
-    );
-    check(
-        "mutability",
-        &with(&global, &[3, 0, 0]),
-        &with(&global, &[3, 0, 2]),
-    );
-    check(
-        "a limit beyond 64 bits",
-        &[1, 1, 1, 2, 5, 1, 1],
-        &[
-            1, 1, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2,
-        ],
-    );
+    let limits = with(&table, &[1, 11, 1]);
+    check("limit flags", &limits, &with(&table, &[1, 11, 2]));
+    check("a table's type", &limits, &with(&table, &[1, 99, 1]));
+    let mutability = with(&global, &[3, 0, 0]);
+    check("mutability", &mutability, &with(&global, &[3, 0, 2]));
+    // The memory's limits, and the number of globals.
+    let too_long = [&[1, 1, 1][..], &[0xff; 9], &[2, 5]].concat();
+    check("a limit beyond 64 bits", &[1, 1, 1, 2, 5], &too_long);
+    let export = |kind: u8| with(b"\x04main", &[kind, 1]);
+    check("a kind of export", &export(0), &export(4));
+    // The start function, and one more.
+    let start = |start: &[u8]| with(&export(0), start);
+    let beyond = [0xff, 0xff, 0xff, 0xff, 0x1f];
+    check("a start beyond 32 bits", &start(&[2]), &start(&beyond));
+}
+
+/// Constant expressions.
+fn check_constants(cases: &mut Cases) {
+    let mut check = |name: &str, old: &[u8], new: &[u8]| cases.payload(name, old, new);
     // i32.push 300, i32.add, ret
-    let expression = [0x20, 0xac, 2, 0x6a, 9];
+    let right = [0x20, 0xac, 2, 0x6a, 9];
     check(
         "an instruction that is not constant",
-        &expression,
+        &right,
         &[0x20, 0xac, 2, 0x6d, 9],
     );
-    check(
-        "an unknown instruction",
-        &expression,
-        &[0x20, 0xac, 2, 0xff, 9],
-    );
+    check("an unknown instruction", &right, &[0x20, 0xac, 2, 0xff, 9]);
     check(
         "a prefixed instruction",
-        &expression,
+        &right,
         &[0x20, 0xac, 2, 0xfc, 0x14, 9],
     );
-    check(
-        "a constant beyond 32 bits",
-        &expression,
-        &[0x20, 0xff, 0xff, 0xff, 0xff, 0x1f, 0x6a, 9],
-    );
+    let beyond = [0x20, 0xff, 0xff, 0xff, 0xff, 0x1f, 0x6a, 9];
+    check("a constant beyond 32 bits", &right, &beyond);
     check("a null of an unknown type", &[0xd0, 11, 9], &[0xd0, 77, 9]);
-    check(
-        "a kind of export",
-        b"\x04main\0\x01\x02",
-        b"\x04main\x04\x01\x02",
-    );
-    // start + 1, then two element segments.
-    check(
-        "a start beyond 32 bits",
-        b"main\0\x01\x02",
-        b"main\0\x01\xff\xff\xff\xff\x1f",
-    );
-    check(
-        "a segment mode",
-        &[2, 0, 1, 0x20, 0, 9, 10, 2],
-        &[2, 3, 1, 0x20, 0, 9, 10, 2],
-    );
+}
+
+/// Segments and bodies, whose bytes follow after their lengths.
+fn check_segments_and_bodies(cases: &mut Cases) {
+    let mut check = |name: &str, old: &[u8], new: &[u8]| cases.payload(name, old, new);
+    let right = [2, 0, 1, 0x20, 0, 9, 10, 2];
+    check("a segment mode", &right, &[2, 3, 1, 0x20, 0, 9, 10, 2]);
     // One body of type 1 and 4 bytes; its locals and `ret`.
-    let bodies = [1, 1, 4, 1, 1, 1, 9];
+    let right = [1, 1, 4, 1, 1, 1, 9];
     check(
         "a body longer than the section",
-        &bodies,
+        &right,
         &[1, 1, 5, 1, 1, 1, 9],
     );
     check(
         "a body shorter than the section",
-        &bodies,
+        &right,
         &[1, 1, 3, 1, 1, 1, 9],
     );
-    check("a body too few", &bodies, &[2, 1, 4, 1, 1, 1, 9]);
-    let data = [0, 0, 0x20, 16, 9, 4, 1, 9];
-    check("data that is only declared", &data, &[2, 4, 1, 9]);
+    check("a body too few", &right, &[2, 1, 4, 1, 1, 1, 9]);
+    let right = [0, 0, 0x20, 16, 9, 4, 1, 9];
+    check("data that is only declared", &right, &[2, 4, 1, 9]);
     check(
         "data longer than the section",
-        &data,
+        &right,
         &[0, 0, 0x20, 16, 9, 5, 1, 9],
     );
     check(
         "data shorter than the section",
-        &data,
+        &right,
         &[0, 0, 0x20, 16, 9, 3, 1, 9],
     );
-    // The debug section: functions 0 and 1, locals of function 1.
-    let names = b"\x02\0\x03log\x01\x04main";
+}
+
+/// The debug section.
+fn check_names(cases: &mut Cases) {
+    let mut check = |name: &str, old: &[u8], new: &[u8]| cases.payload(name, old, new);
+    let right = b"\x02\0\x03log\x01\x04main";
     check(
         "names in another order",
-        names,
+        right,
         b"\x02\x01\x04main\0\x03log",
     );
-    check("two names of a function", names, b"\x02\0\x03log\0\x04main");
-    check("a name too few", names, b"\x03\0\x03log\x01\x04main");
-    check(
-        "a name of a local too few",
-        b"\x01\x01\x01\0\x01x",
-        b"\x01\x01\x02\0\x01x",
-    );
-    check(
-        "names that end too early",
-        b"\x01\x01\x01\0\x01x",
-        b"\x01\x01\x01\0\x02x",
-    );
-    check(
-        "a byte after the names",
-        b"\x01\x01\x01\0\x01x",
-        b"\x01\x01\x01\0\x01xx",
-    );
+    check("two names of a function", right, b"\x02\0\x03log\0\x04main");
+    check("a name too few", right, b"\x03\0\x03log\x01\x04main");
+    // The locals of function 1.
+    let right = b"\x01\x01\x01\0\x01x";
+    check("a name of a local too few", right, b"\x01\x01\x02\0\x01x");
+    check("names that end too early", right, b"\x01\x01\x01\0\x02x");
+    check("a byte after the names", right, b"\x01\x01\x01\0\x01xx");
+}
+
+#[test]
+fn payloads() {
+    let mut cases = Cases::new();
+    check_declarations(&mut cases);
+    check_constants(&mut cases);
+    check_segments_and_bodies(&mut cases);
+    check_names(&mut cases);
     expect_file!["decoder/payloads.txt"].assert_eq(&cases.out);
 }
 

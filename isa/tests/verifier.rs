@@ -5,6 +5,7 @@ mod common;
 
 use common::{decoded, encoded};
 use dotvm_isa::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
+use dotvm_isa::instr::MAX_BODY_BYTES;
 use dotvm_isa::text::disassemble;
 use dotvm_isa::verify::{MAX_PARAMS, verify_all, verify_function, verify_module};
 use dotvm_isa::{Arch, CodeBuilder, FuncType, Module, Names, Op, ValType};
@@ -215,6 +216,13 @@ fn frames_that_are_too_large() {
         let call = [Op::LocalGet, Op::Dup, Op::Call, Op::Trap];
         check(many, &locals(32), &call, all);
     }
+}
+
+#[test]
+fn bodies_that_are_too_long() {
+    let error = verify_all(&with_body(&vec![0x01; MAX_BODY_BYTES + 1])).unwrap_err();
+    expect!["code section, offset 0x0: function 0: body over 16777216 bytes"]
+        .assert_eq(&error.to_string());
 }
 
 /// Parameters and locals together have a limit that the reader of bodies cannot know.

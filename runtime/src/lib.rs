@@ -86,6 +86,11 @@ pub use wasi_link::add_wasi_to_linker;
 
 pub use dotvm_isa as isa;
 pub use dotvm_isa::{
-    Arch, Bytes, FuncType, GlobalType, Limits, Malformed, MemoryType, Names, Place, TableType,
+    Arch, Bytes, ExternKind, FuncType, GlobalType, Limits, Malformed, MemoryType, Names, Place, TableType,
     TrapCode, ValType,
 };
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,1 +1,21 @@
-//! Placeholder replaced as the layer is built.
+//! What the end-to-end suites share: running the command, compiling guest programs, reading test
+//! files.
+//!
+//! The suites are in `suites/`, a binary each: `spec` runs WebAssembly's specification suite,
+//! `examples` every program of `examples/`, `cli` the transcripts of `cli/*.txt`, `limits` what must
+//! be stopped, `sandbox` what must not get out, `tidy` checks the sources themselves.
+
+pub mod command;
+pub mod fuzzing;
+pub mod guest;
+pub mod header;
+pub mod pattern;
+pub mod transcript;
+
+use std::path::{Path, PathBuf};
+
+/// The project's root folder.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}

@@ -188,6 +188,21 @@ fn values_below_a_branch_are_dropped() {
 }
 
 #[test]
+fn generated_programs() {
+    on_large_stack(|| {
+        for seed in 0..300 {
+            let text = eval::generate::program(seed);
+            let wasm = wat::parse_str(&text).expect("valid text");
+            let outcome = std::panic::catch_unwind(|| compare(&wasm, 1 << 22));
+            match outcome {
+                Ok(outcome) => assert!(outcome.is_some(), "seed {seed} does not end"),
+                Err(_) => panic!("seed {seed}:\n{text}"),
+            }
+        }
+    });
+}
+
+#[test]
 fn generated_modules() {
     on_large_stack(|| {
         let mut compared = 0;

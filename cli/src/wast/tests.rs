@@ -58,7 +58,24 @@ fn wrong_results_are_told_with_what_was_got() {
 (assert_return (invoke "g"))
 (invoke "div" (i32.const 1) (i32.const 0))
 "#,
-        expect![[""]],
+        expect![[r#"
+            9 passed, 13 failed
+            11:2: expected [I32(4)], got (i32 3)
+            12:2: expected [I64(3)], got (i32 3)
+            13:2: expected [], got (i32 3)
+            14:2: trap: integer divide by zero
+              0: div (function 0, offset 0x5)
+            15:2: a function of type (i32 i32) -> (i32) called with (i32)
+            18:2: expected [F32(Value(F32 { bits: 0 }))], got (f32 NaN (0xffc00000))
+            20:2: expected [RefNull(Some(Abstract { shared: false, ty: Extern }))], got (funcref null)
+            22:2: expected [RefFunc(None)], got (funcref null)
+            24:2: expected [RefExtern(Some(4))], got (externref 3)
+            27:2: expected [I64(43)], got (i64 42)
+            28:2: no global "div" is exported
+            29:2: no function "g" is exported
+            30:2: trap: integer divide by zero
+              0: div (function 0, offset 0x5)
+        "#]],
     );
 }
 
@@ -73,7 +90,13 @@ fn traps_must_be_the_expected_ones() {
 (assert_exhaustion (invoke "zero") "call stack exhausted")
 (assert_trap (module (func $f unreachable) (start $f)) "unreachable")
 "#,
-        expect![[""]],
+        expect![[r#"
+            4 passed, 3 failed
+            11:2: expected the trap "integer overflow", got: trap: integer divide by zero
+              0: div (function 0, offset 0x5)
+            12:2: expected the trap "integer overflow", but it returned
+            14:2: expected the trap "call stack exhausted", but it returned
+        "#]],
     );
 }
 
@@ -93,7 +116,15 @@ fn rejected_and_unlinkable_modules() {
 (module (import "no" "where" (func)))
 (module (func (result v128) (v128.const i32x4 0 0 0 0)))
 "#,
-        expect![[""]],
+        expect![[r#"
+            5 passed, 6 failed
+            3:2: expected "type mismatch", but the module was accepted
+            5:2: expected "unexpected token", but the module was accepted
+            9:2: expected "unknown import", got: incompatible import type: spectest::print must be func (i32) -> (), but is func () -> ()
+            10:2: expected "unknown import", but it was instantiated
+            11:2: unknown import: no::where, func () -> ()
+            12:2: offset 0xb: simd is not supported
+        "#]],
     );
 }
 
@@ -123,7 +154,14 @@ fn names_of_instances_and_definitions() {
 (module (import "nothing" "there" (func)))
 (invoke "next")
 "#,
-        expect![[""]],
+        expect![[r#"
+            12 passed, 5 failed
+            18:2: there is no instance $c
+            19:2: there is no such module definition
+            20:2: there is no instance $c
+            21:2: unknown import: nothing::there, func () -> ()
+            22:2: there is no instance
+        "#]],
     );
 }
 
@@ -131,12 +169,23 @@ fn names_of_instances_and_definitions() {
 fn syntax_errors_have_a_place() {
     check(
         "(module)\n(assert_return (invoke \"f\") (i32.const))",
-        expect![[""]],
+        expect![[r#"
+            0 passed, 1 failed
+            2:39: expected a i32
+        "#]],
     );
-    check("(module)\n  (assert_return", expect![[""]]);
-    check("(module) \"", expect![[""]]);
+    check("(module)\n  (assert_return", expect![[r#"
+        0 passed, 1 failed
+        2:17: expected `(`
+    "#]]);
+    check("(module) \"", expect![[r#"
+        0 passed, 1 failed
+        1:11: unexpected end-of-file
+    "#]]);
     check(
         "(module (func (export \"f\") (result i32) (i32.const 1)))",
-        expect![[""]],
+        expect![[r#"
+            1 passed, 0 failed
+        "#]],
     );
 }

@@ -416,3 +416,110 @@ pub(super) fn print_name(out: &mut String, name: &str) {
     }
     out.push('"');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// `2^bits`, in decimal.
+    fn power_of_two(bits: u32) -> String {
+        let mut digits = vec![1u8];
+        for _ in 0..bits {
+            let mut carry = 0;
+            for digit in &mut digits {
+                let doubled = *digit * 2 + carry;
+                (*digit, carry) = (doubled % 10, doubled / 10);
+            }
+            digits.extend((carry > 0).then_some(carry));
+        }
+        digits
+            .iter()
+            .rev()
+            .map(|digit| char::from(b'0' + digit))
+            .collect()
+    }
+
+    /// A decimal number that ends in neither 0 nor 9, changed by one.
+    fn change(number: &str, by: i8) -> String {
+        let (rest, last) = number.split_at(number.len() - 1);
+        format!("{rest}{}", last.parse::<i8>().unwrap() + by)
+    }
+
+    #[test]
+    fn integers_of_every_width_have_their_range() {
+        for bits in [8, 31, 32, 33, 63, 64, 65, 127, 128, 255, 256, 511, 512] {
+            // Powers of two end in 2, 4, 6 or 8.
+            let (modulus, half) = (power_of_two(bits), power_of_two(bits - 1));
+            let largest = int(&change(&modulus, -1), bits).unwrap();
+            assert_eq!(largest.bits(), bits);
+            assert_eq!(largest.push_digit(1, 1).is_none(), bits == MAX_INT_BITS);
+            assert!(int(&modulus, bits).is_err(), "{bits}");
+            let smallest = int(&format!("-{half}"), bits).unwrap();
+            assert_eq!(smallest.negate(), int(&half, bits).unwrap());
+            assert!(int(&format!("-{}", change(&half, 1)), bits).is_err());
+            let first_of_hex = 1 << (bits % 4);
+            let hex = format!("0x{:x}{}", first_of_hex - 1, "f".repeat(bits as usize / 4));
+            assert_eq!(int(&hex, bits), Ok(largest));
+            let hex = format!("0x{first_of_hex:x}{}", "0".repeat(bits as usize / 4));
+            assert!(int(&hex, bits).is_err(), "{bits}");
+        }
+        assert_eq!(int("-1", 512).unwrap().0, [u64::MAX; 8]);
+        assert_eq!(int("-0", 8).unwrap().0, [0; 8]);
+        assert!(int(&"0".repeat(10_000), 32).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn integers_are_read(value: i64, pad in 0usize..5) {
+            let pad = "0".repeat(pad);
+            let (sign, magnitude) = (if value < 0 { "-" } else { "" }, value.unsigned_abs());
+            prop_assert_eq!(int(&format!("{sign}{pad}{magnitude}"), 64).unwrap().low(), value as u64);
+            prop_assert_eq!(int(&format!("{sign}0x{pad}{magnitude:x}"), 64).unwrap().low(), value as u64);
+            prop_assert_eq!(unsigned(&format!("{magnitude}"), 64), Ok(magnitude));
+            prop_assert_eq!(int(&value.to_string(), 32).is_ok(), (-1i64 << 31..1 << 32).contains(&value));
+        }
+
+        #[test]
+        fn floats_keep_their_bits(single: u32, double: u64) {
+            for (bits, format) in [(u64::from(single), F32), (double, F64)] {
+                let mut text = String::new();
+                print_float(&mut text, bits, format);
+                prop_assert_eq!(float(&text, format), Ok(bits), "{}", text);
+            }
+        }
+
+        /// Hexadecimal floats of more bits than a `u64` conversion has, against the rounding of
+        /// integers that the language has.
+        #[test]
+        fn hexadecimal_floats_are_rounded(value: u128, point in 0usize..32) {
+            let digits = format!("{value:032x}");
+            let (whole, fraction) = digits.split_at(point.max(1));
+            let exponent = 4 * fraction.len();
+            let text = format!("0x{whole}.{fraction}p{exponent}");
+            prop_assert_eq!(float(&text, F32), Ok(u64::from((value as f32).to_bits())));
+            prop_assert_eq!(float(&text, F64), Ok((value as f64).to_bits()));
+        }
+
+        /// The same against decimal literals, down to the smallest numbers.
+        #[test]
+        fn small_hexadecimal_floats_are_rounded(leading in 0u64..1 << 60, exponent in 1000i32..1140) {
+            let exact = leading as f64;
+            let leading = exact as u64;
+            let text = format!("{leading:#x}p-{exponent}");
+            // Scaling by powers of two is exact but for the last step, which rounds once.
+            let scaled = exact * (-1000f64).exp2() * (1000.0 - f64::from(exponent)).exp2();
+            prop_assert_eq!(float(&text, F64), Ok(scaled.to_bits()));
+        }
+
+        #[test]
+        fn strings_are_kept(bytes: Vec<u8>, name: String) {
+            let mut text = String::new();
+            print_bytes(&mut text, &bytes);
+            prop_assert_eq!(string(&text).unwrap(), bytes);
+            text.clear();
+            print_name(&mut text, &name);
+            prop_assert_eq!(string(&text).unwrap(), name.into_bytes());
+        }
+    }
+}

@@ -35,7 +35,7 @@
 //! file `docs/isa.md`.
 //!
 //! Assembling what the disassembler printed gives back the same module, byte for byte where the
-//! module was written by [`encode`](crate::encode) and [`CodeBuilder`](crate::CodeBuilder). Neither
+//! module was written by [`encode`](fn@crate::encode) and [`CodeBuilder`](crate::CodeBuilder). Neither
 //! direction verifies: modules that the verifier refuses have a text, too.
 
 mod assemble;

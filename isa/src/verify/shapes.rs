@@ -2,7 +2,7 @@
 
 use crate::types::ValType;
 
-/// A stack shape: an index into [`Shapes`]. Shapes of one function are equal exactly where their
+/// A stack shape: an index into the shapes of a function. Two are equal exactly where their
 /// types are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shape(u32);

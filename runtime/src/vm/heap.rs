@@ -413,6 +413,10 @@ mod tests {
         }
         assert_eq!(heap.stats().live_bytes, 0);
         // Everything is given back but the one slab a class keeps.
-        assert!(heap.alloc(20 << 16).is_some());
+        let slabs = heap.slabs.len() - heap.unused_slabs.len();
+        let free: u32 = heap.runs.values().sum();
+        assert!(slabs <= CLASSES.len());
+        assert_eq!(free as usize + slabs, (3 + 31) * 4);
+        assert!(heap.runs.len() <= slabs + 2, "neighbours are joined");
     }
 }

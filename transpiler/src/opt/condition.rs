@@ -139,3 +139,136 @@ fn choose(tail: &mut Tail<'_>, next: Inst) -> bool {
 fn is_get(inst: Inst) -> bool {
     matches!(inst.local(), Some((Op::LocalGet, _)))
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::super::testing::check_rules;
+
+    fn check(before: &str, after: Expect) {
+        check_rules(super::RULES, before, &after);
+    }
+
+    #[test]
+    fn jumps_test_for_zero_themselves() {
+        check(
+            "func (i32 i64) -> ()
+                local.get 0
+                i32.eqz
+                jz L0
+                local.get 0
+                i32.push 0
+                i32.ne
+                jnz L0
+                local.get 1
+                i64.push 0
+                i64.ne
+                jnz L0
+                local.get 0
+                i32.eqz
+                i32.eqz
+                jz L0
+                local.get 0
+                local.get 0
+                i32.xor
+                jz L0
+                local.get 1
+                i64.eqz
+                jz L0
+            L0:
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn negated_comparisons() {
+        check(
+            "func (i32 f64) -> (i32 i32 i32 i32)
+                local.get 0
+                i32.push 5
+                i32.lt
+                i32.eqz
+                local.get 1
+                local.get 1
+                f64.eq
+                i32.eqz
+                local.get 1
+                local.get 1
+                f64.lt
+                i32.eqz
+                local.get 0
+                i32.eqz
+                i32.eqz
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn booleans_stay_as_they_are() {
+        check(
+            "func (i32) -> (i32 i32 i32 i32 i32)
+                local.get 0
+                i32.load8_u 0
+                i32.push 1
+                i32.and
+                i32.push 0
+                i32.ne
+                local.get 0
+                i32.push 7
+                i32.lt
+                i32.push 1
+                i32.eq
+                local.get 0
+                i32.push 7
+                i32.lt
+                i32.push 1
+                i32.xor
+                local.get 0
+                i32.push 1
+                i32.and
+                i32.eqz
+                i32.eqz
+                local.get 0
+                i32.push 0
+                i32.ne
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn wide_tests_of_narrow_values() {
+        check(
+            "func (i32) -> (i32)
+                local.get 0
+                i64.extend_i32_u
+                i64.eqz
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn selects_exchange_their_arms() {
+        check(
+            "func (i32) -> (i32 i32)
+                i32.push 3
+                local.get 0
+                local.get 0
+                i32.load 0
+                i32.eqz
+                select
+                local.get 0
+                i32.load 4
+                local.get 0
+                local.get 0
+                i32.eqz
+                select
+                ret",
+            expect![""],
+        );
+    }
+}

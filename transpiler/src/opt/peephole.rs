@@ -15,6 +15,7 @@ pub(super) const RULES: &[Rule] = &[
     constant_right,
     twice,
     convert,
+    narrow,
     narrow_store,
     locals,
 ];
@@ -229,6 +230,29 @@ fn convert(tail: &mut Tail<'_>, next: Inst) -> bool {
     }
 }
 
+/// `x extend const op wrap` where the low half of the result only depends on that of `x`.
+fn narrow(tail: &mut Tail<'_>, next: Inst) -> bool {
+    if next != Inst::op(Op::I32WrapI64) {
+        return false;
+    }
+    let wide = tail.last().and_then(Inst::opcode).and_then(Int::of);
+    let Some((int @ (Int::Add | Int::Sub | Int::Mul | Int::And | Int::Or | Int::Xor), Width::W64)) =
+        wide
+    else {
+        return false;
+    };
+    let extended = matches!(
+        tail.nth_last(2).and_then(Inst::opcode),
+        Some(Op::I64ExtendI32 | Op::I64ExtendI32U)
+    );
+    match tail.before_last().and_then(Inst::as_const) {
+        Some(value) if extended => {
+            tail.replace(3, &[Inst::i32(value as i32), Inst::op(int.op(Width::W32))])
+        }
+        _ => false,
+    }
+}
+
 /// Stores that keep fewer bits than were carefully prepared for them.
 fn narrow_store(tail: &mut Tail<'_>, next: Inst) -> bool {
     let Inst::Op { op, a, .. } = next else {
@@ -246,7 +270,7 @@ fn narrow_store(tail: &mut Tail<'_>, next: Inst) -> bool {
             let mask = tail.before_last().and_then(Inst::as_const);
             mask.is_some_and(|mask| mask & kept == kept) && tail.replace(2, &[next])
         }
-        (Some(Op::I32Extend8 | Op::I64Extend8), _) => tail.replace(1, &[next]),
+        (Some(Op::I32Extend8 | Op::I64Extend8), _) if kept == 0xff => tail.replace(1, &[next]),
         (Some(Op::I32Extend16 | Op::I64Extend16), _) if kept <= 0xffff => tail.replace(1, &[next]),
         (Some(Op::I64Extend32), _) => tail.replace(1, &[next]),
         (Some(Op::I64ExtendI32 | Op::I64ExtendI32U), Op::I64Store8) => {
@@ -281,5 +305,276 @@ fn locals(tail: &mut Tail<'_>, next: Inst) -> bool {
         (Op::LocalGet, Op::LocalTee) => tail.replace(1, &one(Op::LocalGet)),
         (Op::LocalSet, Op::LocalSet) => tail.replace(1, &[Inst::op(Op::Pop), next]),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::super::testing::check_rules;
+
+    fn check(before: &str, after: Expect) {
+        check_rules(super::RULES, before, &after);
+    }
+
+    #[test]
+    fn neutral_elements() {
+        check(
+            "func (i32 i64) -> (i32 i64)
+                local.get 0
+                i32.push 0
+                i32.add
+                i32.push 32
+                i32.shl
+                i32.push 1
+                i32.div
+                i32.push -1
+                i32.and
+                local.get 1
+                i64.push 0
+                i64.xor
+                i64.push 1
+                i64.mul
+                i64.push 64
+                i64.rotr
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn results_that_are_known() {
+        check(
+            "func (i32) -> (i32 i32 i32 i32)
+                local.get 0
+                i32.push 0
+                i32.mul
+                local.get 0
+                i32.load 0
+                i32.push 0
+                i32.lt_u
+                local.get 0
+                i32.push -1
+                i32.or
+                local.get 0
+                i32.push 1
+                i32.mod_u
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn cheaper_operations() {
+        check(
+            "func (i32 i64) -> (i32 i32 i64 i64 i32)
+                local.get 0
+                i32.push 8
+                i32.mul
+                local.get 0
+                i32.push 16
+                i32.div_u
+                local.get 1
+                i64.push 4096
+                i64.mod_u
+                local.get 1
+                i64.push -9223372036854775808
+                i64.mul
+                local.get 0
+                i32.push -1
+                i32.xor
+                i32.push -1
+                i32.mul
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn signed_division_and_its_traps_stay() {
+        let text = "\
+func (i32) -> (i32 i32 i32)
+    local.get 0
+    i32.push 8
+    i32.div
+    local.get 0
+    i32.push 0
+    i32.div_u
+    local.get 0
+    i32.push 0
+    i32.mod_u
+    ret
+";
+        super::super::testing::check_unchanged(
+            |func, env| super::super::simplify::run(func, env, super::RULES),
+            text,
+        );
+    }
+
+    #[test]
+    fn subtraction_becomes_addition_where_it_is_no_longer() {
+        check(
+            "func (i32) -> (i32)
+                local.get 0
+                i32.push 4
+                i32.sub
+                i32.push 64
+                i32.sub
+                i32.push -64
+                i32.sub
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn constants_are_combined() {
+        check(
+            "func (i64) -> (i64 i64 i64)
+                local.get 0
+                i64.push 5
+                i64.add
+                i64.push 7
+                i64.add
+                local.get 0
+                i64.push 40
+                i64.shr
+                i64.push 30
+                i64.shr
+                local.get 0
+                i64.push 40
+                i64.shl
+                i64.push 30
+                i64.shl
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn constants_go_to_the_right() {
+        check(
+            "func (i32 f64) -> (i32 i32 i32 i32 f64)
+                i32.push 5
+                local.get 0
+                i32.load 0
+                i32.add
+                i32.push 10
+                local.get 0
+                i32.lt
+                f64.push 1.0
+                local.get 1
+                f64.le
+                i32.push 0
+                local.get 0
+                i32.sub
+                f64.push 1.0
+                local.get 1
+                f64.add
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn masks_of_narrow_values() {
+        check(
+            "func (i32) -> (i32 i32 i64)
+                local.get 0
+                i32.load8_u 0
+                i32.push 255
+                i32.and
+                local.get 0
+                i32.load16_u 0
+                i32.push 255
+                i32.and
+                local.get 0
+                i64.extend_i32_u
+                i64.push 4294967295
+                i64.and
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn conversions() {
+        check(
+            "func (i32 f32) -> (i64 i64 i32 i32 f32 f32 i64)
+                local.get 0
+                i32.load 4
+                i64.extend_i32
+                local.get 0
+                i64.extend_i32_u
+                i64.extend32
+                local.get 0
+                i64.extend_i32_u
+                i64.push 12
+                i64.mul
+                i32.wrap_i64
+                local.get 0
+                i64.extend_i32
+                i32.wrap_i64
+                local.get 1
+                i32.reinterpret_f32
+                f32.reinterpret_i32
+                local.get 1
+                f32.neg
+                f32.abs
+                local.get 0
+                i32.load8_u 1
+                i64.extend_i32_u
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn stores_cut_off_themselves() {
+        check(
+            "func (i32 i64) -> ()
+                local.get 0
+                local.get 0
+                i32.push 255
+                i32.and
+                i32.store8 0
+                local.get 0
+                local.get 0
+                i32.push 255
+                i32.and
+                i32.store16 0
+                local.get 0
+                local.get 1
+                i64.extend8
+                i64.store16 0
+                local.get 0
+                local.get 0
+                i64.extend_i32_u
+                i64.store32 8
+                ret",
+            expect![""],
+        );
+    }
+
+    #[test]
+    fn locals_written_and_read() {
+        check(
+            "func (i32) -> (i32) i32
+                local.get 0
+                local.set 1
+                local.get 1
+                local.tee 0
+                local.set 0
+                local.get 1
+                local.set 1
+                local.get 0
+                local.get 0
+                local.set 1
+                local.set 1
+                local.get 1
+                ret",
+            expect![""],
+        );
     }
 }

@@ -18,10 +18,10 @@ use std::collections::HashMap;
 use crate::ir::{Func, Inst, Label};
 
 /// The most instructions of a test, the jump included.
-const MAX_TEST: usize = 8;
+const MAX_TEST: usize = 16;
 
 /// The most bytes of a test.
-const MAX_TEST_BYTES: usize = 20;
+const MAX_TEST_BYTES: usize = 40;
 
 /// A loop to rotate.
 struct Loop {
@@ -82,7 +82,7 @@ fn follows(rest: &[Inst], label: Label) -> bool {
         Inst::Label(at) => Some(*at),
         _ => None,
     })
-    .take(MAX_TEST)
+    .take(8)
     .any(|at| at == label)
 }
 
@@ -294,7 +294,14 @@ func (i32) -> () i32
     i32.mul
     local.get 1
     i32.load 4
-    i32.eqz
+    i32.mul
+    i32.push 2000000000
+    i32.mul
+    i32.push 2000000000
+    i32.mul
+    i32.push 2000000000
+    i32.mul
+    i32.push 2000000000
     i32.mul
     jz L3
     jmp L2

@@ -1,6 +1,8 @@
 //! A tiny evaluator of verified bytecode, to compare what modules compute: slow, simple, and with
 //! the meaning of instructions from `dotvm_isa::semantics` only.
 
+pub mod generate;
+
 use std::collections::HashMap;
 use std::rc::Rc;
 

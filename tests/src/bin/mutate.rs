@@ -1,0 +1,30 @@
+//! Runs mutated modules: `mutate [COUNT] [SEED]`. Prints how far they got; a panic is a finding, and
+//! names the module by its number.
+
+use dotvm_tests::fuzzing::{Random, Verdict, mutate, run, seeds};
+
+fn main() {
+    let mut args = std::env::args()
+        .skip(1)
+        .map(|arg| arg.parse::<u64>().expect("a number"));
+    let count = args.next().unwrap_or(100_000);
+    let first = args.next().unwrap_or(0);
+    let seeds = seeds();
+    let mut verdicts = [0u64; 3];
+    for i in 0..count {
+        let mut random = Random(first.wrapping_add(i));
+        let module = mutate(&seeds[random.below(seeds.len())], &mut random);
+        let verdict = std::panic::catch_unwind(|| run(&module)).unwrap_or_else(|_| {
+            panic!("module {} panicked: mutate 1 {}", i, first.wrapping_add(i))
+        });
+        verdicts[match verdict {
+            Verdict::Refused => 0,
+            Verdict::Lazy => 1,
+            Verdict::Ran => 2,
+        }] += 1;
+    }
+    let [refused, lazy, ran] = verdicts;
+    println!(
+        "{count} modules: {refused} refused, {lazy} with a bad function, {ran} verified and ran"
+    );
+}

@@ -1,0 +1,144 @@
+//! Every program of `examples/`, compiled once, at every optimization level, for arch32 and arch64:
+//! it prints what its native build prints (`NAME.expected`) and exits as its header says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use dotvm_tests::command::run;
+use dotvm_tests::guest::compile;
+use dotvm_tests::header::Header;
+use dotvm_tests::root;
+use dotvm_transpiler::{OptLevel, Options, transpile};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Programs that there must be at least.
+const PROGRAMS_MIN: usize = 14;
+
+/// Architectures that programs are run on.
+const ARCHS: [&str; 2] = ["arch32", "arch64"];
+
+/// The most that the bytecode of a program may take, compared to its WebAssembly.
+const CODE_RATIO_MAX: f64 = 1.15;
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let examples = root().join("examples");
+    let mut trials = Vec::new();
+    for path in entries(&examples) {
+        let name = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path.join("Cargo.toml").exists() {
+            let source = path.join("src/main.rs");
+            trials.push(Trial::test(name, move || check_compiled(&path, &source)));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            trials.push(Trial::test(name, move || check_compiled(&path, &path)));
+        }
+    }
+    assert!(
+        trials.len() >= PROGRAMS_MIN,
+        "{} programs in {}",
+        trials.len(),
+        examples.display()
+    );
+    for path in entries(&examples.join("dasm")) {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "dasm")
+        {
+            let name = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            trials.push(Trial::test(format!("dasm/{name}"), move || {
+                check_assembled(&path)
+            }));
+        }
+    }
+    libtest_mimic::run(&args, trials).exit_code()
+}
+
+/// What is in a folder, in a fixed order.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry of a folder").path())
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn check_compiled(path: &Path, source: &Path) -> Result<(), Failed> {
+    let header = Header::of(&fs::read_to_string(source)?, "//!");
+    let expected = fs::read_to_string(path.with_extension("expected"))?;
+    let wasm = compile(path)?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("program.wasm");
+    fs::write(&file, &wasm)?;
+    check_size(&wasm)?;
+    for arch in ARCHS {
+        for level in OptLevel::ALL {
+            let options = ["-a", arch, "--opt-level", &level.to_string()].map(str::to_owned);
+            check_run(&file, &options, &header, &expected)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_assembled(path: &Path) -> Result<(), Failed> {
+    let header = Header::of(&fs::read_to_string(path)?, ";!");
+    let expected = fs::read_to_string(path.with_extension("expected"))?;
+    check_run(path, &[], &header, &expected)
+}
+
+/// Runs a program as its header says and compares.
+fn check_run(
+    program: &Path,
+    options: &[String],
+    header: &Header,
+    expected: &str,
+) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dotvm-under-test"));
+    command.arg("run").args(options).current_dir(folder.path());
+    for variable in &header.env {
+        command.args(["--env", variable]);
+    }
+    if let Some(dir) = &header.dir {
+        command.args(["--dir", dir]);
+    }
+    command.arg(program).args(&header.args);
+    let outcome = run(&mut command, header.stdin.as_bytes());
+    if outcome.code() == header.exit && outcome.stdout == expected {
+        return Ok(());
+    }
+    let (code, stdout, stderr) = (outcome.code(), &outcome.stdout, &outcome.stderr);
+    Err(format!(
+        "dotvm run {}\nexit code {code}, expected {}\n\
+         stdout:\n{stdout}\nexpected:\n{expected}\nstderr:\n{stderr}",
+        options.join(" "),
+        header.exit
+    )
+    .into())
+}
+
+fn check_size(wasm: &[u8]) -> Result<(), Failed> {
+    for opt_level in OptLevel::ALL {
+        let options = Options {
+            opt_level,
+            ..Options::default()
+        };
+        let report = transpile(wasm, &options)?.report;
+        let ratio = report.bytes_out as f64 / report.bytes_in as f64;
+        if ratio > CODE_RATIO_MAX {
+            return Err(
+                format!("level {opt_level}: the code is {ratio} times WebAssembly's").into(),
+            );
+        }
+    }
+    Ok(())
+}

