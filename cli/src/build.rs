@@ -33,7 +33,8 @@ pub(crate) fn build(
     style: Style,
     phases: &mut Phases,
 ) -> Result<(Vec<u8>, Report)> {
-    let wasm = load_wasm(path, &DriverOptions).map_err(|error| failure(path, &error))?;
+    let bytes = if path.is_file() { crate::source::read(path)? } else { Vec::new() };
+    let wasm = if bytes.starts_with(b"\0asm") { bytes } else { load_wasm(path, &DriverOptions).map_err(|error| failure(path, &error))? };
     phases.end("compile");
     let options = Options {
         arch: target.arch(),

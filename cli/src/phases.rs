@@ -30,6 +30,13 @@ impl Phases {
         }
     }
 
+    /// Starts the current phase again: what was done since the last one does not count.
+    pub(crate) fn restart(&mut self) {
+        if let Some(last) = &mut self.last {
+            *last = Instant::now();
+        }
+    }
+
     /// The phases so far, as text, with their sum.
     pub(crate) fn show(&self) -> String {
         let mut text = String::new();

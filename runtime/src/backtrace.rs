@@ -87,7 +87,11 @@ impl BacktraceBuilder {
     }
 
     pub(crate) fn finish(self) -> Backtrace {
-        let BacktraceBuilder { inner: mut frames, outer, omitted } = self;
+        let BacktraceBuilder {
+            inner: mut frames,
+            outer,
+            omitted,
+        } = self;
         frames.extend(outer);
         Backtrace(Some(Arc::new(Frames { frames, omitted })))
     }
@@ -105,7 +109,12 @@ pub struct Frame {
 
 impl Frame {
     pub(crate) fn new(module: Module, func: u32, word: usize) -> Frame {
-        Frame { module, func, word, offset: OnceLock::new() }
+        Frame {
+            module,
+            func,
+            word,
+            offset: OnceLock::new(),
+        }
     }
 
     /// The function's module.
@@ -127,7 +136,9 @@ impl Frame {
     /// Offset in bytes, from the start of the function's body, of the instruction that was
     /// executing: in all frames but the innermost a call.
     pub fn offset(&self) -> u32 {
-        *self.offset.get_or_init(|| self.module.code_offset(self.func, self.word))
+        *self
+            .offset
+            .get_or_init(|| self.module.code_offset(self.func, self.word))
     }
 }
 

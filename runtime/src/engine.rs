@@ -54,7 +54,10 @@ impl Engine {
     pub(crate) fn register<'t>(&self, types: impl IntoIterator<Item = &'t FuncType>) -> TypeIds {
         let mut registry = self.0.types.lock().unwrap_or_else(PoisonError::into_inner);
         let ids = types.into_iter().map(|ty| registry.add(ty)).collect();
-        TypeIds { engine: self.clone(), ids }
+        TypeIds {
+            engine: self.clone(),
+            ids,
+        }
     }
 }
 
@@ -124,7 +127,12 @@ impl TypeIds {
 
 impl Drop for TypeIds {
     fn drop(&mut self) {
-        let mut registry = self.engine.0.types.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut registry = self
+            .engine
+            .0
+            .types
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for &id in &self.ids {
             registry.remove(id);
         }

@@ -189,7 +189,11 @@ struct TrapDetail {
 
 impl Trap {
     pub(crate) fn new(code: TrapCode, backtrace: Backtrace) -> Trap {
-        Trap(Box::new(TrapDetail { code, detail: None, backtrace }))
+        Trap(Box::new(TrapDetail {
+            code,
+            detail: None,
+            backtrace,
+        }))
     }
 
     /// A trap that a function of the embedder returns, with more to say than its code does.
@@ -283,7 +287,12 @@ pub struct ImportProblem {
 
 impl fmt::Display for ImportProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ImportProblem { module, name, wanted, found } = self;
+        let ImportProblem {
+            module,
+            name,
+            wanted,
+            found,
+        } = self;
         match found {
             None => write!(f, "unknown import: {module}::{name}, {wanted}"),
             Some(found) => write!(

@@ -52,7 +52,10 @@ impl Func {
         let same = Engine::same(host.engine(), &store.engine);
         assert!(same, "a host function used with a store of another engine");
         let index = store.funcs.push_host(host);
-        Func { store: store.id, index }
+        Func {
+            store: store.id,
+            index,
+        }
     }
 
     /// Its type.
@@ -79,7 +82,9 @@ impl Func {
         if !args.iter().map(Val::ty).eq(ty.params.iter().copied()) {
             let list: Vec<&str> = args.iter().map(|arg| arg.ty().name()).collect();
             let list = list.join(" ");
-            return Err(Error::Usage(format!("a function of type {ty} called with ({list})")));
+            return Err(Error::Usage(format!(
+                "a function of type {ty} called with ({list})"
+            )));
         }
         entry::call(
             store,
@@ -105,9 +110,14 @@ impl Func {
         let ty = func_type(store, self.index);
         let wanted = FuncType::new(Params::types(), Results::types());
         if *ty != wanted {
-            return Err(Error::Usage(format!("a function of type {ty} taken for {wanted}")));
+            return Err(Error::Usage(format!(
+                "a function of type {ty} taken for {wanted}"
+            )));
         }
-        Ok(TypedFunc { func: *self, types: PhantomData })
+        Ok(TypedFunc {
+            func: *self,
+            types: PhantomData,
+        })
     }
 }
 

@@ -32,7 +32,10 @@ impl HostCode {
         + Sync
         + 'static,
     ) -> HostCode {
-        HostCode { ty, raw: Box::new(raw) }
+        HostCode {
+            ty,
+            raw: Box::new(raw),
+        }
     }
 }
 
@@ -49,7 +52,12 @@ impl HostFunc {
     pub(crate) fn new(engine: &Engine, HostCode { ty, raw }: HostCode) -> HostFunc {
         let ids = engine.register([&ty]);
         let slots = ty.param_slots().max(ty.result_slots()) as usize;
-        HostFunc { ty, ids, slots, raw }
+        HostFunc {
+            ty,
+            ids,
+            slots,
+            raw,
+        }
     }
 
     /// A function of a type known at run time only.
@@ -59,20 +67,21 @@ impl HostFunc {
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> HostFunc {
         let FuncType { params, results } = ty.clone();
-        let call = move |store: &mut StoreInner<dyn Any>,
-                         instance: Option<u32>,
-                         slots: &mut [u64]| {
-            let args = read_vals(&params, &store.opaque, slots);
-            let mut values: Vec<Val> = results.iter().copied().map(Val::default_for).collect();
-            func(Caller::new(store, instance)?, &args, &mut values)?;
-            if !values.iter().map(Val::ty).eq(results.iter().copied()) {
-                let list: Vec<&str> = values.iter().map(|value| value.ty().name()).collect();
-                let ty = FuncType::new([], results.iter().copied());
-                let list = list.join(" ");
-                return Err(Error::Usage(format!("a host function of type {ty} returned {list}")));
-            }
-            write_vals(&values, &store.opaque, slots)
-        };
+        let call =
+            move |store: &mut StoreInner<dyn Any>, instance: Option<u32>, slots: &mut [u64]| {
+                let args = read_vals(&params, &store.opaque, slots);
+                let mut values: Vec<Val> = results.iter().copied().map(Val::default_for).collect();
+                func(Caller::new(store, instance)?, &args, &mut values)?;
+                if !values.iter().map(Val::ty).eq(results.iter().copied()) {
+                    let list: Vec<&str> = values.iter().map(|value| value.ty().name()).collect();
+                    let ty = FuncType::new([], results.iter().copied());
+                    let list = list.join(" ");
+                    return Err(Error::Usage(format!(
+                        "a host function of type {ty} returned {list}"
+                    )));
+                }
+                write_vals(&values, &store.opaque, slots)
+            };
         HostFunc::new(engine, HostCode::new(ty, call))
     }
 
@@ -145,7 +154,10 @@ impl<'a, T: 'static> Caller<'a, T> {
         // A function only gets into stores of its type: see `Linker` and `Func`.
         let store = downcast::<T>(store)
             .ok_or_else(|| Error::Bug("a host function in a store of other data".into()))?;
-        Ok(Caller { store: StoreContextMut(store), instance })
+        Ok(Caller {
+            store: StoreContextMut(store),
+            instance,
+        })
     }
 
     /// What the embedder keeps in the store.
@@ -178,7 +190,9 @@ impl<'a, T: 'static> Caller<'a, T> {
     /// keeps in the store.
     pub fn memory_and_data(&mut self) -> (Option<&mut [u8]>, &mut T) {
         let StoreInner { opaque, data } = &mut *self.store.0;
-        let memory = self.instance.and_then(|index| opaque.instances[index as usize].memory);
+        let memory = self
+            .instance
+            .and_then(|index| opaque.instances[index as usize].memory);
         let bytes = memory.map(|number| opaque.memories[number as usize].bytes_mut());
         (bytes, data)
     }

@@ -100,12 +100,18 @@ impl Item {
             Item::Func(index) => ExternType::Func(func_type(store, *index).clone()),
             Item::Table(index) => {
                 let table = &store.tables[*index as usize];
-                let limits = Limits { min: table.len(), max: table.ty.limits.max };
+                let limits = Limits {
+                    min: table.len(),
+                    max: table.ty.limits.max,
+                };
                 ExternType::Table(TableType { limits, ..table.ty })
             }
             Item::Memory(index) => {
                 let memory = &store.memories[*index as usize];
-                let limits = Limits { min: memory.pages(), max: memory.ty.limits.max };
+                let limits = Limits {
+                    min: memory.pages(),
+                    max: memory.ty.limits.max,
+                };
                 ExternType::Memory(MemoryType { limits })
             }
             Item::Global(index) => ExternType::Global(store.globals[*index as usize].ty),
@@ -153,7 +159,10 @@ impl Instance {
         }
         let items: Vec<Item> = imports.iter().map(|&import| import.into()).collect();
         let index = instantiate(store, module, &items)?;
-        Ok(Instance { store: store.opaque.id, index })
+        Ok(Instance {
+            store: store.opaque.id,
+            index,
+        })
     }
 
     /// Its module.
@@ -186,7 +195,10 @@ impl Instance {
         let exports = module.bytecode().exports.iter();
         exports
             .map(|export| {
-                (export.name.as_str().into(), self.item(store, export.kind, export.index))
+                (
+                    export.name.as_str().into(),
+                    self.item(store, export.kind, export.index),
+                )
             })
             .collect()
     }
@@ -235,7 +247,10 @@ impl Instance {
         let store = store.as_context_mut().opaque();
         store.check(self.store, "instance");
         let entry = store.instances[self.index as usize].module.entry()?;
-        Some(Func { store: self.store, index: store.func_of(self.index, entry) })
+        Some(Func {
+            store: self.store,
+            index: store.func_of(self.index, entry),
+        })
     }
 
     fn item(&self, store: &mut StoreOpaque, kind: ExternKind, index: u32) -> Extern {
@@ -243,19 +258,27 @@ impl Instance {
         let at = index as usize;
         let instance = &store.instances[self.index as usize];
         match kind {
-            ExternKind::Func => {
-                Extern::Func(Func { store: owner, index: store.func_of(self.index, index) })
-            }
-            ExternKind::Table => {
-                Extern::Table(Table { store: owner, index: instance.tables[at] })
-            }
+            ExternKind::Func => Extern::Func(Func {
+                store: owner,
+                index: store.func_of(self.index, index),
+            }),
+            ExternKind::Table => Extern::Table(Table {
+                store: owner,
+                index: instance.tables[at],
+            }),
             ExternKind::Memory => {
-                let memory = instance.memory.expect("a module exports memories that it has");
-                Extern::Memory(Memory { store: owner, index: memory })
+                let memory = instance
+                    .memory
+                    .expect("a module exports memories that it has");
+                Extern::Memory(Memory {
+                    store: owner,
+                    index: memory,
+                })
             }
-            ExternKind::Global => {
-                Extern::Global(Global { store: owner, index: instance.globals[at] })
-            }
+            ExternKind::Global => Extern::Global(Global {
+                store: owner,
+                index: instance.globals[at],
+            }),
         }
     }
 }

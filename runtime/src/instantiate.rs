@@ -38,7 +38,14 @@ pub(crate) fn instantiate(
     let instance = opaque.new_instance(module)?;
     import(opaque, instance, imports);
     define(opaque, instance, module)?;
-    let StoreOpaque { instances, memories, tables, globals, funcs, .. } = opaque;
+    let StoreOpaque {
+        instances,
+        memories,
+        tables,
+        globals,
+        funcs,
+        ..
+    } = opaque;
     instances[instance as usize].connect(memories, tables, globals, funcs);
     init_tables(opaque, instance, module)?;
     init_memory(opaque, instance, module)?;
@@ -51,12 +58,16 @@ pub(crate) fn instantiate(
 
 fn check_imports(store: &StoreOpaque, module: &Module, imports: &[Item]) -> Result<()> {
     if !Engine::same(module.engine(), &store.engine) {
-        return Err(Error::Usage("a module of another engine than the store's".into()));
+        return Err(Error::Usage(
+            "a module of another engine than the store's".into(),
+        ));
     }
     let isa = module.bytecode();
     if imports.len() != isa.imports.len() {
         let (have, want) = (imports.len(), isa.imports.len());
-        return Err(Error::Usage(format!("{have} imports for a module that has {want}")));
+        return Err(Error::Usage(format!(
+            "{have} imports for a module that has {want}"
+        )));
     }
     let mut problems = Vec::new();
     for (import, item) in isa.imports.iter().zip(imports) {
@@ -64,10 +75,19 @@ fn check_imports(store: &StoreOpaque, module: &Module, imports: &[Item]) -> Resu
         let found = item.ty(store);
         if !wanted.admits(&found) {
             let (module, name) = (import.module.clone(), import.name.clone());
-            problems.push(ImportProblem { module, name, wanted, found: Some(found) });
+            problems.push(ImportProblem {
+                module,
+                name,
+                wanted,
+                found: Some(found),
+            });
         }
     }
-    if problems.is_empty() { Ok(()) } else { Err(Error::Link(LinkError { problems })) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Link(LinkError { problems }))
+    }
 }
 
 fn import(store: &mut StoreOpaque, instance: u32, imports: &[Item]) {
@@ -126,7 +146,9 @@ fn init_tables(store: &mut StoreOpaque, instance: u32, module: &Module) -> Resul
 
 fn init_memory(store: &mut StoreOpaque, instance: u32, module: &Module) -> Result<()> {
     for (i, segment) in module.bytecode().data.iter().enumerate() {
-        let SegmentMode::Active(_, offset) = &segment.mode else { continue };
+        let SegmentMode::Active(_, offset) = &segment.mode else {
+            continue;
+        };
         let dst = evaluate(store, instance, offset)[0] as usize;
         let bytes = module.bytecode().data_segment(i as u32);
         let data = &mut store.instances[instance as usize];
@@ -134,7 +156,9 @@ fn init_memory(store: &mut StoreOpaque, instance: u32, module: &Module) -> Resul
         let memory = data.memory.expect("an active segment has a memory") as usize;
         let end = dst.checked_add(bytes.len());
         let target = end.and_then(|end| store.memories[memory].bytes_mut().get_mut(dst..end));
-        target.ok_or(TrapCode::MemoryOutOfBounds)?.copy_from_slice(bytes);
+        target
+            .ok_or(TrapCode::MemoryOutOfBounds)?
+            .copy_from_slice(bytes);
     }
     Ok(())
 }
@@ -180,7 +204,11 @@ fn evaluate(store: &mut StoreOpaque, instance: u32, expr: &ConstExpr) -> Vec<u64
                 let (b, a) = (stack.pop(), stack.pop());
                 let operands = a.zip(b).expect("verified operands");
                 let value = eval_binary(op, operands.0, operands.1);
-                stack.push(value.and_then(Result::ok).expect("an instruction of constants"));
+                stack.push(
+                    value
+                        .and_then(Result::ok)
+                        .expect("an instruction of constants"),
+                );
             }
         }
     }

@@ -86,8 +86,8 @@ pub use wasi_link::add_wasi_to_linker;
 
 pub use dotvm_isa as isa;
 pub use dotvm_isa::{
-    Arch, Bytes, ExternKind, FuncType, GlobalType, Limits, Malformed, MemoryType, Names, Place, TableType,
-    TrapCode, ValType,
+    Arch, Bytes, ExternKind, FuncType, GlobalType, Limits, Malformed, MemoryType, Names, Place,
+    TableType, TrapCode, ValType,
 };
 
 /// The README's example is a test.

@@ -50,14 +50,21 @@ impl Definition {
 
 impl<T> Clone for Linker<T> {
     fn clone(&self) -> Linker<T> {
-        Linker { engine: self.engine.clone(), modules: self.modules.clone(), ..*self }
+        Linker {
+            engine: self.engine.clone(),
+            modules: self.modules.clone(),
+            ..*self
+        }
     }
 }
 
 impl<T> fmt::Debug for Linker<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |(module, names): (&String, &HashMap<_, _>)| format!("{module}: {}", names.len());
-        f.debug_list().entries(self.modules.iter().map(names)).finish()
+        let names =
+            |(module, names): (&String, &HashMap<_, _>)| format!("{module}: {}", names.len());
+        f.debug_list()
+            .entries(self.modules.iter().map(names))
+            .finish()
     }
 }
 
@@ -187,8 +194,8 @@ impl<T: 'static> Linker<T> {
     /// Where there is nothing under that name, or a second name is taken.
     pub fn alias_module(&mut self, module: &str, as_module: &str) -> Result<&mut Linker<T>> {
         let found = self.modules.get(module).cloned();
-        let found = found
-            .ok_or_else(|| Error::Usage(format!("there is nothing in a module {module}")))?;
+        let found =
+            found.ok_or_else(|| Error::Usage(format!("there is nothing in a module {module}")))?;
         for (name, definition) in found {
             self.insert(as_module, &name, definition)?;
         }
@@ -202,7 +209,9 @@ impl<T: 'static> Linker<T> {
     /// None so far.
     pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> Result<&mut Linker<T>> {
         for import in module.imports() {
-            let ExternType::Func(ty) = import.ty else { continue };
+            let ExternType::Func(ty) = import.ty else {
+                continue;
+            };
             if self.find(import.module, import.name).is_some() {
                 continue;
             }
@@ -255,7 +264,9 @@ impl<T: 'static> Linker<T> {
     /// Where imports are missing (all are listed), or the module is another engine's.
     pub fn instantiate_pre(&self, module: &Module) -> Result<InstancePre<T>> {
         if !Engine::same(&self.engine, module.engine()) {
-            return Err(Error::Usage("a module of another engine than the linker's".into()));
+            return Err(Error::Usage(
+                "a module of another engine than the linker's".into(),
+            ));
         }
         let isa = module.bytecode();
         let mut definitions = Vec::with_capacity(isa.imports.len());
@@ -274,7 +285,11 @@ impl<T: 'static> Linker<T> {
         if !problems.is_empty() {
             return Err(Error::Link(LinkError { problems }));
         }
-        Ok(InstancePre { module: module.clone(), definitions, data: PhantomData })
+        Ok(InstancePre {
+            module: module.clone(),
+            definitions,
+            data: PhantomData,
+        })
     }
 
     /// Defines a host function.
@@ -282,7 +297,8 @@ impl<T: 'static> Linker<T> {
     /// # Errors
     /// Where the name is taken.
     pub(crate) fn define_host(&mut self, module: &str, name: &str, host: HostFunc) -> Result<()> {
-        self.insert(module, name, Definition::Host(Arc::new(host))).map(drop)
+        self.insert(module, name, Definition::Host(Arc::new(host)))
+            .map(drop)
     }
 
     fn find(&self, module: &str, name: &str) -> Option<&Definition> {
@@ -327,7 +343,9 @@ impl<T> Clone for InstancePre<T> {
 
 impl<T> fmt::Debug for InstancePre<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InstancePre").field("module", &self.module).finish_non_exhaustive()
+        f.debug_struct("InstancePre")
+            .field("module", &self.module)
+            .finish_non_exhaustive()
     }
 }
 
@@ -347,9 +365,16 @@ impl<T: 'static> InstancePre<T> {
     pub fn instantiate(&self, mut store: impl AsContextMut<Data = T>) -> Result<Instance> {
         let mut store = store.as_context_mut();
         let opaque = &store.as_context().0.opaque;
-        let items: Vec<Item> = self.definitions.iter().map(|item| item.item(opaque)).collect();
+        let items: Vec<Item> = self
+            .definitions
+            .iter()
+            .map(|item| item.item(opaque))
+            .collect();
         let store = store.as_context_mut().0;
         let index = instantiate(store, &self.module, &items)?;
-        Ok(Instance { store: store.opaque.id, index })
+        Ok(Instance {
+            store: store.opaque.id,
+            index,
+        })
     }
 }

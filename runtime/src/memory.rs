@@ -24,7 +24,10 @@ impl Memory {
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
         let store = store.as_context_mut().opaque();
         check_limits(ty.limits, MAX_PAGES_32)?;
-        Ok(Memory { store: store.id, index: store.new_memory(ty)? })
+        Ok(Memory {
+            store: store.id,
+            index: store.new_memory(ty)?,
+        })
     }
 
     /// Its type, as it was declared.
@@ -83,7 +86,9 @@ impl Memory {
         let size = bytes.len();
         let end = offset.checked_add(buffer.len());
         let found = end.and_then(|end| bytes.get_mut(offset..end));
-        found.ok_or_else(|| outside(offset, buffer.len(), size))?.copy_from_slice(buffer);
+        found
+            .ok_or_else(|| outside(offset, buffer.len(), size))?
+            .copy_from_slice(buffer);
         Ok(())
     }
 
@@ -122,10 +127,15 @@ pub(crate) fn check_limits(limits: Limits, most: u64) -> Result<()> {
     if limits.min <= max && max <= most {
         return Ok(());
     }
-    Err(Error::Usage(format!("limits of {} to {max}, where {most} is the most", limits.min)))
+    Err(Error::Usage(format!(
+        "limits of {} to {max}, where {most} is the most",
+        limits.min
+    )))
 }
 
 #[cold]
 fn outside(offset: usize, len: usize, size: usize) -> Error {
-    Error::Usage(format!("{len} bytes at {offset:#x} of a memory of {size} bytes"))
+    Error::Usage(format!(
+        "{len} bytes at {offset:#x} of a memory of {size} bytes"
+    ))
 }

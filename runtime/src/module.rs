@@ -66,7 +66,10 @@ impl Module {
     pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         let path = path.as_ref();
         let bytes = open(path).map_err(|error| {
-            Error::File(FileError { path: path.to_owned(), error })
+            Error::File(FileError {
+                path: path.to_owned(),
+                error,
+            })
         })?;
         Module::from_bytes(engine, &bytes)
     }
@@ -139,7 +142,9 @@ impl Module {
         self.names().func(func).or_else(|| {
             let is_func = |kind, index| kind == ExternKind::Func && index == func;
             let mut exports = self.0.isa.exports.iter();
-            exports.find(|export| is_func(export.kind, export.index)).map(|e| e.name.as_str())
+            exports
+                .find(|export| is_func(export.kind, export.index))
+                .map(|e| e.name.as_str())
         })
     }
 
@@ -185,7 +190,10 @@ impl Module {
 
     /// Bytes of the code they were lowered to.
     pub fn code_bytes(&self) -> u64 {
-        self.lock().values().map(|code| code.range().len() as u64).sum()
+        self.lock()
+            .values()
+            .map(|code| code.range().len() as u64)
+            .sum()
     }
 
     /// Whether both are the same module.
@@ -196,7 +204,9 @@ impl Module {
     fn names(&self) -> &Names {
         // Names are for people reading a backtrace; a fault in them must not hide the trap.
         // `verify_all` reports it.
-        self.0.names.get_or_init(|| Names::decode(&self.0.isa).unwrap_or_default())
+        self.0
+            .names
+            .get_or_init(|| Names::decode(&self.0.isa).unwrap_or_default())
     }
 
     fn extern_type(&self, kind: ExternKind, index: u32) -> ExternType {
@@ -254,7 +264,13 @@ impl Module {
     /// # Errors
     /// Where it fails verification.
     pub(crate) fn lower(&self, defined: u32) -> Result<(), Malformed> {
-        let ModuleInner { isa, env, types, cells, .. } = &*self.0;
+        let ModuleInner {
+            isa,
+            env,
+            types,
+            cells,
+            ..
+        } = &*self.0;
         let mut codes = self.lock();
         let cell = &cells[defined as usize].0;
         if cell.load(Ordering::Acquire).cast_const() != unlowered() {
@@ -275,7 +291,13 @@ impl Module {
 
     /// The offset in a function's body of the instruction that a word of its code belongs to.
     pub(crate) fn code_offset(&self, func: u32, word: usize) -> u32 {
-        let ModuleInner { isa, env, types, cells, .. } = &*self.0;
+        let ModuleInner {
+            isa,
+            env,
+            types,
+            cells,
+            ..
+        } = &*self.0;
         let defined = func - env.spaces.imported_funcs;
         let offsets = offsets(isa, env, defined, types.ids(), cells, self.options());
         // What was lowered once is lowered the same way again.
@@ -283,7 +305,9 @@ impl Module {
     }
 
     fn options(&self) -> Options {
-        Options { metering: self.engine().config().metering }
+        Options {
+            metering: self.engine().config().metering,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<Code>>> {

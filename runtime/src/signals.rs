@@ -24,8 +24,13 @@ pub(crate) struct StoreSignals {
 impl StoreSignals {
     /// No signal.
     pub(crate) fn new() -> StoreSignals {
-        let vm = Signals { hot_limit: AtomicU32::new(UNASKED) };
-        StoreSignals { vm, interrupt: AtomicBool::new(false) }
+        let vm = Signals {
+            hot_limit: AtomicU32::new(UNASKED),
+        };
+        StoreSignals {
+            vm,
+            interrupt: AtomicBool::new(false),
+        }
     }
 
     /// Makes guest code call its safepoint at the next function entry or back-edge.
@@ -108,7 +113,9 @@ impl Watchdog {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name("dotvm-watchdog".into());
             thread.spawn(move || watch(&shared)).map_err(|error| {
-                Error::Limit(format!("no thread to watch deadlines can be started: {error}"))
+                Error::Limit(format!(
+                    "no thread to watch deadlines can be started: {error}"
+                ))
             })?;
             state.running = true;
         }
@@ -116,7 +123,11 @@ impl Watchdog {
         state.next_number += 1;
         let key = (deadline, number);
         state.deadlines.insert(key, signals);
-        if state.deadlines.first_key_value().is_some_and(|(first, _)| *first == key) {
+        if state
+            .deadlines
+            .first_key_value()
+            .is_some_and(|(first, _)| *first == key)
+        {
             self.shared.changed.notify_one();
         }
         Ok(Ticket(deadline, number))
@@ -124,7 +135,9 @@ impl Watchdog {
 
     /// Forgets a deadline.
     pub(crate) fn remove(&self, Ticket(deadline, number): Ticket) {
-        lock(&self.shared.state).deadlines.remove(&(deadline, number));
+        lock(&self.shared.state)
+            .deadlines
+            .remove(&(deadline, number));
     }
 }
 
@@ -139,7 +152,10 @@ fn watch(shared: &Shared) {
     let mut state = lock(&shared.state);
     while !state.stop {
         let Some((&key, _)) = state.deadlines.first_key_value() else {
-            state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = shared
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
             continue;
         };
         let left = key.0.saturating_duration_since(Instant::now());

@@ -258,7 +258,12 @@ impl<T: 'static> Store<T> {
     /// The blocks that programs allocated and did not free, memory by memory, by address: after a
     /// program's end, its leaks.
     pub fn heap_blocks(&self) -> Vec<HeapBlock> {
-        self.0.opaque.memories.iter().flat_map(|memory| memory.heap.blocks()).collect()
+        self.0
+            .opaque
+            .memories
+            .iter()
+            .flat_map(|memory| memory.heap.blocks())
+            .collect()
     }
 
     pub(crate) fn inner(&self) -> &StoreInner<T> {
@@ -272,7 +277,9 @@ impl<T: 'static> Store<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Store<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("data", &self.0.data).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("data", &self.0.data)
+            .finish_non_exhaustive()
     }
 }
 
@@ -280,7 +287,10 @@ impl StoreOpaque {
     /// # Panics
     /// Where `owner` is another store.
     pub(crate) fn check(&self, owner: StoreId, what: &str) {
-        assert!(owner == self.id, "{what} used with a store that it does not belong to");
+        assert!(
+            owner == self.id,
+            "{what} used with a store that it does not belong to"
+        );
     }
 
     pub(crate) fn call_limits(&self) -> CallLimits {
@@ -296,7 +306,9 @@ impl StoreOpaque {
         if self.engine.config().metering {
             return Ok(self.vm.fuel());
         }
-        Err(Error::Usage("fuel without metering; see Config::metering".into()))
+        Err(Error::Usage(
+            "fuel without metering; see Config::metering".into(),
+        ))
     }
 
     pub(crate) fn set_fuel(&mut self, fuel: u64) -> Result<()> {
@@ -334,7 +346,9 @@ impl StoreOpaque {
     pub(crate) fn safepoint(&self) -> Result<(), TrapCode> {
         // Before the signals are looked at, so that whoever raises one after that pokes anew.
         self.signals.unpoke();
-        let late = self.deadline().is_some_and(|deadline| Instant::now() >= deadline);
+        let late = self
+            .deadline()
+            .is_some_and(|deadline| Instant::now() >= deadline);
         if late {
             // Whatever runs next is late as well.
             self.signals.poke();
@@ -432,7 +446,8 @@ impl StoreOpaque {
     /// # Errors
     /// Where there is no room for a stack.
     pub(crate) fn new_instance(&mut self, module: &Module) -> Result<u32> {
-        self.vm.reserve_stack(self.engine.config().max_stack_bytes)?;
+        self.vm
+            .reserve_stack(self.engine.config().max_stack_bytes)?;
         if !self.modules.iter().any(|known| Module::same(known, module)) {
             self.modules.push(module.clone());
         }
@@ -468,7 +483,9 @@ impl StoreOpaque {
         let ty = module.func_type(func).expect("a function of the module");
         let defined = func - module.env().spaces.imported_funcs;
         let (type_id, cell) = (module.func_type_id(func), module.cell(defined));
-        let number = self.funcs.push_guest((instance, func), ty, type_id, cell, data.ctx());
+        let number = self
+            .funcs
+            .push_guest((instance, func), ty, type_id, cell, data.ctx());
         data.funcs[func as usize] = number + 1;
         number
     }

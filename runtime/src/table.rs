@@ -27,7 +27,10 @@ impl Table {
         let store = store.as_context_mut().opaque();
         check_limits(ty.limits, MAX_TABLE_ELEMENTS)?;
         let slot = element(store, ty, init)?;
-        Ok(Table { store: store.id, index: store.new_table(ty, slot)? })
+        Ok(Table {
+            store: store.id,
+            index: store.new_table(ty, slot)?,
+        })
     }
 
     /// Its type, as it was declared.
@@ -60,7 +63,9 @@ impl Table {
         let slot = element(store, self.vm(store).ty, value)?;
         let table = &mut store.tables[self.index as usize];
         let size = table.len();
-        let at = usize::try_from(index).ok().and_then(|at| table.elements_mut().get_mut(at));
+        let at = usize::try_from(index)
+            .ok()
+            .and_then(|at| table.elements_mut().get_mut(at));
         *at.ok_or_else(|| Error::Usage(format!("element {index} of a table of {size}")))? = slot;
         Ok(())
     }
@@ -89,7 +94,9 @@ impl Table {
 fn element(store: &StoreOpaque, ty: TableType, value: Ref) -> Result<u64> {
     if value.ty() != ty.element {
         let (have, want) = (value.ty(), ty.element);
-        return Err(Error::Usage(format!("a {have} as an element of a table of {want}")));
+        return Err(Error::Usage(format!(
+            "a {have} as an element of a table of {want}"
+        )));
     }
     value.to_slot(store)
 }
@@ -111,7 +118,10 @@ impl Global {
         let mut slots = vec![0; ty.ty.slots() as usize];
         check_value(ty, value)?;
         value.to_slots(store, &mut slots)?;
-        Ok(Global { store: store.id, index: store.new_global(ty, slots) })
+        Ok(Global {
+            store: store.id,
+            index: store.new_global(ty, slots),
+        })
     }
 
     /// Its type.
@@ -143,7 +153,9 @@ impl Global {
         let mut slots = [0; 8];
         let slots = &mut slots[..ty.ty.slots() as usize];
         value.to_slots(store, slots)?;
-        store.globals[self.index as usize].value_mut().copy_from_slice(slots);
+        store.globals[self.index as usize]
+            .value_mut()
+            .copy_from_slice(slots);
         Ok(())
     }
 
@@ -158,5 +170,7 @@ fn check_value(ty: GlobalType, value: Val) -> Result<()> {
     if have == want {
         return Ok(());
     }
-    Err(Error::Usage(format!("a value of type {have} for a global of type {want}")))
+    Err(Error::Usage(format!(
+        "a value of type {have} for a global of type {want}"
+    )))
 }

@@ -35,8 +35,7 @@ impl ExternType {
         match (self, found) {
             (ExternType::Func(want), ExternType::Func(have)) => want == have,
             (ExternType::Table(want), ExternType::Table(have)) => {
-                want.element == have.element
-                    && want.limits.admits(have.limits.min, have.limits.max)
+                want.element == have.element && want.limits.admits(have.limits.min, have.limits.max)
             }
             (ExternType::Memory(want), ExternType::Memory(have)) => {
                 want.limits.admits(have.limits.min, have.limits.max)

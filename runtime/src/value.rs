@@ -175,7 +175,10 @@ impl fmt::Display for Val {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hex = |f: &mut fmt::Formatter<'_>, limbs: &[u64]| {
             f.write_str("0x")?;
-            limbs.iter().rev().try_for_each(|limb| write!(f, "{limb:016x}"))
+            limbs
+                .iter()
+                .rev()
+                .try_for_each(|limb| write!(f, "{limb:016x}"))
         };
         match self {
             Val::I32(value) => value.fmt(f),
@@ -251,7 +254,9 @@ impl Ref {
             Ref::Extern(Some(object)) => object.store,
         };
         if owner != store.id {
-            return Err(Error::Usage("a reference to something of another store".into()));
+            return Err(Error::Usage(
+                "a reference to something of another store".into(),
+            ));
         }
         Ok(match self {
             Ref::Func(func) => func.map_or(0, |func| store.funcs.slot(func.index)),
@@ -262,9 +267,10 @@ impl Ref {
     pub(crate) fn from_slot(ty: ValType, store: &StoreOpaque, slot: u64) -> Ref {
         let store_id = store.id;
         match ty {
-            ValType::FuncRef => {
-                Ref::Func(store.funcs.find(slot).map(|index| Func { store: store_id, index }))
-            }
+            ValType::FuncRef => Ref::Func(store.funcs.find(slot).map(|index| Func {
+                store: store_id,
+                index,
+            })),
             _ => Ref::Extern(slot.checked_sub(1).map(|index| ExternRef {
                 store: store_id,
                 index: index as u32,
@@ -298,15 +304,15 @@ impl ExternRef {
     ///
     /// # Errors
     /// Where the store has 2³² objects already.
-    pub fn new(
-        mut store: impl AsContextMut,
-        object: impl Any + Send + Sync,
-    ) -> Result<ExternRef> {
+    pub fn new(mut store: impl AsContextMut, object: impl Any + Send + Sync) -> Result<ExternRef> {
         let store = &mut store.as_context_mut().0.opaque;
         let index = u32::try_from(store.objects.len())
             .map_err(|_| Error::Limit("more than 2^32 host objects".into()))?;
         store.objects.push(Box::new(object));
-        Ok(ExternRef { store: store.id, index })
+        Ok(ExternRef {
+            store: store.id,
+            index,
+        })
     }
 
     /// The object.

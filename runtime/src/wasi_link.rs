@@ -8,7 +8,7 @@ use crate::error::{Error, Result, Trap};
 use crate::host::{Caller, HostCode, HostFunc};
 use crate::linker::Linker;
 use crate::store::StoreInner;
-use crate::wasi::{FaultKind, GuestMemory, MODULES, Param, Stop, WasiCtx, WasiFunction};
+use crate::wasi::{GuestMemory, MODULES, Param, Stop, WasiCtx, WasiFunction};
 
 /// Defines the functions of WASI preview 1, and of `wasi_unstable` that came before it, for
 /// programs of stores whose data has a [`WasiCtx`] at the place that `get` leads to.
@@ -73,12 +73,9 @@ fn stopped(stop: Stop) -> Error {
     match stop {
         Stop::Exit(code) => Error::Exit(code.cast_signed()),
         Stop::Interrupted => TrapCode::Timeout.into(),
+        // Whatever is wrong with a pointer, the text says it.
         Stop::Fault(fault) => {
-            let code = match fault.kind {
-                FaultKind::OutOfBounds { .. } => TrapCode::MemoryOutOfBounds,
-                FaultKind::Misaligned { .. } => TrapCode::Unreachable,
-            };
-            Trap::with_detail(code, fault.to_string()).into()
+            Trap::with_detail(TrapCode::MemoryOutOfBounds, fault.to_string()).into()
         }
     }
 }

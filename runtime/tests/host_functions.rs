@@ -6,7 +6,8 @@ use std::fmt;
 
 use common::{module, trap_code};
 use dotvm::{
-    Caller, Engine, Error, ExternRef, Func, FuncType, Linker, Store, Trap, TrapCode, Val, ValType,
+    Caller, Engine, Error, Extern, ExternRef, Func, FuncType, Linker, Store, Trap, TrapCode, Val,
+    ValType,
 };
 use expect_test::expect;
 
@@ -86,18 +87,24 @@ fn wide_values_take_their_slots() {
             Ok(())
         })
         .unwrap();
-    linker.func_wrap("t", "both", |a: i128, b: u128| a.cast_unsigned() ^ b << 64).unwrap();
+    linker
+        .func_wrap("t", "both", |a: i128, b: u128| a.cast_unsigned() ^ b << 64)
+        .unwrap();
     let mut store = Store::new(&engine, ());
     let instance = linker.instantiate(&mut store, &module).unwrap();
     let run = instance.get_func(&mut store, "run").unwrap();
     let wide = [1, 2, 3, 4, 5, 6, 7, u64::MAX];
     let args = [Val::I512(wide), Val::I128(-2)];
-    let [Val::I512(first), Val::I32(7), Val::I128(third)] = run.call(&mut store, &args).unwrap()[..]
+    let [Val::I512(first), Val::I32(7), Val::I128(third)] =
+        run.call(&mut store, &args).unwrap()[..]
     else {
         panic!("other types")
     };
     assert_eq!(first, wide);
-    assert_eq!(third.cast_unsigned(), (-2i128).cast_unsigned() ^ (-2i128).cast_unsigned() << 64);
+    assert_eq!(
+        third.cast_unsigned(),
+        (-2i128).cast_unsigned() ^ (-2i128).cast_unsigned() << 64
+    );
 }
 
 #[test]
@@ -130,7 +137,11 @@ fn sixteen_parameters_and_many_results() {
         p: f64,
     ) -> (f64, i32, i64) {
         let ordered = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o].is_sorted();
-        (p, a + b + c + d + e + f + g + h + i + j + k + l + m + n + o, i64::from(ordered))
+        (
+            p,
+            a + b + c + d + e + f + g + h + i + j + k + l + m + n + o,
+            i64::from(ordered),
+        )
     }
     let (_, result) = run(&text, |linker| {
         linker.func_wrap("t", "f", f).unwrap();
@@ -158,7 +169,10 @@ fn a_caller_reads_memory_and_changes_data() {
         .end"#;
     let (log, result) = run(text, |linker| {
         let print = |mut caller: Caller<'_, Log>, at: u32, len: u32| {
-            let memory = caller.get_export("memory").and_then(|item| item.into_memory()).unwrap();
+            let memory = caller
+                .get_export("memory")
+                .and_then(Extern::into_memory)
+                .unwrap();
             let (bytes, log) = memory.data_and_store_mut(&mut caller);
             let bytes = &bytes[at as usize..][..len as usize];
             log.push(String::from_utf8_lossy(bytes).into_owned());
@@ -196,7 +210,9 @@ const CALLS_FAIL: &str = r#"
 #[test]
 fn errors_of_host_functions_reach_the_embedder() {
     let (_, result) = run(CALLS_FAIL, |linker| {
-        linker.func_wrap("env", "fail", || Err::<i32, _>(Broken(3))).unwrap();
+        linker
+            .func_wrap("env", "fail", || Err::<i32, _>(Broken(3)))
+            .unwrap();
     });
     let error = result.unwrap_err();
     assert_eq!(error.downcast_ref::<Broken>().unwrap().0, 3);
@@ -212,14 +228,22 @@ fn texts_io_errors_and_boxes_are_errors_too() {
     type Fails = fn() -> dotvm::Result<i32, dotvm::BoxError>;
     let cases: [(Fails, &str); 3] = [
         (|| Err("a text".into()), "a text"),
-        (|| Err(std::io::Error::other("disk on fire").into()), "disk on fire"),
-        (|| Err(Box::new(fmt::Error)), "an error occurred when formatting an argument"),
+        (
+            || Err(std::io::Error::other("disk on fire").into()),
+            "disk on fire",
+        ),
+        (
+            || Err(Box::new(fmt::Error)),
+            "an error occurred when formatting an argument",
+        ),
     ];
     for (fail, message) in cases {
         let (_, result) = run(CALLS_FAIL, |linker| {
             linker.func_wrap("env", "fail", fail).unwrap();
         });
-        let Err(Error::Host(error)) = result else { panic!("{result:?}") };
+        let Err(Error::Host(error)) = result else {
+            panic!("{result:?}")
+        };
         assert_eq!(error.error().to_string(), message);
     }
 }
@@ -227,7 +251,9 @@ fn texts_io_errors_and_boxes_are_errors_too() {
 #[test]
 fn host_functions_can_trap_and_exit() {
     let (_, result) = run(CALLS_FAIL, |linker| {
-        linker.func_wrap("env", "fail", || Err::<i32, _>(TrapCode::Unreachable)).unwrap();
+        linker
+            .func_wrap("env", "fail", || Err::<i32, _>(TrapCode::Unreachable))
+            .unwrap();
     });
     assert_eq!(trap_code(result), TrapCode::Unreachable);
 
@@ -242,7 +268,9 @@ fn host_functions_can_trap_and_exit() {
     .assert_eq(&result.unwrap_err().to_string());
 
     let (_, result) = run(CALLS_FAIL, |linker| {
-        linker.func_wrap("env", "fail", || Err::<i32, _>(Error::Exit(42))).unwrap();
+        linker
+            .func_wrap("env", "fail", || Err::<i32, _>(Error::Exit(42)))
+            .unwrap();
     });
     assert!(matches!(result, Err(Error::Exit(42))));
 }
@@ -278,9 +306,14 @@ fn the_embedder_calls_host_functions_directly() {
     });
     let typed = add.typed::<i32, i32>(&store).unwrap();
     assert_eq!(typed.call(&mut store, 5).unwrap(), 15);
-    assert_eq!(add.call(&mut store, &[Val::I32(-3)]).unwrap()[0].i32(), Some(7));
+    assert_eq!(
+        add.call(&mut store, &[Val::I32(-3)]).unwrap()[0].i32(),
+        Some(7)
+    );
 
-    let error = add.call(&mut store, &[Val::I64(1), 1.5f32.into()]).unwrap_err();
+    let error = add
+        .call(&mut store, &[Val::I64(1), 1.5f32.into()])
+        .unwrap_err();
     expect!["a function of type (i32) -> (i32) called with (i64 f32)"]
         .assert_eq(&error.to_string());
     let error = add.typed::<(i32, i32), ()>(&store).unwrap_err();
@@ -319,17 +352,29 @@ fn references_go_through_host_functions() {
     let mut linker = Linker::<()>::new(&engine);
     let pick = |mut caller: Caller<'_, ()>, object: Option<ExternRef>, func: Option<Func>| {
         let func = func.unwrap();
-        let seven = func.typed::<(), i32>(&caller).unwrap().call(&mut caller, ()).unwrap();
+        let seven = func
+            .typed::<(), i32>(&caller)
+            .unwrap()
+            .call(&mut caller, ())
+            .unwrap();
         assert_eq!(seven, 7);
-        *object.unwrap().data_mut(&mut caller).downcast_mut::<String>().unwrap() += "!";
+        *object
+            .unwrap()
+            .data_mut(&mut caller)
+            .downcast_mut::<String>()
+            .unwrap() += "!";
         (Some(func), object)
     };
     linker.func_wrap("env", "pick", pick).unwrap();
     let mut store = Store::new(&engine, ());
     let instance = linker.instantiate(&mut store, &module).unwrap();
     let object = ExternRef::new(&mut store, String::from("kept")).unwrap();
-    let run = instance.get_typed_func::<Option<ExternRef>, (i32, Option<ExternRef>)>(&mut store, "run");
+    let run =
+        instance.get_typed_func::<Option<ExternRef>, (i32, Option<ExternRef>)>(&mut store, "run");
     let (seven, back) = run.unwrap().call(&mut store, Some(object)).unwrap();
     assert_eq!((seven, back), (7, Some(object)));
-    assert_eq!(object.data(&store).downcast_ref::<String>().unwrap(), "kept!");
+    assert_eq!(
+        object.data(&store).downcast_ref::<String>().unwrap(),
+        "kept!"
+    );
 }

@@ -5,7 +5,7 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{engine, instance, instance_of, module, run, trap_code};
-use dotvm::{Caller, Engine, Error, Limits, Linker, Memory, MemoryType, Store, TrapCode};
+use dotvm::{Caller, Engine, Error, Extern, Limits, Linker, Memory, MemoryType, Store, TrapCode};
 use expect_test::expect;
 
 const LOOPS: &str = r#"
@@ -46,7 +46,12 @@ const LOOPS: &str = r#"
     .end"#;
 
 fn count(store: &mut Store<()>, instance: dotvm::Instance) -> i64 {
-    instance.get_global(&mut *store, "count").unwrap().get(store).i64().unwrap()
+    instance
+        .get_global(&mut *store, "count")
+        .unwrap()
+        .get(store)
+        .i64()
+        .unwrap()
 }
 
 #[test]
@@ -55,7 +60,9 @@ fn fuel_is_exact_and_the_same_every_time() {
         config.metering(true);
     });
     let (mut store, instance) = instance_of(&engine, LOOPS);
-    let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+    let sum = instance
+        .get_typed_func::<i32, i32>(&mut store, "sum")
+        .unwrap();
     let plenty = 1_000_000;
     store.set_fuel(plenty).unwrap();
     assert_eq!(sum.call(&mut store, 20).unwrap(), 210);
@@ -64,7 +71,11 @@ fn fuel_is_exact_and_the_same_every_time() {
     assert_eq!(cost, 20 * 11 + 2);
     for fuel in 0..cost {
         store.set_fuel(fuel).unwrap();
-        assert_eq!(trap_code(sum.call(&mut store, 20)), TrapCode::OutOfFuel, "{fuel}");
+        assert_eq!(
+            trap_code(sum.call(&mut store, 20)),
+            TrapCode::OutOfFuel,
+            "{fuel}"
+        );
         assert!(store.fuel().unwrap() <= fuel);
     }
     for extra in 0..3 {
@@ -80,7 +91,9 @@ fn consumed_fuel_adds_up() {
         config.metering(true);
     });
     let (mut store, instance) = instance_of(&engine, LOOPS);
-    let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+    let sum = instance
+        .get_typed_func::<i32, i32>(&mut store, "sum")
+        .unwrap();
     assert_eq!(trap_code(sum.call(&mut store, 1)), TrapCode::OutOfFuel);
     assert_eq!(store.fuel_consumed().unwrap(), 0);
     for round in 1..=5 {
@@ -98,7 +111,10 @@ fn endless_loops_and_recursion_run_out_of_fuel() {
     let (mut store, instance) = instance_of(&engine, LOOPS);
     for name in ["run", "recurse"] {
         store.set_fuel(100_000).unwrap();
-        assert_eq!(trap_code(run(&mut store, instance, name)), TrapCode::OutOfFuel);
+        assert_eq!(
+            trap_code(run(&mut store, instance, name)),
+            TrapCode::OutOfFuel
+        );
     }
 }
 
@@ -135,7 +151,10 @@ fn host_functions_can_charge_fuel() {
     let instance = linker.instantiate(&mut store, &module).unwrap();
     run(&mut store, instance, "run").unwrap();
     assert_eq!(store.fuel().unwrap(), 498);
-    assert_eq!(trap_code(run(&mut store, instance, "run")), TrapCode::OutOfFuel);
+    assert_eq!(
+        trap_code(run(&mut store, instance, "run")),
+        TrapCode::OutOfFuel
+    );
 }
 
 #[test]
@@ -144,22 +163,34 @@ fn an_endless_loop_times_out() {
     for timeout in [Duration::ZERO, Duration::from_millis(30)] {
         let start = Instant::now();
         store.set_timeout(timeout).unwrap();
-        assert_eq!(trap_code(run(&mut store, instance, "run")), TrapCode::Timeout);
+        assert_eq!(
+            trap_code(run(&mut store, instance, "run")),
+            TrapCode::Timeout
+        );
         let elapsed = start.elapsed();
-        assert!(elapsed >= timeout && elapsed < timeout + Duration::from_millis(500), "{elapsed:?}");
+        assert!(
+            elapsed >= timeout && elapsed < timeout + Duration::from_millis(500),
+            "{elapsed:?}"
+        );
         // What runs after the deadline is late as well.
-        let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+        let sum = instance
+            .get_typed_func::<i32, i32>(&mut store, "sum")
+            .unwrap();
         assert_eq!(trap_code(sum.call(&mut store, 1_000)), TrapCode::Timeout);
     }
     store.set_deadline(None).unwrap();
-    let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+    let sum = instance
+        .get_typed_func::<i32, i32>(&mut store, "sum")
+        .unwrap();
     assert_eq!(sum.call(&mut store, 1_000).unwrap(), 500_500);
 }
 
 #[test]
 fn a_deadline_taken_back_stops_nothing() {
     let (mut store, instance) = instance(LOOPS);
-    let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+    let sum = instance
+        .get_typed_func::<i32, i32>(&mut store, "sum")
+        .unwrap();
     store.set_timeout(Duration::from_millis(20)).unwrap();
     sum.call(&mut store, 10).unwrap();
     store.set_deadline(None).unwrap();
@@ -189,7 +220,10 @@ fn many_stores_have_deadlines_of_their_own() {
                 let timeout = Duration::from_millis(10 * (8 - i));
                 let start = Instant::now();
                 store.set_timeout(timeout).unwrap();
-                assert_eq!(trap_code(run(&mut store, instance, "run")), TrapCode::Timeout);
+                assert_eq!(
+                    trap_code(run(&mut store, instance, "run")),
+                    TrapCode::Timeout
+                );
                 assert!(start.elapsed() >= timeout);
             });
         }
@@ -204,14 +238,22 @@ fn another_thread_interrupts() {
         std::thread::sleep(Duration::from_millis(20));
         handle.interrupt();
     });
-    assert_eq!(trap_code(run(&mut store, instance, "run")), TrapCode::Interrupted);
+    assert_eq!(
+        trap_code(run(&mut store, instance, "run")),
+        TrapCode::Interrupted
+    );
     thread.join().unwrap();
     // It is over with that.
-    let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+    let sum = instance
+        .get_typed_func::<i32, i32>(&mut store, "sum")
+        .unwrap();
     assert_eq!(sum.call(&mut store, 1_000).unwrap(), 500_500);
     // One that comes while nothing runs stops the next call, unless it is taken back.
     store.interrupt_handle().interrupt();
-    assert_eq!(trap_code(sum.call(&mut store, 1_000)), TrapCode::Interrupted);
+    assert_eq!(
+        trap_code(sum.call(&mut store, 1_000)),
+        TrapCode::Interrupted
+    );
     store.interrupt_handle().interrupt();
     assert!(store.clear_interrupt());
     assert!(!store.clear_interrupt());
@@ -219,7 +261,10 @@ fn another_thread_interrupts() {
     // Changing the deadline does not lose one.
     store.interrupt_handle().interrupt();
     store.set_timeout(Duration::from_secs(3_600)).unwrap();
-    assert_eq!(trap_code(run(&mut store, instance, "run")), TrapCode::Interrupted);
+    assert_eq!(
+        trap_code(run(&mut store, instance, "run")),
+        TrapCode::Interrupted
+    );
 }
 
 #[test]
@@ -234,7 +279,10 @@ fn runaway_recursion_traps_at_any_stack_size() {
         assert_eq!(code, TrapCode::StackExhausted, "{bytes}");
         let depth = count(&mut store, instance);
         // The same limit, the same depth, however often.
-        assert_eq!(trap_code(run(&mut store, instance, "recurse")), TrapCode::StackExhausted);
+        assert_eq!(
+            trap_code(run(&mut store, instance, "recurse")),
+            TrapCode::StackExhausted
+        );
         assert_eq!(count(&mut store, instance), 2 * depth);
         depths.push(depth);
     }
@@ -262,13 +310,18 @@ fn recursion_through_the_host_traps() {
         let mut linker = Linker::<u32>::new(&engine);
         let again = |mut caller: Caller<'_, u32>, n: i32| {
             *caller.data_mut() += 1;
-            let run = caller.get_export("run").and_then(|item| item.into_func()).unwrap();
+            let run = caller
+                .get_export("run")
+                .and_then(Extern::into_func)
+                .unwrap();
             run.typed::<i32, i32>(&caller)?.call(&mut caller, n)
         };
         linker.func_wrap("env", "again", again).unwrap();
         let mut store = Store::new(&engine, 0);
         let instance = linker.instantiate(&mut store, &module).unwrap();
-        let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+        let run = instance
+            .get_typed_func::<i32, i32>(&mut store, "run")
+            .unwrap();
         assert_eq!(trap_code(run.call(&mut store, 1)), TrapCode::StackExhausted);
         let calls = *store.data();
         assert!(calls > 0 && calls <= depth.max(1), "{calls}");
@@ -299,7 +352,9 @@ fn memory_grows_up_to_the_limit() {
         config.max_memory_bytes(10 << 16).max_table_elements(100);
     });
     let (mut store, instance) = instance_of(&engine, GROWS);
-    let grow = instance.get_typed_func::<i32, i32>(&mut store, "grow").unwrap();
+    let grow = instance
+        .get_typed_func::<i32, i32>(&mut store, "grow")
+        .unwrap();
     assert_eq!(grow.call(&mut store, 8).unwrap(), 1);
     assert_eq!(grow.call(&mut store, 2).unwrap(), -1);
     assert_eq!(grow.call(&mut store, 1).unwrap(), 9);
@@ -308,7 +363,9 @@ fn memory_grows_up_to_the_limit() {
     assert_eq!(store.usage().memory_bytes, 10 << 16);
     store.set_max_memory_bytes(11 << 16);
     assert_eq!(grow.call(&mut store, 1).unwrap(), 10);
-    let table = instance.get_typed_func::<i32, i32>(&mut store, "grow_table").unwrap();
+    let table = instance
+        .get_typed_func::<i32, i32>(&mut store, "grow_table")
+        .unwrap();
     assert_eq!(table.call(&mut store, 99).unwrap(), 1);
     assert_eq!(table.call(&mut store, 1).unwrap(), -1);
     assert_eq!(table.call(&mut store, -1).unwrap(), -1);
@@ -317,15 +374,22 @@ fn memory_grows_up_to_the_limit() {
 #[test]
 fn limits_trap_where_the_embedder_wants_it() {
     let engine = engine(|config| {
-        config.max_memory_bytes(10 << 16).max_table_elements(100).limits_trap(true);
+        config
+            .max_memory_bytes(10 << 16)
+            .max_table_elements(100)
+            .limits_trap(true);
     });
     let (mut store, instance) = instance_of(&engine, GROWS);
-    let grow = instance.get_typed_func::<i32, i32>(&mut store, "grow").unwrap();
+    let grow = instance
+        .get_typed_func::<i32, i32>(&mut store, "grow")
+        .unwrap();
     assert_eq!(grow.call(&mut store, 9).unwrap(), 1);
     assert_eq!(trap_code(grow.call(&mut store, 1)), TrapCode::MemoryLimit);
     // More than any memory can have is WebAssembly's own limit.
     assert_eq!(grow.call(&mut store, 65_536).unwrap(), -1);
-    let table = instance.get_typed_func::<i32, i32>(&mut store, "grow_table").unwrap();
+    let table = instance
+        .get_typed_func::<i32, i32>(&mut store, "grow_table")
+        .unwrap();
     assert_eq!(trap_code(table.call(&mut store, 100)), TrapCode::TableLimit);
 }
 
@@ -336,14 +400,24 @@ fn too_large_from_the_start_is_an_error() {
     });
     let mut store = Store::new(&engine, ());
     for (text, message) in [
-        (".memory 17", "limit: a memory of 1114112 bytes where 1048576 are left"),
-        (".table funcref 101", "limit: a table of 101 elements where 100 are left"),
+        (
+            ".memory 17",
+            "limit: a memory of 1114112 bytes where 1048576 are left",
+        ),
+        (
+            ".table funcref 101",
+            "limit: a table of 101 elements where 100 are left",
+        ),
     ] {
         let module = module(&engine, text);
-        let error = Linker::new(&engine).instantiate(&mut store, &module).unwrap_err();
+        let error = Linker::new(&engine)
+            .instantiate(&mut store, &module)
+            .unwrap_err();
         assert_eq!(error.to_string(), message);
     }
-    let ty = MemoryType { limits: Limits { min: 17, max: None } };
+    let ty = MemoryType {
+        limits: Limits { min: 17, max: None },
+    };
     assert!(matches!(Memory::new(&mut store, ty), Err(Error::Limit(_))));
 }
 
@@ -353,7 +427,9 @@ fn small_reservations_limit_memories() {
         config.memory_reservation_bytes(4 << 16);
     });
     let (mut store, instance) = instance_of(&engine, GROWS);
-    let grow = instance.get_typed_func::<i32, i32>(&mut store, "grow").unwrap();
+    let grow = instance
+        .get_typed_func::<i32, i32>(&mut store, "grow")
+        .unwrap();
     assert_eq!(grow.call(&mut store, 4).unwrap(), -1);
     assert_eq!(grow.call(&mut store, 3).unwrap(), 1);
     let memory = instance.get_memory(&mut store, "memory").unwrap();
@@ -369,13 +445,17 @@ fn what_cannot_be_reserved_is_an_error() {
     });
     let mut store = Store::new(&engine, ());
     let module = module(&engine, ".memory 1");
-    let error = Linker::new(&engine).instantiate(&mut store, &module).unwrap_err();
+    let error = Linker::new(&engine)
+        .instantiate(&mut store, &module)
+        .unwrap_err();
     assert!(matches!(error, Error::Limit(_)), "{error}");
     let engine = common::engine(|config| {
         config.max_stack_bytes(usize::MAX);
     });
     let mut store = Store::new(&engine, ());
     let module = common::module(&engine, "");
-    let error = Linker::new(&engine).instantiate(&mut store, &module).unwrap_err();
+    let error = Linker::new(&engine)
+        .instantiate(&mut store, &module)
+        .unwrap_err();
     assert!(matches!(error, Error::Limit(_)), "{error}");
 }

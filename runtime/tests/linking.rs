@@ -9,7 +9,10 @@ use dotvm::{
 };
 use expect_test::expect;
 
-fn link(text: &str, define: impl FnOnce(&mut Linker<()>, &mut Store<()>)) -> dotvm::Result<Instance> {
+fn link(
+    text: &str,
+    define: impl FnOnce(&mut Linker<()>, &mut Store<()>),
+) -> dotvm::Result<Instance> {
     let engine = Engine::default();
     let module = module(&engine, text);
     let mut linker = Linker::new(&engine);
@@ -38,12 +41,17 @@ fn all_missing_imports_are_listed() {
         unknown import: math::pi, immutable global f64
         unknown import: math::seed, mutable global i64"#]]
     .assert_eq(&error.to_string());
-    let Error::Link(error) = error else { panic!("{error}") };
+    let Error::Link(error) = error else {
+        panic!("{error}")
+    };
     assert_eq!(error.problems().len(), 5);
-    assert_eq!(error.problems()[3].wanted, ExternType::Global(GlobalType {
-        ty: ValType::F64,
-        mutable: false,
-    }));
+    assert_eq!(
+        error.problems()[3].wanted,
+        ExternType::Global(GlobalType {
+            ty: ValType::F64,
+            mutable: false,
+        })
+    );
 }
 
 #[test]
@@ -65,11 +73,14 @@ fn imports_of_another_type_are_refused() {
 fn limits_and_mutability_are_matched() {
     let limits = |min, max| Limits { min, max };
     let memory = |text: &str, have: Limits, grow: u64| {
-        link(&format!(".import \"e\" \"m\" memory {text}"), |linker, store| {
-            let memory = Memory::new(&mut *store, MemoryType { limits: have }).unwrap();
-            memory.grow(&mut *store, grow).unwrap();
-            linker.define("e", "m", memory).unwrap();
-        })
+        link(
+            &format!(".import \"e\" \"m\" memory {text}"),
+            |linker, store| {
+                let memory = Memory::new(&mut *store, MemoryType { limits: have }).unwrap();
+                memory.grow(&mut *store, grow).unwrap();
+                linker.define("e", "m", memory).unwrap();
+            },
+        )
         .is_ok()
     };
     assert!(memory("1", limits(1, None), 0));
@@ -80,25 +91,45 @@ fn limits_and_mutability_are_matched() {
     assert!(!memory("1 9", limits(1, Some(10)), 0));
     assert!(memory("1 9", limits(1, Some(9)), 0));
     let table = |text: &str, element, have: Limits| {
-        link(&format!(".import \"e\" \"t\" table {text}"), |linker, store| {
-            let null = match element {
-                ValType::FuncRef => Ref::Func(None),
-                _ => Ref::Extern(None),
-            };
-            let table = Table::new(&mut *store, TableType { element, limits: have }, null);
-            linker.define("e", "t", table.unwrap()).unwrap();
-        })
+        link(
+            &format!(".import \"e\" \"t\" table {text}"),
+            |linker, store| {
+                let null = match element {
+                    ValType::FuncRef => Ref::Func(None),
+                    _ => Ref::Extern(None),
+                };
+                let table = Table::new(
+                    &mut *store,
+                    TableType {
+                        element,
+                        limits: have,
+                    },
+                    null,
+                );
+                linker.define("e", "t", table.unwrap()).unwrap();
+            },
+        )
         .is_ok()
     };
     assert!(table("funcref 1", ValType::FuncRef, limits(5, None)));
     assert!(!table("funcref 1", ValType::ExternRef, limits(5, None)));
-    assert!(!table("externref 1 4", ValType::ExternRef, limits(1, Some(5))));
+    assert!(!table(
+        "externref 1 4",
+        ValType::ExternRef,
+        limits(1, Some(5))
+    ));
     let global = |text: &str, mutable| {
-        link(&format!(".import \"e\" \"g\" global {text}"), |linker, store| {
-            let ty = GlobalType { ty: ValType::I32, mutable };
-            let global = Global::new(&mut *store, ty, Val::I32(1)).unwrap();
-            linker.define("e", "g", global).unwrap();
-        })
+        link(
+            &format!(".import \"e\" \"g\" global {text}"),
+            |linker, store| {
+                let ty = GlobalType {
+                    ty: ValType::I32,
+                    mutable,
+                };
+                let global = Global::new(&mut *store, ty, Val::I32(1)).unwrap();
+                linker.define("e", "g", global).unwrap();
+            },
+        )
         .is_ok()
     };
     assert!(global("i32", false) && global("mut i32", true));
@@ -112,13 +143,29 @@ fn names_can_be_shadowed_and_aliased() {
     linker.func_wrap("a", "one", || 1i32).unwrap();
     let error = linker.func_wrap("a", "one", || 11i32).unwrap_err();
     expect!["a::one is defined already"].assert_eq(&error.to_string());
-    linker.allow_shadowing(true).func_wrap("a", "one", || 111i32).unwrap();
-    linker.alias(("a", "one"), ("b", "uno")).unwrap().alias_module("b", "c").unwrap();
+    linker
+        .allow_shadowing(true)
+        .func_wrap("a", "one", || 111i32)
+        .unwrap();
+    linker
+        .alias(("a", "one"), ("b", "uno"))
+        .unwrap()
+        .alias_module("b", "c")
+        .unwrap();
     assert!(linker.alias(("a", "two"), ("b", "due")).is_err());
     assert!(linker.alias_module("nothing", "c").is_err());
     let mut store = Store::new(&engine, ());
-    let uno = linker.get(&mut store, "c", "uno").and_then(Extern::into_func).unwrap();
-    assert_eq!(uno.typed::<(), i32>(&store).unwrap().call(&mut store, ()).unwrap(), 111);
+    let uno = linker
+        .get(&mut store, "c", "uno")
+        .and_then(Extern::into_func)
+        .unwrap();
+    assert_eq!(
+        uno.typed::<(), i32>(&store)
+            .unwrap()
+            .call(&mut store, ())
+            .unwrap(),
+        111
+    );
     assert!(linker.get(&mut store, "c", "one").is_none());
 }
 
@@ -221,31 +268,56 @@ fn memories_tables_and_globals_are_shared() {
     linker.module(&mut store, "owner", &owner).unwrap();
     let users = [0, 1].map(|_| linker.instantiate(&mut store, &user).unwrap());
     for (i, user) in (0..).zip(users) {
-        let put = user.get_typed_func::<(i32, i32), i32>(&mut store, "store").unwrap();
+        let put = user
+            .get_typed_func::<(i32, i32), i32>(&mut store, "store")
+            .unwrap();
         assert_eq!(put.call(&mut store, (8 * i, 100 + i)).unwrap(), 100 + i);
         let call = user.get_typed_func::<i32, i32>(&mut store, "call").unwrap();
         assert_eq!(call.call(&mut store, 0).unwrap(), 3);
         assert_eq!(call.call(&mut store, 1).unwrap(), 4);
     }
-    let global = linker.get(&mut store, "owner", "global").and_then(Extern::into_global).unwrap();
+    let global = linker
+        .get(&mut store, "owner", "global")
+        .and_then(Extern::into_global)
+        .unwrap();
     assert_eq!(global.get(&store).i64(), Some(7));
     global.set(&mut store, Val::I64(-1)).unwrap();
-    let put = users[0].get_typed_func::<(i32, i32), i32>(&mut store, "store").unwrap();
+    let put = users[0]
+        .get_typed_func::<(i32, i32), i32>(&mut store, "store")
+        .unwrap();
     put.call(&mut store, (0, 0)).unwrap();
     assert_eq!(global.get(&store).i64(), Some(0));
     // Growing is seen by everybody, the compiled bounds of each instance included.
-    let grow = users[0].get_typed_func::<(), i32>(&mut store, "grow").unwrap();
+    let grow = users[0]
+        .get_typed_func::<(), i32>(&mut store, "grow")
+        .unwrap();
     assert_eq!(grow.call(&mut store, ()).unwrap(), 2);
-    let size = linker.get(&mut store, "owner", "size").and_then(Extern::into_func).unwrap();
+    let size = linker
+        .get(&mut store, "owner", "size")
+        .and_then(Extern::into_func)
+        .unwrap();
     assert_eq!(size.call(&mut store, &[]).unwrap()[0].i32(), Some(2));
-    let put = users[1].get_typed_func::<(i32, i32), i32>(&mut store, "store").unwrap();
+    let put = users[1]
+        .get_typed_func::<(i32, i32), i32>(&mut store, "store")
+        .unwrap();
     assert_eq!(put.call(&mut store, (65_536 + 8, 9)).unwrap(), 9);
-    let call = users[1].get_typed_func::<i32, i32>(&mut store, "call").unwrap();
-    assert_eq!(trap_code(call.call(&mut store, 4)), TrapCode::UninitializedElement);
-    assert_eq!(trap_code(call.call(&mut store, 5)), TrapCode::UndefinedElement);
+    let call = users[1]
+        .get_typed_func::<i32, i32>(&mut store, "call")
+        .unwrap();
+    assert_eq!(
+        trap_code(call.call(&mut store, 4)),
+        TrapCode::UninitializedElement
+    );
+    assert_eq!(
+        trap_code(call.call(&mut store, 5)),
+        TrapCode::UndefinedElement
+    );
     // An imported function that is exported again is the same function.
     let load = users[0].get_func(&mut store, "load").unwrap();
-    let owned = linker.get(&mut store, "owner", "load").and_then(Extern::into_func).unwrap();
+    let owned = linker
+        .get(&mut store, "owner", "load")
+        .and_then(Extern::into_func)
+        .unwrap();
     assert_eq!(load, owned);
 }
 
@@ -268,8 +340,14 @@ fn segments_are_copied_in_order_up_to_the_one_that_does_not_fit() {
     let mut store = Store::new(&engine, ());
     let mut linker = Linker::new(&engine);
     linker.module(&mut store, "owner", &owner).unwrap();
-    let memory = linker.get(&mut store, "owner", "memory").and_then(Extern::into_memory).unwrap();
-    let table = linker.get(&mut store, "owner", "table").and_then(Extern::into_table).unwrap();
+    let memory = linker
+        .get(&mut store, "owner", "memory")
+        .and_then(Extern::into_memory)
+        .unwrap();
+    let table = linker
+        .get(&mut store, "owner", "table")
+        .and_then(Extern::into_table)
+        .unwrap();
 
     let result = linker.instantiate(&mut store, &module(&engine, &late));
     assert_eq!(trap_code(result), TrapCode::TableOutOfBounds);
@@ -281,7 +359,9 @@ fn segments_are_copied_in_order_up_to_the_one_that_does_not_fit() {
     assert_eq!(&memory.data(&store)[..5], b"first");
     assert_eq!(&memory.data(&store)[65_534..], [0; 2]);
     // The function in the table can be called although its module was not instantiated.
-    let Some(Ref::Func(Some(func))) = table.get(&store, 1) else { panic!("null") };
+    let Some(Ref::Func(Some(func))) = table.get(&store, 1) else {
+        panic!("null")
+    };
     assert_eq!(func.call(&mut store, &[]).unwrap()[0].i32(), Some(77));
 }
 
@@ -335,11 +415,23 @@ fn constant_expressions_use_imported_globals() {
     let mut store = Store::new(&engine, ());
     let mut linker = Linker::new(&engine);
     let constant = |store: &mut Store<()>, value: Val| {
-        Global::new(store, GlobalType { ty: value.ty(), mutable: false }, value).unwrap()
+        Global::new(
+            store,
+            GlobalType {
+                ty: value.ty(),
+                mutable: false,
+            },
+            value,
+        )
+        .unwrap()
     };
     let base = constant(&mut store, Val::I32(100));
     let far = constant(&mut store, Val::I64(i64::MAX));
-    linker.define("env", "base", base).unwrap().define("env", "far", far).unwrap();
+    linker
+        .define("env", "base", base)
+        .unwrap()
+        .define("env", "far", far)
+        .unwrap();
     let instance = linker.instantiate(&mut store, &module).unwrap();
     let global = |store: &mut Store<()>, name| {
         let global = instance.get_global(&mut *store, name).unwrap();
@@ -397,6 +489,9 @@ fn instances_are_made_from_lists_of_imports_too() {
     let pre = Linker::<()>::new(&engine).instantiate_pre(&module);
     assert!(matches!(pre, Err(Error::Link(_))));
     assert!(module.get_export("c").is_some() && module.get_export("b").is_none());
-    let imports: Vec<String> = module.imports().map(|import| import.ty.to_string()).collect();
+    let imports: Vec<String> = module
+        .imports()
+        .map(|import| import.ty.to_string())
+        .collect();
     assert_eq!(imports, ["func () -> (i32)"]);
 }

@@ -4,8 +4,8 @@ mod common;
 
 use common::{engine, instance, instance_of, module, run, trap_code};
 use dotvm::{
-    Engine, Error, HeapBlock, HeapStats, Instance, Limits, Linker, Memory, MemoryType, Result, Store,
-    TrapCode,
+    Engine, Error, HeapBlock, HeapStats, Instance, Limits, Linker, Memory, MemoryType, Result,
+    Store, TrapCode,
 };
 
 const HEAP: &str = r#"
@@ -33,11 +33,15 @@ const HEAP: &str = r#"
     .end"#;
 
 fn alloc(store: &mut Store<()>, instance: Instance, bytes: u32) -> Result<u32> {
-    instance.get_typed_func::<u32, u32>(&mut *store, "alloc")?.call(store, bytes)
+    instance
+        .get_typed_func::<u32, u32>(&mut *store, "alloc")?
+        .call(store, bytes)
 }
 
 fn free(store: &mut Store<()>, instance: Instance, at: u32) -> Result<()> {
-    instance.get_typed_func::<u32, ()>(&mut *store, "free")?.call(store, at)
+    instance
+        .get_typed_func::<u32, ()>(&mut *store, "free")?
+        .call(store, at)
 }
 
 #[test]
@@ -46,7 +50,7 @@ fn alloc_gives_separate_aligned_blocks() {
     let mut blocks = Vec::new();
     for bytes in [1, 0, 16, 17, 1_000, 8_192, 8_193, 100_000, 3] {
         let at = alloc(&mut store, instance, bytes).unwrap();
-        assert!(at != 0 && at % 16 == 0, "{at:#x}");
+        assert!(at != 0 && at.is_multiple_of(16), "{at:#x}");
         let memory = instance.get_memory(&mut store, "memory").unwrap();
         assert!(u64::from(at + bytes) <= memory.size(&store) * 65_536);
         blocks.push(HeapBlock { address: at, bytes });
@@ -61,7 +65,10 @@ fn alloc_gives_separate_aligned_blocks() {
         free(&mut store, instance, block.address).unwrap();
     }
     let stats = store.heap_stats();
-    assert_eq!((stats.live_blocks, stats.live_bytes, stats.peak_bytes), (0, 0, 117_422));
+    assert_eq!(
+        (stats.live_blocks, stats.live_bytes, stats.peak_bytes),
+        (0, 0, 117_422)
+    );
     assert_eq!((stats.allocations, stats.frees), (9, 9));
     assert_eq!(store.heap_blocks(), []);
 }
@@ -75,7 +82,11 @@ fn freed_blocks_are_used_again() {
         free(&mut store, instance, large).unwrap();
         free(&mut store, instance, small).unwrap();
     }
-    assert!(store.usage().peak_memory_bytes <= 3 << 16, "{:?}", store.usage());
+    assert!(
+        store.usage().peak_memory_bytes <= 3 << 16,
+        "{:?}",
+        store.usage()
+    );
 }
 
 #[test]
@@ -87,16 +98,26 @@ fn free_of_anything_else_traps() {
         assert_eq!(code, TrapCode::InvalidFree, "{wrong:#x}");
     }
     free(&mut store, instance, at).unwrap();
-    assert_eq!(trap_code(free(&mut store, instance, at)), TrapCode::InvalidFree);
+    assert_eq!(
+        trap_code(free(&mut store, instance, at)),
+        TrapCode::InvalidFree
+    );
 }
 
 #[test]
 fn a_program_cannot_damage_the_books() {
     let (mut store, instance) = instance(HEAP);
-    let blocks: Vec<u32> =
-        (0..100).map(|i| alloc(&mut store, instance, i * 37).unwrap()).collect();
-    let size = instance.get_memory(&mut store, "memory").unwrap().size(&store) as u32 * 65_536;
-    let fill = instance.get_typed_func::<(u32, u32, u32), ()>(&mut store, "fill").unwrap();
+    let blocks: Vec<u32> = (0..100)
+        .map(|i| alloc(&mut store, instance, i * 37).unwrap())
+        .collect();
+    let size = instance
+        .get_memory(&mut store, "memory")
+        .unwrap()
+        .size(&store) as u32
+        * 65_536;
+    let fill = instance
+        .get_typed_func::<(u32, u32, u32), ()>(&mut store, "fill")
+        .unwrap();
     for value in [0xff, 0x00, 0xa5] {
         fill.call(&mut store, (0, value, size)).unwrap();
     }
@@ -125,7 +146,11 @@ fn alloc_traps_at_the_memory_limit_and_recovers() {
         assert_eq!(error.trap_code(), Some(TrapCode::MemoryLimit));
         // The memory's own maximum is 40 pages; nearly all of what there is can be used.
         let bytes = limit.min(40 << 16);
-        assert!(blocks.len() as u64 >= (bytes / 16_384) - 2, "{}", blocks.len());
+        assert!(
+            blocks.len() as u64 >= (bytes / 16_384) - 2,
+            "{}",
+            blocks.len()
+        );
         free(&mut store, instance, blocks.pop().unwrap()).unwrap();
         alloc(&mut store, instance, 9_000).unwrap();
         for bytes in [u32::MAX, 1 << 31, 41 << 16] {
@@ -139,7 +164,12 @@ fn alloc_traps_at_the_memory_limit_and_recovers() {
 fn a_heap_belongs_to_its_memory() {
     let engine = Engine::default();
     let mut store = Store::new(&engine, ());
-    let memory = Memory::new(&mut store, MemoryType { limits: Limits { min: 1, max: None } });
+    let memory = Memory::new(
+        &mut store,
+        MemoryType {
+            limits: Limits { min: 1, max: None },
+        },
+    );
     let memory = memory.unwrap();
     let text = HEAP.replace(".memory 0 40", ".import \"env\" \"memory\" memory 0");
     let module = module(&engine, &text);
@@ -205,8 +235,11 @@ fn bulk_operations_check_before_they_write() {
     let (mut store, instance) = instance(BULK);
     let end = 65_536u32;
     let mut call = |name: &str, args: (u32, u32, u32)| {
-        let func = instance.get_typed_func::<(u32, u32, u32), ()>(&mut store, name).unwrap();
-        func.call(&mut store, args).map_err(|error| error.trap_code())
+        let func = instance
+            .get_typed_func::<(u32, u32, u32), ()>(&mut store, name)
+            .unwrap();
+        func.call(&mut store, args)
+            .map_err(|error| error.trap_code())
     };
     let oob = Err(Some(TrapCode::MemoryOutOfBounds));
     assert_eq!(call("init", (0, 2, 4)), Ok(()));
@@ -230,8 +263,11 @@ fn bulk_operations_check_before_they_write() {
     run(&mut store, instance, "drop").unwrap();
     run(&mut store, instance, "drop").unwrap();
     let mut call = |name: &str, args: (u32, u32, u32)| {
-        let func = instance.get_typed_func::<(u32, u32, u32), ()>(&mut store, name).unwrap();
-        func.call(&mut store, args).map_err(|error| error.trap_code())
+        let func = instance
+            .get_typed_func::<(u32, u32, u32), ()>(&mut store, name)
+            .unwrap();
+        func.call(&mut store, args)
+            .map_err(|error| error.trap_code())
     };
     assert_eq!(call("init", (0, 0, 0)), Ok(()));
     assert_eq!(call("init", (0, 0, 1)), oob);
@@ -258,9 +294,14 @@ fn the_embedder_reads_writes_and_grows() {
     assert_eq!(memory.data(&store).len(), 1_001 << 16);
     assert_eq!(memory.data(&store).as_ptr(), base, "a memory never moves");
     assert!(memory.data(&store)[65_536..].iter().all(|&byte| byte == 0));
-    assert!(matches!(memory.grow(&mut store, 65_536), Err(Error::Limit(_))));
+    assert!(matches!(
+        memory.grow(&mut store, 65_536),
+        Err(Error::Limit(_))
+    ));
     // The program sees what the embedder did.
-    let copy = instance.get_typed_func::<(u32, u32, u32), ()>(&mut store, "copy").unwrap();
+    let copy = instance
+        .get_typed_func::<(u32, u32, u32), ()>(&mut store, "copy")
+        .unwrap();
     copy.call(&mut store, (1_000 << 16, 100, 8)).unwrap();
     assert_eq!(&memory.data(&store)[1_000 << 16..][..8], b"embedder");
     memory.data_mut(&mut store)[0] = 1;

@@ -55,7 +55,10 @@ fn half_bad() -> dotvm::isa::Module {
     bad.op(Op::Nop);
     bad.op(Op::Pop);
     bad.op(Op::Ret);
-    let mut isa = dotvm::isa::Module { types: vec![FuncType::default()], ..Default::default() };
+    let mut isa = dotvm::isa::Module {
+        types: vec![FuncType::default()],
+        ..Default::default()
+    };
     isa.set_bodies([(0, good.finish()), (0, bad.finish())]);
     let export = |name: &str, index| dotvm::isa::Export {
         name: name.into(),
@@ -72,13 +75,17 @@ fn a_function_is_verified_when_it_is_called() {
     let bytes = dotvm::isa::encode(&half_bad(), &Names::default(), Default::default());
     let module = Module::new(&engine, bytes).unwrap();
     let mut store = Store::new(&engine, ());
-    let instance = Linker::new(&engine).instantiate(&mut store, &module).unwrap();
+    let instance = Linker::new(&engine)
+        .instantiate(&mut store, &module)
+        .unwrap();
     run(&mut store, instance, "good").unwrap();
     for _ in 0..2 {
         let error = run(&mut store, instance, "bad").unwrap_err();
         expect!["malformed module: function 1, offset 0x2: pop wants more values than []"]
             .assert_eq(&error.to_string());
-        let Error::Malformed(error) = error else { panic!("{error}") };
+        let Error::Malformed(error) = error else {
+            panic!("{error}")
+        };
         assert_eq!(error.place(), Place::Function(1));
     }
     run(&mut store, instance, "good").unwrap();
@@ -96,8 +103,12 @@ fn functions_are_lowered_once_and_only_when_called() {
     assert_eq!((module.lowered_funcs(), module.code_bytes()), (0, 0));
     for _ in 0..3 {
         let mut store = Store::new(&engine, ());
-        let instance = Linker::new(&engine).instantiate(&mut store, &module).unwrap();
-        let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+        let instance = Linker::new(&engine)
+            .instantiate(&mut store, &module)
+            .unwrap();
+        let sum = instance
+            .get_typed_func::<i32, i32>(&mut store, "sum")
+            .unwrap();
         assert_eq!(sum.call(&mut store, 10).unwrap(), 55);
         assert_eq!(module.lowered_funcs(), 2);
         assert_eq!(store.usage().code_bytes, module.code_bytes());
@@ -117,8 +128,12 @@ fn files_are_mapped() {
     assert_eq!(module.entry(), None);
     module.verify_all().unwrap();
     let mut store = Store::new(&engine, ());
-    let instance = Linker::new(&engine).instantiate(&mut store, &module).unwrap();
-    let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+    let instance = Linker::new(&engine)
+        .instantiate(&mut store, &module)
+        .unwrap();
+    let sum = instance
+        .get_typed_func::<i32, i32>(&mut store, "sum")
+        .unwrap();
     assert_eq!(sum.call(&mut store, 100).unwrap(), 5_050);
 
     let missing = Module::from_file(&engine, "no/such/file.dotvm").unwrap_err();
@@ -135,10 +150,14 @@ fn every_cut_and_every_flipped_bit_is_handled() {
     let engine = Engine::default();
     let bytes = encoded(SUM);
     let try_it = |bytes: &[u8]| {
-        let Ok(module) = Module::new(&engine, bytes) else { return };
+        let Ok(module) = Module::new(&engine, bytes) else {
+            return;
+        };
         // Only the header has no checksum; what still loads can be run.
         let mut store = Store::new(&engine, ());
-        let Ok(instance) = Linker::new(&engine).instantiate(&mut store, &module) else { return };
+        let Ok(instance) = Linker::new(&engine).instantiate(&mut store, &module) else {
+            return;
+        };
         if let Ok(sum) = instance.get_typed_func::<i32, i32>(&mut store, "sum") {
             let _ = sum.call(&mut store, 10);
         }
@@ -159,8 +178,14 @@ fn one_module_runs_on_eight_threads() {
     // Many functions, so that threads meet while lowering them.
     let mut text = String::from(".memory 1\n.export \"run\" func 0\n");
     for i in 0..300 {
-        text.push_str(&format!(".func (i32 $n) -> i32\nlocal.get $n\ni32.push {i}\ni32.add\n"));
-        text.push_str(&if i < 299 { format!("call {}\n", i + 1) } else { String::new() });
+        text.push_str(&format!(
+            ".func (i32 $n) -> i32\nlocal.get $n\ni32.push {i}\ni32.add\n"
+        ));
+        text.push_str(&if i < 299 {
+            format!("call {}\n", i + 1)
+        } else {
+            String::new()
+        });
         text.push_str("ret\n.end\n");
     }
     for _ in 0..5 {
@@ -171,7 +196,9 @@ fn one_module_runs_on_eight_threads() {
                 scope.spawn(move || {
                     let mut store = Store::new(engine, ());
                     let instance = Linker::new(engine).instantiate(&mut store, module).unwrap();
-                    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+                    let run = instance
+                        .get_typed_func::<i32, i32>(&mut store, "run")
+                        .unwrap();
                     for n in 0..20 {
                         assert_eq!(run.call(&mut store, start + n).unwrap(), 44_850 + start + n);
                     }
@@ -186,7 +213,9 @@ fn one_module_runs_on_eight_threads() {
 fn stores_can_move_to_other_threads() {
     let engine = Engine::default();
     let (mut store, instance) = instance_of(&engine, SUM);
-    let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+    let sum = instance
+        .get_typed_func::<i32, i32>(&mut store, "sum")
+        .unwrap();
     assert_eq!(sum.call(&mut store, 3).unwrap(), 6);
     let mut store = std::thread::spawn(move || {
         assert_eq!(sum.call(&mut store, 4).unwrap(), 10);
@@ -196,13 +225,23 @@ fn stores_can_move_to_other_threads() {
     .unwrap();
     assert_eq!(sum.call(&mut store, 5).unwrap(), 15);
     fn shared<T: Send + Sync>() {}
-    shared::<(Engine, Module, Linker<()>, Store<()>, dotvm::InstancePre<()>, Error)>();
+    shared::<(
+        Engine,
+        Module,
+        Linker<()>,
+        Store<()>,
+        dotvm::InstancePre<()>,
+        Error,
+    )>();
 }
 
 /// Mappings of this process; a store that is not given back whole leaves some.
 #[cfg(target_os = "linux")]
 fn mappings() -> usize {
-    std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
+    std::fs::read_to_string("/proc/self/maps")
+        .unwrap()
+        .lines()
+        .count()
 }
 
 #[test]
@@ -218,11 +257,17 @@ fn ten_thousand_instances_leave_nothing() {
         }
         let mut store = Store::new(&engine, ());
         let instance = pre.instantiate(&mut store).unwrap();
-        let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+        let sum = instance
+            .get_typed_func::<i32, i32>(&mut store, "sum")
+            .unwrap();
         assert_eq!(sum.call(&mut store, 4).unwrap(), 10);
     }
     // Other tests of this file run at the same time and map something, too.
-    assert!(mappings() < before + 500, "{before} mappings became {}", mappings());
+    assert!(
+        mappings() < before + 500,
+        "{before} mappings became {}",
+        mappings()
+    );
 }
 
 #[test]
@@ -231,9 +276,13 @@ fn a_thousand_instances_live_in_one_store() {
     let module = module(&engine, SUM);
     let pre = Linker::<()>::new(&engine).instantiate_pre(&module).unwrap();
     let mut store = Store::new(&engine, ());
-    let instances: Vec<_> = (0..1_000).map(|_| pre.instantiate(&mut store).unwrap()).collect();
+    let instances: Vec<_> = (0..1_000)
+        .map(|_| pre.instantiate(&mut store).unwrap())
+        .collect();
     for (n, instance) in (0..).zip(instances) {
-        let sum = instance.get_typed_func::<i32, i32>(&mut store, "sum").unwrap();
+        let sum = instance
+            .get_typed_func::<i32, i32>(&mut store, "sum")
+            .unwrap();
         assert_eq!(sum.call(&mut store, n + 1).unwrap(), (n + 1) * (n + 2) / 2);
     }
     assert_eq!(store.usage().memory_bytes, 1_000 << 16);

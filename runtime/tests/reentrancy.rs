@@ -5,7 +5,7 @@ mod common;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use common::{module, trap_code};
-use dotvm::{Caller, Engine, Error, Instance, Linker, Memory, Store, TrapCode};
+use dotvm::{Caller, Engine, Error, Extern, Instance, Linker, Memory, Store, TrapCode};
 
 /// `run` hands its argument to the host, which may call `run` or others of these.
 const PROGRAM: &str = r#"
@@ -56,7 +56,7 @@ fn program<T: 'static>(
 }
 
 fn call<T: 'static>(caller: &mut Caller<'_, T>, name: &str, n: i32) -> dotvm::Result<i32> {
-    let func = caller.get_export(name).and_then(|item| item.into_func()).unwrap();
+    let func = caller.get_export(name).and_then(Extern::into_func).unwrap();
     func.typed::<i32, i32>(&mut *caller)?.call(caller, n)
 }
 
@@ -64,10 +64,19 @@ fn call<T: 'static>(caller: &mut Caller<'_, T>, name: &str, n: i32) -> dotvm::Re
 fn calls_nest() {
     let (mut store, instance) = program(Vec::new(), |mut caller: Caller<'_, Vec<i32>>, n| {
         caller.data_mut().push(n);
-        if n == 0 { Ok(0) } else { call(&mut caller, "run", n - 1) }
+        if n == 0 {
+            Ok(0)
+        } else {
+            call(&mut caller, "run", n - 1)
+        }
     });
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
-    assert_eq!(run.call(&mut store, 50).unwrap(), 51 * 7 + 1_000 * 50 * 51 / 2);
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
+    assert_eq!(
+        run.call(&mut store, 50).unwrap(),
+        51 * 7 + 1_000 * 50 * 51 / 2
+    );
     assert_eq!(store.data().len(), 51);
 }
 
@@ -75,11 +84,16 @@ fn calls_nest() {
 fn memory_that_grew_meanwhile_is_seen() {
     let (mut store, instance) = program((), |mut caller: Caller<'_, ()>, n| {
         assert_eq!(call(&mut caller, "grow", n)?, 1);
-        let memory = caller.get_export("memory").and_then(|item| item.into_memory()).unwrap();
+        let memory = caller
+            .get_export("memory")
+            .and_then(Extern::into_memory)
+            .unwrap();
         memory.write(&mut caller, 90 << 16, &[1])?;
         Ok(0)
     });
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
     assert_eq!(run.call(&mut store, 95).unwrap(), 95_007);
     let memory: Memory = instance.get_memory(&mut store, "memory").unwrap();
     assert_eq!(memory.size(&store), 96);
@@ -90,16 +104,27 @@ fn a_nested_trap_can_be_handled() {
     let (mut store, instance) = program(0, |mut caller: Caller<'_, i32>, n| {
         let error = call(&mut caller, "divide", 0).unwrap_err();
         assert_eq!(error.trap_code(), Some(TrapCode::IntegerDivideByZero));
-        let Error::Trap(trap) = error else { unreachable!() };
-        let names: Vec<_> = trap.backtrace().frames().iter().map(|f| f.func_name()).collect();
+        let Error::Trap(trap) = error else {
+            unreachable!()
+        };
+        let names: Vec<_> = trap
+            .backtrace()
+            .frames()
+            .iter()
+            .map(|f| f.func_name())
+            .collect();
         assert_eq!(names, [Some("divide"), Some("run")]);
         *caller.data_mut() += 1;
         call(&mut caller, "divide", n)
     });
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
     assert_eq!(run.call(&mut store, 1).unwrap(), 1_008);
     let error = run.call(&mut store, 0).unwrap_err();
-    let Error::Trap(trap) = error else { panic!("{error}") };
+    let Error::Trap(trap) = error else {
+        panic!("{error}")
+    };
     assert_eq!(trap.backtrace().frames().len(), 2);
     assert_eq!(*store.data(), 2);
 }
@@ -111,7 +136,9 @@ fn panics_reach_the_embedder_from_any_depth() {
         100 => Ok(1),
         _ => call(&mut caller, "run", n - 1),
     });
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
     for depth in [0, 1, 20] {
         let panic = catch_unwind(AssertUnwindSafe(|| run.call(&mut store, depth))).unwrap_err();
         assert_eq!(*panic.downcast_ref::<&str>().unwrap(), "at the bottom");
@@ -130,7 +157,9 @@ fn a_host_function_may_catch_a_nested_panic() {
         assert_eq!(n == 1, result.is_err());
         Ok(n)
     });
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
     assert_eq!(run.call(&mut store, 2).unwrap(), 2_009);
     assert_eq!(run.call(&mut store, 3).unwrap(), 3_010);
 }
@@ -152,8 +181,12 @@ fn errors_pass_through_all_levels() {
         0 => Err(Error::host("no more")),
         _ => call(&mut caller, "run", n - 1),
     });
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
-    let Err(Error::Host(error)) = run.call(&mut store, 10) else { panic!("no error") };
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
+    let Err(Error::Host(error)) = run.call(&mut store, 10) else {
+        panic!("no error")
+    };
     assert_eq!(error.error().to_string(), "no more");
     assert_eq!(error.backtrace().frames().len(), 11);
 }
@@ -167,8 +200,13 @@ fn stores_may_be_used_within_each_other() {
         let run = inner.get_typed_func::<i32, i32>(&mut *store, "run")?;
         run.call(&mut *store, n)
     });
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
-    assert_eq!(run.call(&mut store, 5).unwrap(), 7 + 5_000 + (7 + 5_000 + 10));
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
+    assert_eq!(
+        run.call(&mut store, 5).unwrap(),
+        7 + 5_000 + (7 + 5_000 + 10)
+    );
 }
 
 #[test]
@@ -184,7 +222,9 @@ fn instances_can_be_made_by_host_functions() {
         *caller.data_mut() = Some(instance);
         Ok(n)
     });
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
     assert_eq!(run.call(&mut store, 1).unwrap(), 1_008);
     let late = store.data().unwrap();
     let memory = late.get_memory(&mut store, "memory").unwrap();
@@ -203,7 +243,12 @@ fn the_stack_is_shared_by_nested_calls() {
         }
         Ok(1)
     });
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
     assert_eq!(run.call(&mut store, 6).unwrap(), 1 + 7 * 7 + 21_000);
-    assert_eq!(trap_code(run.call(&mut store, 100_000)), TrapCode::StackExhausted);
+    assert_eq!(
+        trap_code(run.call(&mut store, 100_000)),
+        TrapCode::StackExhausted
+    );
 }

@@ -110,20 +110,33 @@ fn table_operations_check_before_they_write() {
     let (mut store, instance) = instance(TABLES);
     let table = instance.get_table(&mut store, "a").unwrap();
     let [x, y, z] = [1, 2, 3].map(|n| Some(ExternRef::new(&mut store, n).unwrap()));
-    let set = instance.get_typed_func::<(u32, Option<ExternRef>), ()>(&mut store, "set").unwrap();
+    let set = instance
+        .get_typed_func::<(u32, Option<ExternRef>), ()>(&mut store, "set")
+        .unwrap();
     for (i, object) in [(0, x), (1, y), (2, z)] {
         set.call(&mut store, (i, object)).unwrap();
     }
-    assert_eq!(trap_code(set.call(&mut store, (4, x))), TrapCode::TableOutOfBounds);
-    let get = instance.get_typed_func::<u32, Option<ExternRef>>(&mut store, "get").unwrap();
+    assert_eq!(
+        trap_code(set.call(&mut store, (4, x))),
+        TrapCode::TableOutOfBounds
+    );
+    let get = instance
+        .get_typed_func::<u32, Option<ExternRef>>(&mut store, "get")
+        .unwrap();
     assert_eq!(get.call(&mut store, 1).unwrap(), y);
     assert_eq!(get.call(&mut store, 3).unwrap(), None);
-    assert_eq!(trap_code(get.call(&mut store, u32::MAX)), TrapCode::TableOutOfBounds);
+    assert_eq!(
+        trap_code(get.call(&mut store, u32::MAX)),
+        TrapCode::TableOutOfBounds
+    );
 
     let oob = Err(Some(TrapCode::TableOutOfBounds));
     let mut call = |name: &str, args: (u32, u32, u32)| {
-        let func = instance.get_typed_func::<(u32, u32, u32), ()>(&mut store, name).unwrap();
-        func.call(&mut store, args).map_err(|error| error.trap_code())
+        let func = instance
+            .get_typed_func::<(u32, u32, u32), ()>(&mut store, name)
+            .unwrap();
+        func.call(&mut store, args)
+            .map_err(|error| error.trap_code())
     };
     assert_eq!(call("within", (1, 0, 3)), Ok(()));
     assert_eq!(call("within", (2, 0, 3)), oob);
@@ -138,7 +151,10 @@ fn table_operations_check_before_they_write() {
     let fill = fill.unwrap();
     fill.call(&mut store, (1, z, 2)).unwrap();
     fill.call(&mut store, (4, z, 0)).unwrap();
-    assert_eq!(trap_code(fill.call(&mut store, (3, x, 2))), TrapCode::TableOutOfBounds);
+    assert_eq!(
+        trap_code(fill.call(&mut store, (3, x, 2))),
+        TrapCode::TableOutOfBounds
+    );
     assert_eq!(objects(&mut store, table), [1, 3, 3, 2]);
 
     let grow = instance.get_typed_func::<(Option<ExternRef>, u32), (i32, i32)>(&mut store, "grow");
@@ -156,8 +172,11 @@ fn elements_are_copied_from_passive_segments() {
     let table = instance.get_table(&mut store, "f").unwrap();
     let oob = Err(Some(TrapCode::TableOutOfBounds));
     let mut call = |name: &str, args: (u32, u32, u32)| {
-        let func = instance.get_typed_func::<(u32, u32, u32), ()>(&mut store, name).unwrap();
-        func.call(&mut store, args).map_err(|error| error.trap_code())
+        let func = instance
+            .get_typed_func::<(u32, u32, u32), ()>(&mut store, name)
+            .unwrap();
+        func.call(&mut store, args)
+            .map_err(|error| error.trap_code())
     };
     assert_eq!(call("init", (1, 1, 2)), Ok(()));
     assert_eq!(call("init", (0, 0, 1)), Ok(()));
@@ -166,14 +185,21 @@ fn elements_are_copied_from_passive_segments() {
     assert_eq!(call("init", (3, 3, 0)), Ok(()));
     assert_eq!(call("init", (0, 4, 0)), oob);
     common::run(&mut store, instance, "drop").unwrap();
-    let init = instance.get_typed_func::<(u32, u32, u32), ()>(&mut store, "init").unwrap();
+    let init = instance
+        .get_typed_func::<(u32, u32, u32), ()>(&mut store, "init")
+        .unwrap();
     init.call(&mut store, (0, 0, 0)).unwrap();
-    assert_eq!(trap_code(init.call(&mut store, (0, 0, 1))), TrapCode::TableOutOfBounds);
+    assert_eq!(
+        trap_code(init.call(&mut store, (0, 0, 1))),
+        TrapCode::TableOutOfBounds
+    );
     // A function has one reference, whoever takes it.
     let one = instance.get_func(&mut store, "one").unwrap();
     assert_eq!(table.get(&store, 0), Some(one.into()));
     assert_eq!(table.get(&store, 1), Some(Ref::Func(None)));
-    let Some(Ref::Func(Some(two))) = table.get(&store, 2) else { panic!("null") };
+    let Some(Ref::Func(Some(two))) = table.get(&store, 2) else {
+        panic!("null")
+    };
     assert_eq!(two.call(&mut store, &[]).unwrap()[0].i32(), Some(2));
 }
 
@@ -181,8 +207,14 @@ fn elements_are_copied_from_passive_segments() {
 fn the_embedder_uses_tables_and_globals() {
     let engine = Engine::default();
     let mut store = Store::new(&engine, ());
-    let limits = Limits { min: 2, max: Some(4) };
-    let ty = TableType { element: ValType::FuncRef, limits };
+    let limits = Limits {
+        min: 2,
+        max: Some(4),
+    };
+    let ty = TableType {
+        element: ValType::FuncRef,
+        limits,
+    };
     let func = Func::wrap(&mut store, || 5i32);
     let table = Table::new(&mut store, ty, func.into()).unwrap();
     assert_eq!(table.ty(&store), ty);
@@ -194,10 +226,27 @@ fn the_embedder_uses_tables_and_globals() {
         table.set(&mut store, 4, func.into()).unwrap_err(),
         table.set(&mut store, 0, Ref::Extern(None)).unwrap_err(),
         table.grow(&mut store, 1, func.into()).unwrap_err(),
-        Table::new(&mut store, TableType { element: ValType::I32, limits }, func.into())
-            .unwrap_err(),
-        Table::new(&mut store, TableType { limits: Limits { min: 3, max: Some(2) }, ..ty }, func.into())
-            .unwrap_err(),
+        Table::new(
+            &mut store,
+            TableType {
+                element: ValType::I32,
+                limits,
+            },
+            func.into(),
+        )
+        .unwrap_err(),
+        Table::new(
+            &mut store,
+            TableType {
+                limits: Limits {
+                    min: 3,
+                    max: Some(2),
+                },
+                ..ty
+            },
+            func.into(),
+        )
+        .unwrap_err(),
     ]
     .map(|error| error.to_string());
     expect![[r#"
@@ -211,11 +260,17 @@ fn the_embedder_uses_tables_and_globals() {
     "#]]
     .assert_debug_eq(&errors);
 
-    let ty = GlobalType { ty: ValType::I512, mutable: true };
+    let ty = GlobalType {
+        ty: ValType::I512,
+        mutable: true,
+    };
     let global = Global::new(&mut store, ty, Val::I512([7; 8])).unwrap();
     global.set(&mut store, Val::I512([8; 8])).unwrap();
     assert!(matches!(global.get(&store), Val::I512(limbs) if limbs == [8; 8]));
-    let constant = GlobalType { ty: ValType::F32, mutable: false };
+    let constant = GlobalType {
+        ty: ValType::F32,
+        mutable: false,
+    };
     let constant = Global::new(&mut store, constant, 1.5f32.into()).unwrap();
     let errors = [
         global.set(&mut store, Val::I32(1)).unwrap_err(),
@@ -244,8 +299,12 @@ fn values_of_other_stores_are_errors() {
     let takes = Func::wrap(&mut two, |_: Option<Func>, _: Option<ExternRef>| ());
     let gives = Func::wrap(&mut two, move || Some(func));
     let results = [
-        takes.call(&mut two, &[func.into(), Val::ExternRef(None)]).map(drop),
-        takes.call(&mut two, &[Val::FuncRef(None), object.into()]).map(drop),
+        takes
+            .call(&mut two, &[func.into(), Val::ExternRef(None)])
+            .map(drop),
+        takes
+            .call(&mut two, &[Val::FuncRef(None), object.into()])
+            .map(drop),
         takes
             .typed::<(Option<Func>, Option<ExternRef>), ()>(&two)
             .unwrap()
@@ -253,10 +312,14 @@ fn values_of_other_stores_are_errors() {
         gives.call(&mut two, &[]).map(drop),
     ];
     for result in results {
-        let Err(Error::Usage(message)) = result else { panic!("{result:?}") };
+        let Err(Error::Usage(message)) = result else {
+            panic!("{result:?}")
+        };
         assert_eq!(message, "a reference to something of another store");
     }
-    takes.call(&mut two, &[Val::FuncRef(None), Val::ExternRef(None)]).unwrap();
+    takes
+        .call(&mut two, &[Val::FuncRef(None), Val::ExternRef(None)])
+        .unwrap();
 }
 
 #[test]
@@ -266,20 +329,36 @@ fn handles_of_other_stores_panic() {
     let func = Func::wrap(&mut one, || ());
     let memory = Memory::new(&mut one, MemoryType::default()).unwrap();
     let object = ExternRef::new(&mut one, 1).unwrap();
-    let global = GlobalType { ty: ValType::I32, mutable: true };
+    let global = GlobalType {
+        ty: ValType::I32,
+        mutable: true,
+    };
     let global = Global::new(&mut one, global, Val::I32(0)).unwrap();
     let two = &mut two;
-    let mut uses: Vec<(&str, Box<dyn FnMut(&mut Store<()>)>)> = vec![
+    type Use<'a> = Box<dyn Fn(&mut Store<()>) + 'a>;
+    let uses: Vec<(&str, Use<'_>)> = vec![
         ("function", Box::new(|store| drop(func.call(store, &[])))),
         ("function", Box::new(|store| drop(func.ty(store)))),
-        ("memory", Box::new(|store| assert!(memory.data(&*store).is_empty()))),
+        (
+            "memory",
+            Box::new(|store| assert!(memory.data(&*store).is_empty())),
+        ),
         ("memory", Box::new(|store| drop(memory.grow(store, 1)))),
-        ("global", Box::new(|store| drop(global.set(store, Val::I32(1))))),
-        ("host object", Box::new(|store| assert!(object.is::<i32>(store)))),
+        (
+            "global",
+            Box::new(|store| drop(global.set(store, Val::I32(1)))),
+        ),
+        (
+            "host object",
+            Box::new(|store| assert!(object.is::<i32>(store))),
+        ),
     ];
-    for (what, usage) in &mut uses {
+    for (what, usage) in &uses {
         let panic = catch_unwind(AssertUnwindSafe(|| usage(&mut *two))).unwrap_err();
         let message = panic.downcast_ref::<String>().unwrap();
-        assert_eq!(*message, format!("{what} used with a store that it does not belong to"));
+        assert_eq!(
+            *message,
+            format!("{what} used with a store that it does not belong to")
+        );
     }
 }

@@ -3,23 +3,50 @@
 mod common;
 
 use common::{engine, instance, instance_of, module, run, trap_code};
-use dotvm::{Caller, Engine, Error, Func, Linker, Module, Store, TrapCode};
+use dotvm::{Caller, Engine, Error, Extern, Func, Linker, Module, Store, TrapCode};
 use expect_test::expect;
 
 #[test]
 fn each_trap_has_its_code() {
     let cases = [
         ("trap", TrapCode::Unreachable),
-        ("i32.push 65533\ni32.load 0\npop", TrapCode::MemoryOutOfBounds),
-        ("i32.push 65536\ni32.push 0\ni32.store8 0", TrapCode::MemoryOutOfBounds),
+        (
+            "i32.push 65533\ni32.load 0\npop",
+            TrapCode::MemoryOutOfBounds,
+        ),
+        (
+            "i32.push 65536\ni32.push 0\ni32.store8 0",
+            TrapCode::MemoryOutOfBounds,
+        ),
         ("i32.push 1\ntable.get 0\npop", TrapCode::TableOutOfBounds),
-        ("i32.push 1\ncall_indirect () -> () 0", TrapCode::UndefinedElement),
-        ("i32.push 0\ncall_indirect () -> () 0", TrapCode::UninitializedElement),
-        ("i32.push 1\ni32.push 0\ni32.div\npop", TrapCode::IntegerDivideByZero),
-        ("i32.push 1\ni32.push 0\ni32.mod_u\npop", TrapCode::IntegerDivideByZero),
-        ("i64.push -9223372036854775808\ni64.push -1\ni64.div\npop", TrapCode::IntegerOverflow),
-        ("f32.push nan\ni32.trunc_f32\npop", TrapCode::InvalidConversionToInteger),
-        ("f64.push 1e10\ni32.trunc_f64\npop", TrapCode::IntegerOverflow),
+        (
+            "i32.push 1\ncall_indirect () -> () 0",
+            TrapCode::UndefinedElement,
+        ),
+        (
+            "i32.push 0\ncall_indirect () -> () 0",
+            TrapCode::UninitializedElement,
+        ),
+        (
+            "i32.push 1\ni32.push 0\ni32.div\npop",
+            TrapCode::IntegerDivideByZero,
+        ),
+        (
+            "i32.push 1\ni32.push 0\ni32.mod_u\npop",
+            TrapCode::IntegerDivideByZero,
+        ),
+        (
+            "i64.push -9223372036854775808\ni64.push -1\ni64.div\npop",
+            TrapCode::IntegerOverflow,
+        ),
+        (
+            "f32.push nan\ni32.trunc_f32\npop",
+            TrapCode::InvalidConversionToInteger,
+        ),
+        (
+            "f64.push 1e10\ni32.trunc_f64\npop",
+            TrapCode::IntegerOverflow,
+        ),
         ("i32.push 5\nfree", TrapCode::InvalidFree),
         ("i32.push 0xffff_0000\nalloc\npop", TrapCode::MemoryLimit),
         ("call $run", TrapCode::StackExhausted),
@@ -29,9 +56,17 @@ fn each_trap_has_its_code() {
             ".memory 1 2\n.table funcref 1\n.export \"run\" func $run\n.func $run\n{code}\nret\n.end"
         );
         let (mut store, instance) = instance(&text);
-        assert_eq!(trap_code(run(&mut store, instance, "run")), expected, "{code}");
+        assert_eq!(
+            trap_code(run(&mut store, instance, "run")),
+            expected,
+            "{code}"
+        );
         // Once trapped, the instance can be called again.
-        assert_eq!(trap_code(run(&mut store, instance, "run")), expected, "{code}");
+        assert_eq!(
+            trap_code(run(&mut store, instance, "run")),
+            expected,
+            "{code}"
+        );
     }
 }
 
@@ -89,7 +124,9 @@ fn a_backtrace_names_functions_and_offsets() {
           1: calculator!middle (function 1, offset 0x6)
           2: calculator!run (function 2, offset 0x3)"#]]
     .assert_eq(&error.to_string());
-    let Error::Trap(trap) = error else { panic!("{error}") };
+    let Error::Trap(trap) = error else {
+        panic!("{error}")
+    };
     let frames = trap.backtrace().frames();
     assert_eq!(frames.len(), 3);
     assert_eq!(frames[1].func_index(), 1);
@@ -121,7 +158,9 @@ fn without_a_debug_section_exports_lend_their_names() {
     let bytes = dotvm::isa::encode(&isa, &Default::default(), Default::default());
     let module = Module::new(&engine, bytes).unwrap();
     let mut store = Store::new(&engine, ());
-    let instance = Linker::new(&engine).instantiate(&mut store, &module).unwrap();
+    let instance = Linker::new(&engine)
+        .instantiate(&mut store, &module)
+        .unwrap();
     let error = run(&mut store, instance, "run").unwrap_err();
     expect![[r#"
         trap: integer divide by zero
@@ -185,14 +224,19 @@ fn frames_of_other_instances_and_through_host_functions_are_there() {
     );
     let mut linker = Linker::<()>::new(&engine);
     let again = |mut caller: Caller<'_, ()>, at: i32| {
-        let direct = caller.get_export("direct").and_then(|item| item.into_func()).unwrap();
+        let direct = caller
+            .get_export("direct")
+            .and_then(Extern::into_func)
+            .unwrap();
         direct.typed::<i32, i32>(&caller)?.call(&mut caller, at)
     };
     linker.func_wrap("host", "again", again).unwrap();
     let mut store = Store::new(&engine, ());
     linker.module(&mut store, "inner", &inner).unwrap();
     let instance = linker.instantiate(&mut store, &outer).unwrap();
-    let run = instance.get_typed_func::<i32, i32>(&mut store, "run").unwrap();
+    let run = instance
+        .get_typed_func::<i32, i32>(&mut store, "run")
+        .unwrap();
     assert_eq!(run.call(&mut store, 100).unwrap(), 1);
     let error = run.call(&mut store, -1).unwrap_err();
     expect![[r#"
@@ -231,7 +275,9 @@ fn of_deep_recursion_both_ends_are_kept() {
     let lines: Vec<&str> = text.lines().collect();
     // 32 inner frames, 16 outer ones of 1002, and a line for what lies between.
     assert_eq!(lines.len(), 1 + 32 + 1 + 16);
-    let shown = [&lines[..3], &lines[31..36], &lines[48..]].concat().join("\n");
+    let shown = [&lines[..3], &lines[31..36], &lines[48..]]
+        .concat()
+        .join("\n");
     expect![[r#"
         trap: unreachable executed
           0: deep!down (function 0, offset 0x6)
@@ -269,7 +315,9 @@ fn halt_ends_the_program_from_any_depth() {
     let module = module(&engine, text);
     let mut linker = Linker::<()>::new(&engine);
     let call = |mut caller: Caller<'_, ()>, func: Option<Func>| {
-        func.unwrap().typed::<(), ()>(&caller)?.call(&mut caller, ())
+        func.unwrap()
+            .typed::<(), ()>(&caller)?
+            .call(&mut caller, ())
     };
     linker.func_wrap("host", "call", call).unwrap();
     let mut store = Store::new(&engine, ());

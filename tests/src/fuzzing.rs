@@ -75,7 +75,7 @@ fn outcomes(engine: &Engine, module: &Module) -> Vec<String> {
         let args: Vec<Val> = ty.params.iter().map(|&ty| Val::default_for(ty)).collect();
         let _ = store.set_fuel(FUEL);
         let outcome = match func.call(&mut store, &args) {
-            Ok(results) => format!("{results:?}"),
+            Ok(results) => results.iter().map(describe).collect(),
             Err(error) => error.to_string(),
         };
         lines.push(format!(
@@ -85,6 +85,15 @@ fn outcomes(engine: &Engine, module: &Module) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// A value as text; references differ from run to run.
+fn describe(value: &Val) -> String {
+    match value {
+        Val::FuncRef(func) => format!("funcref {} ", func.is_some()),
+        Val::ExternRef(object) => format!("externref {} ", object.is_some()),
+        number => format!("{number:?} "),
+    }
 }
 
 /// A source of random numbers (SplitMix64, Steele, Lea and Flood 2014).

@@ -17,7 +17,7 @@ pub struct Header {
 
 impl Header {
     /// Reads the header of a program: its first lines, as far as they start with `marker` (`//!`
-    /// in Rust, `;!` in assembler text).
+    /// in Rust, `;` in assembler text).
     ///
     /// # Panics
     /// Where an exit code is no number.

@@ -90,7 +90,7 @@ fn check_compiled(path: &Path, source: &Path) -> Result<(), Failed> {
 }
 
 fn check_assembled(path: &Path) -> Result<(), Failed> {
-    let header = Header::of(&fs::read_to_string(path)?, ";!");
+    let header = Header::of(&fs::read_to_string(path)?, ";");
     let expected = fs::read_to_string(path.with_extension("expected"))?;
     check_run(path, &[], &header, &expected)
 }

@@ -77,7 +77,7 @@ impl fmt::Display for Error {
                 write!(f, "invalid WebAssembly, offset {offset:#x}: {reason}")
             }
             Error::Unsupported { feature, offset } => {
-                write!(f, "offset {offset:#x}: {feature} is not supported")
+                write!(f, "offset {offset:#x}: unsupported WebAssembly feature: {feature}")
             }
             Error::Limit {
                 func,

@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let module = ManuallyDrop::new(load(args, &engine, &mut phases)?);
     if args.verbose {
         eprint!("{}", verbose::module_facts(args.file(), &module));
+        phases.restart();
     }
     let mut store = ManuallyDrop::new(Store::new(&engine, setup::wasi(args)?));
     setup::limit(&mut store, args)?;

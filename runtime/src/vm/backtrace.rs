@@ -17,12 +17,18 @@ impl<'s> CodeMap<'s> {
     fn new(store: &'s StoreOpaque) -> CodeMap<'s> {
         let modules = store.modules.iter();
         let codes = modules.flat_map(|module| module.codes().into_iter().map(move |c| (c, module)));
-        CodeMap(codes.map(|(code, module)| (code.range().start, (code, module))).collect())
+        CodeMap(
+            codes
+                .map(|(code, module)| (code.range().start, (code, module)))
+                .collect(),
+        )
     }
 
     fn find(&self, ip: *const u64) -> Option<(&Code, &'s Module)> {
         let (_, (code, module)) = self.0.range(..=ip.addr()).next_back()?;
-        code.range().contains(&ip.addr()).then_some((&**code, *module))
+        code.range()
+            .contains(&ip.addr())
+            .then_some((&**code, *module))
     }
 }
 

@@ -111,7 +111,10 @@ impl StoreVm {
         };
         StoreVm {
             state: Pinned::new(StoreState { vm, store: None }),
-            no_memory: Pinned::new(VmMemory { base: ptr::dangling_mut(), len: 0 }),
+            no_memory: Pinned::new(VmMemory {
+                base: ptr::dangling_mut(),
+                len: 0,
+            }),
             signals,
             stack: None,
             suspended: Vec::new(),
@@ -138,7 +141,10 @@ impl StoreVm {
 
     /// End of the stack, which must have been reserved.
     pub(super) fn stack_end(&self) -> *mut u64 {
-        self.stack.as_ref().expect("a stack is reserved before instances are made").end()
+        self.stack
+            .as_ref()
+            .expect("a stack is reserved before instances are made")
+            .end()
     }
 
     /// The stack, reserved now where it was not.
@@ -183,8 +189,13 @@ impl StoreVm {
 
     /// Where the guest code that called the running host function waits.
     fn caller(&self) -> Option<Place> {
-        let VmState { last_ip, last_fp, .. } = self.state.get().vm;
-        (!last_ip.is_null()).then_some(Place { ip: last_ip, fp: last_fp })
+        let VmState {
+            last_ip, last_fp, ..
+        } = self.state.get().vm;
+        (!last_ip.is_null()).then_some(Place {
+            ip: last_ip,
+            fp: last_fp,
+        })
     }
 
     fn set_caller(&mut self, place: Option<Place>) {
@@ -268,7 +279,8 @@ pub(crate) fn call<R>(
             FuncKind::Guest { .. } => run_guest(store, callee, outer.base),
             FuncKind::Host(host) => {
                 let host = Arc::clone(host);
-                run_host(store, &host, None, outer.base)
+                let run = AssertUnwindSafe(|| run_host(store, &host, None, outer.base));
+                catch_unwind(run).unwrap_or_else(|panic| Err(Stop::Panic(panic)))
             }
         };
     }
@@ -288,8 +300,13 @@ pub(crate) fn call<R>(
 /// What the embedder gets to see of a stop: an error that knows where it happened, or a panic.
 fn settle(store: &StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Send>> {
     let place = || {
-        let VmState { trap_ip, trap_fp, .. } = store.vm.state.get().vm;
-        (!trap_ip.is_null()).then_some(Place { ip: trap_ip, fp: trap_fp })
+        let VmState {
+            trap_ip, trap_fp, ..
+        } = store.vm.state.get().vm;
+        (!trap_ip.is_null()).then_some(Place {
+            ip: trap_ip,
+            fp: trap_fp,
+        })
     };
     match stop {
         Stop::Trap(code) => Ok(Error::Trap(Trap::new(code, capture(store, place())))),
@@ -298,12 +315,14 @@ fn settle(store: &StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Send>>
     }
 }
 
-fn run_guest(
-    store: &mut StoreInner<dyn Any>,
-    callee: Callee,
-    base: *mut u64,
-) -> Result<(), Stop> {
-    let Callee { code, ctx, param_slots, results, .. } = callee;
+fn run_guest(store: &mut StoreInner<dyn Any>, callee: Callee, base: *mut u64) -> Result<(), Stop> {
+    let Callee {
+        code,
+        ctx,
+        param_slots,
+        results,
+        ..
+    } = callee;
     let state = store.opaque.vm.state.as_ptr();
     let here = NonNull::from(&mut *store);
     // SAFETY:
@@ -324,7 +343,9 @@ fn run_guest(
     Err(match status {
         EXIT_HALT => Stop::Error(Error::Exit(0)),
         EXIT_ERROR => store.opaque.vm.pending.take().unwrap_or_else(|| {
-            Stop::Error(Error::Bug("a run stopped for an error that nobody left".into()))
+            Stop::Error(Error::Bug(
+                "a run stopped for an error that nobody left".into(),
+            ))
         }),
         _ => match u8::try_from(status).ok().and_then(TrapCode::from_code) {
             Some(code) => Stop::Trap(code),
@@ -334,7 +355,7 @@ fn run_guest(
 }
 
 /// Runs a host function with parameters and results in the slots from `base` on, called by the
-/// instance `caller` or by the host. Panics are caught.
+/// instance `caller` or by the host.
 pub(super) fn run_host(
     store: &mut StoreInner<dyn Any>,
     host: &HostFunc,
@@ -342,17 +363,15 @@ pub(super) fn run_host(
     base: *mut u64,
 ) -> Result<(), Stop> {
     let slots = host.slots();
-    let stack = store.opaque.vm.stack.as_mut().expect("the stack of a run");
-    let outer = stack.set_next(base.wrapping_add(slots));
+    // Where calls that the function makes may begin. Nobody looks at it once the function has
+    // returned, until the next one says so anew or `close` puts back what was before.
+    if let Some(stack) = &mut store.opaque.vm.stack {
+        stack.set_next(base.wrapping_add(slots));
+    }
     // SAFETY: whoever calls a host function, `call` or a handler, made sure that there are so many
     // slots on the stack, and leaves them to it.
     let frame = unsafe { std::slice::from_raw_parts_mut(base, slots) };
-    let result = catch_unwind(AssertUnwindSafe(|| host.call(store, caller, frame)));
-    store.opaque.vm.stack.as_mut().expect("the stack of a run").set_next(outer);
-    match result {
-        Ok(result) => result.map_err(Stop::Error),
-        Err(panic) => Err(Stop::Panic(panic)),
-    }
+    host.call(store, caller, frame).map_err(Stop::Error)
 }
 
 /// The store with its data's type, where it is `T`.

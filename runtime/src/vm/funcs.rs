@@ -84,9 +84,20 @@ impl Funcs {
         code: *const CodeCell,
         ctx: *mut VmContext,
     ) -> u32 {
-        let func_ref = FuncRef { code, ctx, host: ptr::null_mut(), ..shape(ty, type_id) };
+        let func_ref = FuncRef {
+            code,
+            ctx,
+            host: ptr::null_mut(),
+            ..shape(ty, type_id)
+        };
         let kind = FuncKind::Guest { instance, func };
-        self.push(func_ref, FuncEntry { kind, results: ResultKind::of(ty) })
+        self.push(
+            func_ref,
+            FuncEntry {
+                kind,
+                results: ResultKind::of(ty),
+            },
+        )
     }
 
     /// Adds a host function; returns its number.
@@ -96,19 +107,27 @@ impl Funcs {
             ..shape(host.ty(), host.type_id())
         };
         let results = ResultKind::of(host.ty());
-        self.push(func_ref, FuncEntry { kind: FuncKind::Host(host), results })
+        self.push(
+            func_ref,
+            FuncEntry {
+                kind: FuncKind::Host(host),
+                results,
+            },
+        )
     }
 
     fn push(&mut self, func_ref: FuncRef, entry: FuncEntry) -> u32 {
         let index = self.entries.len();
         if index == self.blocks.len() * BLOCK_LEN {
             let block = Pinned::from_vec((0..BLOCK_LEN).map(|_| EMPTY).collect());
-            self.by_address.insert(block.first().expose_provenance(), self.blocks.len() as u32);
+            self.by_address
+                .insert(block.first().expose_provenance(), self.blocks.len() as u32);
             self.blocks.push(block);
         }
+        let block = self.blocks[index / BLOCK_LEN].first();
         // SAFETY: the block has `BLOCK_LEN` references; nobody uses this one yet. No Rust reference
         // to the block is made, since handlers may hold addresses of its other references.
-        unsafe { self.blocks[index / BLOCK_LEN].first().add(index % BLOCK_LEN).write(func_ref) };
+        unsafe { block.add(index % BLOCK_LEN).write(func_ref) };
         self.entries.push(entry);
         index as u32
     }
@@ -144,9 +163,15 @@ impl Funcs {
             return None;
         }
         let address = slot as usize;
-        let (&base, &block) = self.by_address.range(..=address).next_back().expect("a reference");
-        let (at, rest) =
-            ((address - base) / size_of::<FuncRef>(), (address - base) % size_of::<FuncRef>());
+        let (&base, &block) = self
+            .by_address
+            .range(..=address)
+            .next_back()
+            .expect("a reference");
+        let (at, rest) = (
+            (address - base) / size_of::<FuncRef>(),
+            (address - base) % size_of::<FuncRef>(),
+        );
         let index = block as usize * BLOCK_LEN + at;
         let known = rest == 0 && at < BLOCK_LEN && index < self.entries.len();
         assert!(known, "not a reference of this store");
@@ -155,9 +180,21 @@ impl Funcs {
 
     /// What a call needs to know.
     pub(crate) fn callee(&self, index: u32) -> Callee {
-        let FuncRef { code, ctx, param_slots, result_slots, .. } = *self.func_ref(index);
+        let FuncRef {
+            code,
+            ctx,
+            param_slots,
+            result_slots,
+            ..
+        } = *self.func_ref(index);
         let results = self.entries[index as usize].results;
-        Callee { code, ctx, param_slots, result_slots, results }
+        Callee {
+            code,
+            ctx,
+            param_slots,
+            result_slots,
+            results,
+        }
     }
 
     fn func_ref(&self, index: u32) -> &FuncRef {

@@ -124,7 +124,8 @@ impl Heap {
             self.first = start;
             self.partial.resize_with(CLASSES.len(), Vec::new);
         }
-        self.chunks.resize((start - self.first) as usize, Chunk::Foreign);
+        self.chunks
+            .resize((start - self.first) as usize, Chunk::Foreign);
         self.chunks.resize((end - self.first) as usize, Chunk::Free);
         self.stats.region_bytes += u64::from(end - start) * u64::from(CHUNK_BYTES);
         self.give_run(start, end - start);
@@ -181,7 +182,10 @@ impl Heap {
         for (chunk, state) in (self.first..).zip(&self.chunks) {
             let base = chunk * CHUNK_BYTES;
             match *state {
-                Chunk::Head(bytes) => blocks.push(HeapBlock { address: base, bytes }),
+                Chunk::Head(bytes) => blocks.push(HeapBlock {
+                    address: base,
+                    bytes,
+                }),
                 Chunk::Slab(slab) => {
                     let slab = &self.slabs[slab as usize];
                     let step = u32::from(CLASSES[slab.class]);
@@ -261,7 +265,12 @@ impl Heap {
     }
 
     fn release_slab(&mut self, index: u32) {
-        let Slab { chunk, class, partial_at, .. } = self.slabs[index as usize];
+        let Slab {
+            chunk,
+            class,
+            partial_at,
+            ..
+        } = self.slabs[index as usize];
         let list = &mut self.partial[class];
         list.swap_remove(partial_at as usize);
         if let Some(&moved) = list.get(partial_at as usize) {
@@ -331,7 +340,10 @@ mod tests {
         assert!(CLASSES.iter().all(|class| class % 16 == 0));
         for bytes in 1..=8192u32 {
             let class = u32::from(CLASSES[class_of(bytes).unwrap()]);
-            assert!(class >= bytes && (bytes <= 64 || class * 100 <= bytes * 151), "{bytes}");
+            assert!(
+                class >= bytes && (bytes <= 64 || class * 100 <= bytes * 151),
+                "{bytes}"
+            );
         }
         assert_eq!(class_of(8193), None);
     }
@@ -341,7 +353,15 @@ mod tests {
         let mut heap = heap(2);
         let small = heap.alloc(100).unwrap();
         let large = heap.alloc(40_000).unwrap();
-        for wrong in [0, 16, small + 16, small + 112, large + CHUNK_BYTES, large + 1, u32::MAX] {
+        for wrong in [
+            0,
+            16,
+            small + 16,
+            small + 112,
+            large + CHUNK_BYTES,
+            large + 1,
+            u32::MAX,
+        ] {
             assert_eq!(heap.free(wrong), Err(NotAllocated), "{wrong:#x}");
         }
         for block in [small, large] {
@@ -367,7 +387,13 @@ mod tests {
         let mut heap = Heap::default();
         heap.add_region(0, 1 << 16);
         assert_eq!(heap.alloc(0), Some(CHUNK_BYTES));
-        assert_eq!(heap.blocks(), [HeapBlock { address: CHUNK_BYTES, bytes: 0 }]);
+        assert_eq!(
+            heap.blocks(),
+            [HeapBlock {
+                address: CHUNK_BYTES,
+                bytes: 0
+            }]
+        );
     }
 
     /// A long pseudo-random run against a model: blocks never overlap, are aligned, lie in the
@@ -379,7 +405,9 @@ mod tests {
         let mut model: BTreeMap<u32, u32> = BTreeMap::new();
         let mut seed = 1u64;
         let mut random = |below: u32| {
-            seed = seed.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x14057b7ef767814f);
+            seed = seed
+                .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                .wrapping_add(0x14057b7ef767814f);
             ((seed >> 33) as u32) % below
         };
         for _ in 0..50_000 {
@@ -389,7 +417,9 @@ mod tests {
                     1..3 => random(9_000),
                     _ => random(300),
                 };
-                let Some(address) = heap.alloc(bytes) else { continue };
+                let Some(address) = heap.alloc(bytes) else {
+                    continue;
+                };
                 let end = address + bytes.max(1);
                 assert_eq!(address % 16, 0);
                 let inside = |from: u32, to: u32| address >= from << 16 && end <= to << 16;
@@ -404,10 +434,15 @@ mod tests {
                 heap.free(address).unwrap();
             }
         }
-        let expected: Vec<HeapBlock> =
-            model.iter().map(|(&address, &bytes)| HeapBlock { address, bytes }).collect();
+        let expected: Vec<HeapBlock> = model
+            .iter()
+            .map(|(&address, &bytes)| HeapBlock { address, bytes })
+            .collect();
         assert_eq!(heap.blocks(), expected);
-        assert_eq!(heap.stats().live_bytes, model.values().map(|&b| u64::from(b)).sum::<u64>());
+        assert_eq!(
+            heap.stats().live_bytes,
+            model.values().map(|&b| u64::from(b)).sum::<u64>()
+        );
         for &address in model.keys() {
             heap.free(address).unwrap();
         }

@@ -88,11 +88,21 @@ impl InstanceData {
         funcs: &Funcs,
     ) {
         let at = |&index: &u32| index as usize;
-        let global_list = self.globals.iter().map(|index| globals[at(index)].vm()).collect();
-        let table_list = self.tables.iter().map(|index| tables[at(index)].vm()).collect();
+        let global_list = self
+            .globals
+            .iter()
+            .map(|index| globals[at(index)].vm())
+            .collect();
+        let table_list = self
+            .tables
+            .iter()
+            .map(|index| tables[at(index)].vm())
+            .collect();
         let imported = self.module.env().spaces.imported_funcs as usize;
-        let import_list =
-            self.funcs[..imported].iter().map(|&number| funcs.address(number - 1)).collect();
+        let import_list = self.funcs[..imported]
+            .iter()
+            .map(|&number| funcs.address(number - 1))
+            .collect();
         self.global_list = Pinned::from_vec(global_list);
         self.table_list = Pinned::from_vec(table_list);
         self.import_list = Pinned::from_vec(import_list);

@@ -63,7 +63,11 @@ unsafe fn with_store(
 /// Has the function of the cell at address `cell` lowered.
 unsafe extern "C" fn lower(ctx: *mut VmContext, _: *mut u64, cell: u64) -> u32 {
     // SAFETY: a handler is calling, as for every function of the table.
-    unsafe { with_store(ctx, |store, instance| ops::lower(&store.opaque, instance, cell)) }
+    unsafe {
+        with_store(ctx, |store, instance| {
+            ops::lower(&store.opaque, instance, cell)
+        })
+    }
 }
 
 unsafe extern "C" fn safepoint(ctx: *mut VmContext, _: *mut u64, _: u64) -> u32 {
@@ -77,7 +81,9 @@ unsafe extern "C" fn call_host(ctx: *mut VmContext, args: *mut u64, func: u64) -
     unsafe {
         let func = ptr::with_exposed_provenance::<FuncRef>(func as usize);
         let host = &*(*func).host.cast_const().cast::<HostFunc>();
-        with_store(ctx, |store, instance| run_host(store, host, Some(instance), args))
+        with_store(ctx, |store, instance| {
+            run_host(store, host, Some(instance), args)
+        })
     }
 }
 
@@ -115,4 +121,3 @@ operations! {
     alloc 1;
     free 1;
 }
-

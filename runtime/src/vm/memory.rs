@@ -61,7 +61,10 @@ impl LinearMemory {
                 "{whole} bytes of address space for a memory cannot be reserved: {error}"
             ))
         })?;
-        let vm = VmMemory { base: reservation.base(), len: 0 };
+        let vm = VmMemory {
+            base: reservation.base(),
+            len: 0,
+        };
         let mut memory = LinearMemory {
             vm: Pinned::new(vm),
             reservation,
@@ -72,7 +75,9 @@ impl LinearMemory {
         let min = ty.limits.min;
         if memory.grow(min, u64::MAX).is_err() {
             let most = memory.max_bytes / PAGE_BYTES;
-            return Err(Error::Limit(format!("a memory of {min} pages; there is room for {most}")));
+            return Err(Error::Limit(format!(
+                "a memory of {min} pages; there is room for {most}"
+            )));
         }
         Ok(memory)
     }
@@ -125,7 +130,9 @@ impl LinearMemory {
         }
         // Both fit, since the reservation's size fits.
         let (start, len) = (old as usize, more as usize);
-        self.reservation.commit(start, len).map_err(|_| Refused::Limit)?;
+        self.reservation
+            .commit(start, len)
+            .map_err(|_| Refused::Limit)?;
         self.vm.get_mut().len = start + len;
         Ok(old / PAGE_BYTES)
     }

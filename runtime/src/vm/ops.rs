@@ -25,9 +25,13 @@ const MINUS_ONE: u64 = 0xffff_ffff;
 pub(super) fn lower(store: &StoreOpaque, instance: u32, cell: u64) -> Result<(), Stop> {
     let module = &store.instances[instance as usize].module;
     let defined = module.cell_index(cell as usize).ok_or_else(|| {
-        Stop::Error(crate::Error::Bug("a call of a function that its module does not have".into()))
+        Stop::Error(crate::Error::Bug(
+            "a call of a function that its module does not have".into(),
+        ))
     })?;
-    module.lower(defined).map_err(|error| Stop::Error(error.into()))
+    module
+        .lower(defined)
+        .map_err(|error| Stop::Error(error.into()))
 }
 
 /// `start` and `len` as a range within `size`.
@@ -46,7 +50,9 @@ fn halves(imm: u64) -> (usize, usize) {
 /// The number of an instance's memory. A module has at most one, and verified code uses it only
 /// where there is one.
 fn memory_number(store: &StoreOpaque, instance: u32) -> Result<u32, TrapCode> {
-    store.instances[instance as usize].memory.ok_or(TrapCode::MemoryOutOfBounds)
+    store.instances[instance as usize]
+        .memory
+        .ok_or(TrapCode::MemoryOutOfBounds)
 }
 
 fn memory(store: &mut StoreOpaque, instance: u32) -> Result<&mut LinearMemory, TrapCode> {
@@ -146,7 +152,9 @@ pub(super) fn table_get(
     imm: u64,
 ) -> Done {
     let elements = table(store, instance, imm).elements();
-    slots[0] = *elements.get(slots[0] as usize).ok_or(TrapCode::TableOutOfBounds)?;
+    slots[0] = *elements
+        .get(slots[0] as usize)
+        .ok_or(TrapCode::TableOutOfBounds)?;
     Ok(())
 }
 
@@ -158,7 +166,9 @@ pub(super) fn table_set(
     imm: u64,
 ) -> Done {
     let elements = table(store, instance, imm).elements_mut();
-    *elements.get_mut(index as usize).ok_or(TrapCode::TableOutOfBounds)? = value;
+    *elements
+        .get_mut(index as usize)
+        .ok_or(TrapCode::TableOutOfBounds)? = value;
     Ok(())
 }
 
@@ -286,7 +296,9 @@ pub(super) fn ref_func(
 /// `alloc`
 pub(super) fn alloc(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1], _: u64) -> Done {
     let number = memory_number(store, instance)?;
-    let address = store.alloc(number, slots[0] as u32).map_err(|_| TrapCode::MemoryLimit)?;
+    let address = store
+        .alloc(number, slots[0] as u32)
+        .map_err(|_| TrapCode::MemoryLimit)?;
     slots[0] = u64::from(address);
     Ok(())
 }
@@ -294,5 +306,6 @@ pub(super) fn alloc(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1]
 /// `free`
 pub(super) fn free(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1], _: u64) -> Done {
     let heap = &mut memory(store, instance)?.heap;
-    heap.free(slots[0] as u32).map_err(|_| TrapCode::InvalidFree)
+    heap.free(slots[0] as u32)
+        .map_err(|_| TrapCode::InvalidFree)
 }

@@ -27,7 +27,9 @@ impl Stack {
     /// Where there is no address space for it.
     pub(crate) fn new(bytes: usize) -> Result<Stack> {
         let error = |reason: &dyn std::fmt::Display| {
-            Error::Limit(format!("a stack of {bytes} bytes cannot be reserved: {reason}"))
+            Error::Limit(format!(
+                "a stack of {bytes} bytes cannot be reserved: {reason}"
+            ))
         };
         let usable = round_up(bytes).filter(|&usable| usable <= isize::MAX as usize / 2);
         let Some(usable) = usable else {
@@ -35,14 +37,21 @@ impl Stack {
         };
         let mut reservation =
             Reservation::new(usable + 2 * GRANULE_BYTES).map_err(|reason| error(&reason))?;
-        reservation.commit(GRANULE_BYTES, usable).map_err(|reason| error(&reason))?;
+        reservation
+            .commit(GRANULE_BYTES, usable)
+            .map_err(|reason| error(&reason))?;
         // SAFETY: the reservation has a granule of guard on both sides of the usable bytes, and
         // `bytes` is at most their number.
         let (next, end) = unsafe {
             let base = reservation.base().add(GRANULE_BYTES).cast::<u64>();
             (base, base.add(bytes / size_of::<u64>()))
         };
-        Ok(Stack { _reservation: reservation, next, end, bytes })
+        Ok(Stack {
+            _reservation: reservation,
+            next,
+            end,
+            bytes,
+        })
     }
 
     /// First slot that no activation uses.
@@ -50,11 +59,10 @@ impl Stack {
         self.next
     }
 
-    /// Says which slots are in use: those below `next`, a place on this stack. Returns what was
-    /// said before.
-    pub(crate) fn set_next(&mut self, next: *mut u64) -> *mut u64 {
+    /// Says which slots are in use: those below `next`, a place on this stack.
+    pub(crate) fn set_next(&mut self, next: *mut u64) {
         debug_assert!(next.addr() <= self.end.addr(), "a place behind the stack");
-        std::mem::replace(&mut self.next, next)
+        self.next = next;
     }
 
     /// End of the stack.

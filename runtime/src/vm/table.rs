@@ -25,7 +25,10 @@ impl Table {
     /// An empty table of that type.
     pub(crate) fn new(ty: TableType) -> Table {
         let slots = Pinned::from_vec(Vec::new());
-        let vm = Pinned::new(VmTable { base: slots.first(), len: 0 });
+        let vm = Pinned::new(VmTable {
+            base: slots.first(),
+            len: 0,
+        });
         Table { vm, slots, ty }
     }
 
@@ -63,8 +66,16 @@ impl Table {
     /// Why it did not grow; nothing has changed then.
     pub(crate) fn grow(&mut self, count: u64, value: u64, most: u64) -> Result<u64, Refused> {
         let old = self.len();
-        let max = self.ty.limits.max.unwrap_or(u64::MAX).min(u64::from(u32::MAX));
-        let new = old.checked_add(count).filter(|&new| new <= max).ok_or(Refused::Maximum)?;
+        let max = self
+            .ty
+            .limits
+            .max
+            .unwrap_or(u64::MAX)
+            .min(u64::from(u32::MAX));
+        let new = old
+            .checked_add(count)
+            .filter(|&new| new <= max)
+            .ok_or(Refused::Maximum)?;
         if count > most {
             return Err(Refused::Limit);
         }
@@ -84,7 +95,9 @@ impl Table {
             old => len.max(old + old / 2),
         };
         let mut slots = Vec::new();
-        slots.try_reserve_exact(capacity).map_err(|_| Refused::Limit)?;
+        slots
+            .try_reserve_exact(capacity)
+            .map_err(|_| Refused::Limit)?;
         slots.extend_from_slice(self.elements());
         slots.resize(capacity, 0);
         self.slots = Pinned::from_vec(slots);
@@ -105,7 +118,10 @@ impl Global {
     /// A variable with that value, which has as many slots as the type.
     pub(crate) fn new(ty: GlobalType, value: Vec<u64>) -> Global {
         debug_assert_eq!(value.len(), ty.ty.slots() as usize, "slots of a global");
-        Global { slots: Pinned::from_vec(value), ty }
+        Global {
+            slots: Pinned::from_vec(value),
+            ty,
+        }
     }
 
     /// What contexts point to.

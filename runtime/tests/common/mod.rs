@@ -28,13 +28,17 @@ pub(crate) fn instance(text: &str) -> (Store<()>, Instance) {
 pub(crate) fn instance_of(engine: &Engine, text: &str) -> (Store<()>, Instance) {
     let module = module(engine, text);
     let mut store = Store::new(engine, ());
-    let instance = Linker::new(engine).instantiate(&mut store, &module).unwrap();
+    let instance = Linker::new(engine)
+        .instantiate(&mut store, &module)
+        .unwrap();
     (store, instance)
 }
 
 /// Calls an export without parameters and results.
 pub(crate) fn run(store: &mut Store<()>, instance: Instance, name: &str) -> Result<()> {
-    instance.get_typed_func::<(), ()>(&mut *store, name)?.call(store, ())
+    instance
+        .get_typed_func::<(), ()>(&mut *store, name)?
+        .call(store, ())
 }
 
 /// The code that a call trapped with.

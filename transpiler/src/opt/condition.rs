@@ -178,7 +178,27 @@ mod tests {
                 jz L0
             L0:
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32 i64) -> ()
+                    local.get 0
+                    jnz L0
+                    local.get 0
+                    jnz L0
+                    local.get 1
+                    i64.eqz
+                    jz L0
+                    local.get 0
+                    jz L0
+                    local.get 0
+                    local.get 0
+                    i32.ne
+                    jz L0
+                    local.get 1
+                    i64.eqz
+                    jz L0
+                L0:
+                    ret
+            "#]],
         );
     }
 
@@ -202,7 +222,23 @@ mod tests {
                 i32.eqz
                 i32.eqz
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32 f64) -> (i32 i32 i32 i32)
+                    local.get 0
+                    i32.push 5
+                    i32.ge
+                    local.get 1
+                    local.get 1
+                    f64.ne
+                    local.get 1
+                    local.get 1
+                    f64.lt
+                    i32.eqz
+                    local.get 0
+                    i32.push 0
+                    i32.ne
+                    ret
+            "#]],
         );
     }
 
@@ -235,7 +271,26 @@ mod tests {
                 i32.push 0
                 i32.ne
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32) -> (i32 i32 i32 i32 i32)
+                    local.get 0
+                    i32.load8_u 0
+                    i32.push 1
+                    i32.and
+                    local.get 0
+                    i32.push 7
+                    i32.lt
+                    local.get 0
+                    i32.push 7
+                    i32.ge
+                    local.get 0
+                    i32.push 1
+                    i32.and
+                    local.get 0
+                    i32.push 0
+                    i32.ne
+                    ret
+            "#]],
         );
     }
 
@@ -247,7 +302,12 @@ mod tests {
                 i64.extend_i32_u
                 i64.eqz
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32) -> (i32)
+                    local.get 0
+                    i32.eqz
+                    ret
+            "#]],
         );
     }
 
@@ -268,7 +328,21 @@ mod tests {
                 i32.eqz
                 select
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32) -> (i32 i32)
+                    local.get 0
+                    i32.push 3
+                    local.get 0
+                    i32.load 0
+                    select
+                    local.get 0
+                    i32.load 4
+                    local.get 0
+                    local.get 0
+                    i32.eqz
+                    select
+                    ret
+            "#]],
         );
     }
 }

@@ -339,7 +339,12 @@ mod tests {
                 i64.push 64
                 i64.rotr
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32 i64) -> (i32 i64)
+                    local.get 0
+                    local.get 1
+                    ret
+            "#]],
         );
     }
 
@@ -361,7 +366,23 @@ mod tests {
                 i32.push 1
                 i32.mod_u
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32) -> (i32 i32 i32 i32)
+                    local.get 0
+                    pop
+                    i32.push 0
+                    local.get 0
+                    i32.load 0
+                    pop
+                    i32.push 0
+                    local.get 0
+                    pop
+                    i32.push -1
+                    local.get 0
+                    pop
+                    i32.push 0
+                    ret
+            "#]],
         );
     }
 
@@ -387,7 +408,25 @@ mod tests {
                 i32.push -1
                 i32.mul
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32 i64) -> (i32 i32 i64 i64 i32)
+                    local.get 0
+                    i32.push 3
+                    i32.shl
+                    local.get 0
+                    i32.push 4
+                    i32.shr_u
+                    local.get 1
+                    i64.push 4095
+                    i64.and
+                    local.get 1
+                    i64.push 63
+                    i64.shl
+                    local.get 0
+                    i32.not
+                    i32.neg
+                    ret
+            "#]],
         );
     }
 
@@ -424,7 +463,15 @@ func (i32) -> (i32 i32 i32)
                 i32.push -64
                 i32.sub
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32) -> (i32)
+                    local.get 0
+                    i32.push -68
+                    i32.add
+                    i32.push -64
+                    i32.sub
+                    ret
+            "#]],
         );
     }
 
@@ -448,7 +495,21 @@ func (i32) -> (i32 i32 i32)
                 i64.push 30
                 i64.shl
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i64) -> (i64 i64 i64)
+                    local.get 0
+                    i64.push 12
+                    i64.add
+                    local.get 0
+                    i64.push 63
+                    i64.shr
+                    local.get 0
+                    i64.push 40
+                    i64.shl
+                    i64.push 30
+                    i64.shl
+                    ret
+            "#]],
         );
     }
 
@@ -473,7 +534,25 @@ func (i32) -> (i32 i32 i32)
                 local.get 1
                 f64.add
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32 f64) -> (i32 i32 i32 i32 f64)
+                    local.get 0
+                    i32.load 0
+                    i32.push 5
+                    i32.add
+                    local.get 0
+                    i32.push 10
+                    i32.gt
+                    local.get 1
+                    f64.push 1.0
+                    f64.ge
+                    local.get 0
+                    i32.neg
+                    f64.push 1.0
+                    local.get 1
+                    f64.add
+                    ret
+            "#]],
         );
     }
 
@@ -494,7 +573,18 @@ func (i32) -> (i32 i32 i32)
                 i64.push 4294967295
                 i64.and
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32) -> (i32 i32 i64)
+                    local.get 0
+                    i32.load8_u 0
+                    local.get 0
+                    i32.load16_u 0
+                    i32.push 255
+                    i32.and
+                    local.get 0
+                    i64.extend_i32_u
+                    ret
+            "#]],
         );
     }
 
@@ -526,7 +616,23 @@ func (i32) -> (i32 i32 i32)
                 i32.load8_u 1
                 i64.extend_i32_u
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32 f32) -> (i64 i64 i32 i32 f32 f32 i64)
+                    local.get 0
+                    i64.load32_s 4
+                    local.get 0
+                    i64.extend_i32
+                    local.get 0
+                    i32.push 12
+                    i32.mul
+                    local.get 0
+                    local.get 1
+                    local.get 1
+                    f32.abs
+                    local.get 0
+                    i64.load8_u 1
+                    ret
+            "#]],
         );
     }
 
@@ -553,7 +659,25 @@ func (i32) -> (i32 i32 i32)
                 i64.extend_i32_u
                 i64.store32 8
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32 i64) -> ()
+                    local.get 0
+                    local.get 0
+                    i32.store8 0
+                    local.get 0
+                    local.get 0
+                    i32.push 255
+                    i32.and
+                    i32.store16 0
+                    local.get 0
+                    local.get 1
+                    i64.extend8
+                    i64.store16 0
+                    local.get 0
+                    local.get 0
+                    i32.store 8
+                    ret
+            "#]],
         );
     }
 
@@ -574,7 +698,16 @@ func (i32) -> (i32 i32 i32)
                 local.set 1
                 local.get 1
                 ret",
-            expect![""],
+            expect![[r#"
+                func (i32) -> (i32) i32
+                    local.get 0
+                    local.tee 1
+                    local.tee 0
+                    local.get 0
+                    pop
+                    local.tee 1
+                    ret
+            "#]],
         );
     }
 }

@@ -44,6 +44,12 @@ pub(crate) struct Translated {
 /// Where it is not valid, needs a feature that is not supported, or has a function that is too
 /// large.
 pub(crate) fn translate(wasm: &[u8], arch: Arch) -> Result<Translated, Error> {
+    if !wasm.starts_with(b"\0asm") {
+        return Err(Error::Invalid {
+            offset: 0,
+            reason: "not a WebAssembly module: the magic number is missing".to_owned(),
+        });
+    }
     let mut translator = Translator {
         out: Translated::default(),
         data: Vec::new(),
