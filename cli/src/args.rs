@@ -17,7 +17,6 @@ use crate::units;
 #[command(
     name = "dotvm",
     version,
-    about,
     propagate_version = true,
     disable_help_subcommand = true,
     after_help = "Exit codes: the program's own; 134 for a trap, a reached limit included; \
@@ -115,7 +114,7 @@ pub(crate) struct Run {
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<OsString>,
     /// Stop the program after so many instructions
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) fuel: Option<u64>,
     /// Stop the program after a time, such as 500ms, 2s or 1m
     #[arg(long, value_name = "TIME", value_parser = units::parse_time)]

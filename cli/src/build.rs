@@ -1,9 +1,10 @@
 //! From what a program is written in to bytecode.
 
+use std::io::IsTerminal;
 use std::path::Path;
 
 use dotvm_isa::{EncodeOptions, encode};
-use dotvm_transpiler::{DriverOptions, Error, Options, Report, load_wasm, transpile};
+use dotvm_transpiler::{DriverOptions, Error, Options, Progress, Report, load_wasm, transpile};
 
 use crate::args::Target;
 use crate::failure::{Failure, Result};
@@ -33,8 +34,17 @@ pub(crate) fn build(
     style: Style,
     phases: &mut Phases,
 ) -> Result<(Vec<u8>, Report)> {
-    let bytes = if path.is_file() { crate::source::read(path)? } else { Vec::new() };
-    let wasm = if bytes.starts_with(b"\0asm") { bytes } else { load_wasm(path, &DriverOptions).map_err(|error| failure(path, &error))? };
+    let driver = DriverOptions {
+        opt_level: target.opt_level(),
+        debug: false,
+    };
+    let mut tell = |progress: Progress| {
+        if style.verbose || std::io::stderr().is_terminal() {
+            let seconds = progress.elapsed.as_secs();
+            eprintln!("compiling {} ({seconds} s so far)", path.display());
+        }
+    };
+    let wasm = load_wasm(path, &driver, &mut tell).map_err(|error| failure(path, &error))?;
     phases.end("compile");
     let options = Options {
         arch: target.arch(),

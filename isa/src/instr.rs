@@ -48,6 +48,14 @@ impl<'a> InstrReader<'a> {
         }
     }
 
+    /// A reader of the same body, at its start.
+    pub(crate) fn restarted(&self) -> InstrReader<'a> {
+        InstrReader {
+            pos: 0,
+            ..self.clone()
+        }
+    }
+
     /// Offset of the next byte.
     #[inline]
     pub fn offset(&self) -> usize {
@@ -111,14 +119,11 @@ impl<'a> InstrReader<'a> {
             a: 0,
             b: 0,
         };
-        match op.info().imms {
-            [] => {}
-            &[imm] => instr.a = self.immediate(imm, &mut instr)?,
-            &[first, second] => {
-                instr.a = self.immediate(first, &mut instr)?;
+        if let [Some(first), second] = op.rule().imms {
+            instr.a = self.immediate(first, &mut instr)?;
+            if let Some(second) = second {
                 instr.b = self.immediate(second, &mut instr)?;
             }
-            _ => unreachable!("the opcode table has at most two immediates a row"),
         }
         Ok(instr)
     }
@@ -143,7 +148,7 @@ impl<'a> InstrReader<'a> {
             .ok_or_else(|| self.error(offset, format!("unknown opcode {prefix:#04x} {byte:#04x}")))
     }
 
-    #[inline]
+    #[inline(always)]
     fn immediate(&mut self, imm: Imm, instr: &mut Instr) -> Result<u64, Malformed> {
         Ok(match imm {
             Imm::I32 => self.signed(32)? as u64,

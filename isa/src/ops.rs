@@ -401,7 +401,9 @@ macro_rules! define_ops {
         }
 
         /// The table's rows, indexed by [`Op`].
-        pub static OPS: &[OpInfo] = &[
+        pub static OPS: &[OpInfo] = ROWS;
+
+        const ROWS: &[OpInfo] = &[
             $(OpInfo { op: Op::$u, mnemonic: $um, code: $uc, imms: &[$(Imm::$ui),*], category: Category::$ucat, first_arch: Arch::$ua, fuel: $uf, sig: sig!($us), group: Group::Unary, doc: $ud },)*
             $(OpInfo { op: Op::$b, mnemonic: $bm, code: $bc, imms: &[$(Imm::$bi),*], category: Category::$bcat, first_arch: Arch::$ba, fuel: $bf, sig: sig!($bs), group: Group::Binary, doc: $bd },)*
             $(OpInfo { op: Op::$l, mnemonic: $lm, code: $lc, imms: &[$(Imm::$li),*], category: Category::$lcat, first_arch: Arch::$la, fuel: $lf, sig: sig!($ls), group: Group::Load, doc: $ld },)*
@@ -420,6 +422,69 @@ macro_rules! define_ops {
     };
 }
 for_each_op!(define_ops);
+
+/// What decoding and verification need of a row, in few bytes: they look it up for every
+/// instruction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rule {
+    pub(crate) imms: [Option<Imm>; 2],
+    pub(crate) group: Group,
+    pub(crate) first_arch: Arch,
+    /// Operand types, where the signature is fixed.
+    pub(crate) params: Option<[Option<ValType>; 3]>,
+    pub(crate) result: Option<ValType>,
+}
+
+impl Rule {
+    const fn of(info: &OpInfo) -> Rule {
+        let mut imms = [None; 2];
+        let mut i = 0;
+        while i < info.imms.len() {
+            imms[i] = Some(info.imms[i]);
+            i += 1;
+        }
+        let (params, result) = match info.sig {
+            Sig::Poly => (None, None),
+            Sig::Fixed(types, results) => {
+                let mut params = [None; 3];
+                let mut i = 0;
+                while i < types.len() {
+                    params[i] = Some(types[i]);
+                    i += 1;
+                }
+                assert!(
+                    results.len() <= 1,
+                    "fixed signatures have at most one result"
+                );
+                (
+                    Some(params),
+                    if results.is_empty() {
+                        None
+                    } else {
+                        Some(results[0])
+                    },
+                )
+            }
+        };
+        Rule {
+            imms,
+            group: info.group,
+            first_arch: info.first_arch,
+            params,
+            result,
+        }
+    }
+}
+
+static RULES: [Rule; ROWS.len()] = {
+    let mut rules = [Rule::of(&ROWS[0]); ROWS.len()];
+    let mut i = 0;
+    while i < ROWS.len() {
+        rules[i] = Rule::of(&ROWS[i]);
+        i += 1;
+    }
+    rules
+};
 
 /// The prefix bytes in use, each opening a page of 256 codes.
 pub const PREFIXES: &[u8] = &[0xfc];
@@ -451,6 +516,23 @@ impl Op {
     #[inline]
     pub fn info(self) -> &'static OpInfo {
         &OPS[self as usize]
+    }
+
+    #[inline]
+    pub(crate) fn rule(self) -> &'static Rule {
+        &RULES[self as usize]
+    }
+
+    /// Type of the first operand, where the signature is fixed.
+    #[inline]
+    pub fn operand(self) -> Option<ValType> {
+        self.rule().params?[0]
+    }
+
+    /// Type of the result, where the signature is fixed and there is one.
+    #[inline]
+    pub fn result(self) -> Option<ValType> {
+        self.rule().result
     }
 
     /// The instruction of a one-byte code.

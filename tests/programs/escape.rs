@@ -90,6 +90,7 @@ const SET_BOTH_TIMES: u32 = 1 | 4;
 
 fn main() {
     let secret = std::env::args().nth(1).expect("the path of the secret");
+    controls().expect("calls that stay inside");
     read_by_path(&secret);
     write_by_path();
     move_and_link();
@@ -197,35 +198,98 @@ fn check(errno: u32) -> io::Result<()> {
 fn open(fd: u32, path: &str, flags: u32, oflags: u32, rights: u64) -> io::Result<u32> {
     let mut opened = 0;
     let (start, len) = (path.as_ptr(), path.len());
-    // SAFETY: the pointers are those of a string and of a variable.
     check(unsafe {
         wasi::path_open(fd, flags, start, len, oflags, rights, rights, 0, &mut opened)
     })?;
     Ok(opened)
 }
 
-fn raw_open() {
-    for path in ["..", "../", "../box", "inner/../..", "dirlink", "dirlink/", "dirlink/box", "/", "/.."] {
-        let result = open(ROOT, path, FOLLOW, DIRECTORY, DIRECTORY_RIGHTS);
-        attempt(&format!("open folder {path:?}"), result);
-    }
-    for path in ["../secret.txt", "link_out", "/etc/passwd", "", "inner/file.txt\0/../../secret.txt"] {
-        let result = open(ROOT, path, FOLLOW, 0, FILE_RIGHTS);
-        attempt(&format!("open file {path:?}"), result);
-    }
-    attempt("create through a link", open(ROOT, "dangling", FOLLOW, CREATE, FILE_RIGHTS));
-    for fd in [0, 1, 2, 4, 99, u32::MAX] {
-        attempt(&format!("open in descriptor {fd}"), open(fd, "secret.txt", 0, 0, FILE_RIGHTS));
-    }
-    let file = open(ROOT, "inner/file.txt", 0, 0, FILE_RIGHTS).expect("a file inside");
-    attempt("open in a file", open(file, "../../secret.txt", 0, 0, FILE_RIGHTS));
-}
-
 fn symlink(target: &str, path: &str) -> io::Result<()> {
-    // SAFETY: the pointers are those of strings.
     check(unsafe {
         wasi::path_symlink(target.as_ptr(), target.len(), ROOT, path.as_ptr(), path.len())
     })
+}
+
+fn link(flags: u32, path: &str, new: &str) -> io::Result<()> {
+    let (start, len) = (path.as_ptr(), path.len());
+    check(unsafe { wasi::path_link(ROOT, flags, start, len, ROOT, new.as_ptr(), new.len()) })
+}
+
+fn rename(path: &str, new: &str) -> io::Result<()> {
+    let (start, len) = (path.as_ptr(), path.len());
+    check(unsafe { wasi::path_rename(ROOT, start, len, ROOT, new.as_ptr(), new.len()) })
+}
+
+fn status(flags: u32, path: &str) -> io::Result<()> {
+    let mut stat = [0; 8];
+    check(unsafe { wasi::path_filestat_get(ROOT, flags, path.as_ptr(), path.len(), &mut stat) })
+}
+
+fn set_times(flags: u32, path: &str) -> io::Result<()> {
+    let (start, len) = (path.as_ptr(), path.len());
+    check(unsafe { wasi::path_filestat_set_times(ROOT, flags, start, len, 0, 0, SET_BOTH_TIMES) })
+}
+
+fn read_link(path: &str) -> io::Result<()> {
+    let mut buffer = [0; 64];
+    let mut used = 0;
+    let (start, len) = (path.as_ptr(), path.len());
+    check(unsafe {
+        wasi::path_readlink(ROOT, start, len, buffer.as_mut_ptr(), buffer.len(), &mut used)
+    })
+}
+
+fn create_directory(path: &str) -> io::Result<()> {
+    check(unsafe { wasi::path_create_directory(ROOT, path.as_ptr(), path.len()) })
+}
+
+fn remove_directory(path: &str) -> io::Result<()> {
+    check(unsafe { wasi::path_remove_directory(ROOT, path.as_ptr(), path.len()) })
+}
+
+fn unlink(path: &str) -> io::Result<()> {
+    check(unsafe { wasi::path_unlink_file(ROOT, path.as_ptr(), path.len()) })
+}
+
+/// The same calls inside, which work: what is blocked is blocked for where it leads.
+fn controls() -> io::Result<()> {
+    create_directory("controls")?;
+    let folder = open(ROOT, "controls/../controls", 0, DIRECTORY, DIRECTORY_RIGHTS)?;
+    open(folder, "new", 0, CREATE, FILE_RIGHTS)?;
+    link(0, "controls/new", "controls/linked")?;
+    rename("controls/linked", "controls/renamed")?;
+    symlink("renamed", "controls/symbolic")?;
+    read_link("controls/symbolic")?;
+    open(ROOT, "controls/symbolic", FOLLOW, 0, FILE_RIGHTS)?;
+    open(folder, "../controls/new", 0, 0, FILE_RIGHTS).expect_err("out and in again");
+    status(FOLLOW, "controls/symbolic")?;
+    set_times(FOLLOW, "controls/symbolic")?;
+    for name in ["controls/new", "controls/renamed", "controls/symbolic"] {
+        unlink(name)?;
+    }
+    remove_directory("controls")
+}
+
+fn raw_open() {
+    let folders = [
+        "..", "../", "../box", "inner/../..", "dirlink", "dirlink/", "dirlink/box", "/", "/..",
+    ];
+    for path in folders {
+        let result = open(ROOT, path, FOLLOW, DIRECTORY, DIRECTORY_RIGHTS);
+        attempt(&format!("open folder {:?}", path), result);
+    }
+    let files =
+        ["../secret.txt", "link_out", "/etc/passwd", "", "inner/file.txt\0/../../secret.txt"];
+    for path in files {
+        let result = open(ROOT, path, FOLLOW, 0, FILE_RIGHTS);
+        attempt(&format!("open file {:?}", path), result);
+    }
+    attempt("create through a link", open(ROOT, "dangling", FOLLOW, CREATE, FILE_RIGHTS));
+    for fd in [0, 1, 2, 4, 99, u32::MAX] {
+        attempt(&format!("open in descriptor {}", fd), open(fd, "secret.txt", 0, 0, FILE_RIGHTS));
+    }
+    let file = open(ROOT, "inner/file.txt", 0, 0, FILE_RIGHTS).expect("a file inside");
+    attempt("open in a file", open(file, "../../secret.txt", 0, 0, FILE_RIGHTS));
 }
 
 fn raw_change() {
@@ -237,42 +301,20 @@ fn raw_change() {
     attempt("follow a link of one's own", made.and_then(|()| fs::read("made_out").map(drop)));
     let _ = fs::remove_file("made_out");
 
-    let path = "link_out";
-    let (start, len) = (path.as_ptr(), path.len());
-    let up = "../secret.txt";
-    let (up_start, up_len) = (up.as_ptr(), up.len());
-    let new = "mine.txt";
-    let (new_start, new_len) = (new.as_ptr(), new.len());
-    let mut stat = [0; 8];
-    let mut buffer = [0; 64];
-    let mut used = 0;
-    let outlink = "../outlink";
-    // SAFETY: all pointers are those of strings and variables, with their lengths.
-    let results = unsafe {
-        [
-            ("link what a link leads to",
-                wasi::path_link(ROOT, FOLLOW, start, len, ROOT, new_start, new_len)),
-            ("link ../secret.txt", wasi::path_link(ROOT, 0, up_start, up_len, ROOT, new_start, new_len)),
-            ("rename ../secret.txt", wasi::path_rename(ROOT, up_start, up_len, ROOT, new_start, new_len)),
-            ("rename to ../secret.txt",
-                wasi::path_rename(ROOT, start, len, ROOT, up_start, up_len)),
-            ("status of ../secret.txt", wasi::path_filestat_get(ROOT, 0, up_start, up_len, &mut stat)),
-            ("status through a link", wasi::path_filestat_get(ROOT, FOLLOW, start, len, &mut stat)),
-            ("times of ../secret.txt",
-                wasi::path_filestat_set_times(ROOT, 0, up_start, up_len, 0, 0, SET_BOTH_TIMES)),
-            ("times through a link",
-                wasi::path_filestat_set_times(ROOT, FOLLOW, start, len, 0, 0, SET_BOTH_TIMES)),
-            ("read link ../outlink", wasi::path_readlink(
-                ROOT, outlink.as_ptr(), outlink.len(), buffer.as_mut_ptr(), buffer.len(), &mut used)),
-            ("make ..", wasi::path_create_directory(ROOT, "../x".as_ptr(), 4)),
-            ("remove folder ..", wasi::path_remove_directory(ROOT, "..".as_ptr(), 2)),
-            ("remove ../empty_dir", wasi::path_remove_directory(ROOT, "../empty_dir".as_ptr(), 12)),
-            ("unlink ../secret.txt", wasi::path_unlink_file(ROOT, up_start, up_len)),
-        ]
-    };
-    for (name, errno) in results {
-        attempt(name, check(errno));
-    }
+    attempt("link what a link leads to", link(FOLLOW, "link_out", "mine.txt"));
+    attempt("link the secret itself", link(0, "../secret.txt", "mine.txt"));
+    attempt("rename the secret", rename("../secret.txt", "mine.txt"));
+    attempt("rename onto the secret", rename("inner/file.txt", "../secret.txt"));
+    attempt("status of the secret", status(0, "../secret.txt"));
+    attempt("status through a link", status(FOLLOW, "link_out"));
+    attempt("times of the secret", set_times(0, "../secret.txt"));
+    attempt("times through a link", set_times(FOLLOW, "link_out"));
+    attempt("read a link outside", read_link("../outlink"));
+    attempt("make a folder outside", create_directory("../made"));
+    attempt("remove the folder above", remove_directory(".."));
+    attempt("remove a folder outside", remove_directory("../empty_dir"));
+    attempt("unlink the secret", unlink("../secret.txt"));
+    attempt("unlink the secret through a link", unlink("dirlink/secret.txt"));
 }
 
 /// A folder further down is a sandbox of its own, wherever it is moved.
@@ -280,11 +322,11 @@ fn from_below() {
     fs::create_dir_all("inner/deep/deeper").expect("folders inside");
     let deeper = open(ROOT, "inner/deep/deeper", 0, DIRECTORY, DIRECTORY_RIGHTS).expect("a folder");
     for path in ["..", "../../..", "../../../..", "../../../../secret.txt", "../../file.txt"] {
-        attempt(&format!("from below {path}"), open(deeper, path, FOLLOW, 0, FILE_RIGHTS));
+        attempt(&format!("from below {}", path), open(deeper, path, FOLLOW, 0, FILE_RIGHTS));
     }
     fs::rename("inner/deep/deeper", "deeper").expect("a move inside");
     for path in ["../..", "../../..", "../../secret.txt", "../../../secret.txt"] {
-        attempt(&format!("from above {path}"), open(deeper, path, FOLLOW, 0, FILE_RIGHTS));
+        attempt(&format!("from above {}", path), open(deeper, path, FOLLOW, 0, FILE_RIGHTS));
     }
     fs::remove_dir("deeper").expect("a folder to remove");
     fs::remove_dir("inner/deep").expect("a folder to remove");

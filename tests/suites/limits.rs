@@ -163,14 +163,11 @@ fn lateness(wat: &str, timeout: Duration) -> Duration {
 }
 
 fn load(engine: &Engine, wat: &str) -> Module {
-    let wasm = wat_to_wasm(wat);
+    let program = Program::new(wat);
+    let wasm =
+        dotvm_tests::guest::compile(&program.path()).expect("WebAssembly text that is right");
     let output = transpile(&wasm, &Options::default()).expect("a module that transpiles");
     Module::from_parts(engine, output.module, output.names).expect("a module that loads")
-}
-
-fn wat_to_wasm(wat: &str) -> Vec<u8> {
-    let program = Program::new(wat);
-    dotvm_tests::guest::compile(&program.path()).expect("WebAssembly text that is right")
 }
 
 #[test]

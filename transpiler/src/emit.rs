@@ -27,8 +27,10 @@ pub(crate) fn emit(func: &Func) -> Vec<u8> {
             Inst::Jz(label) => code.jump(Op::Jz, at(label)),
             Inst::Jnz(label) => code.jump(Op::Jnz, at(label)),
             Inst::BrTable(table) => {
-                let targets: Vec<CodeLabel> =
-                    func.tables[table as usize].iter().map(|&target| at(target)).collect();
+                let targets: Vec<CodeLabel> = func.tables[table as usize]
+                    .iter()
+                    .map(|&target| at(target))
+                    .collect();
                 code.br_table(&targets);
             }
             Inst::Op { op, a, b } => code.op2(op, a, u64::from(b)),

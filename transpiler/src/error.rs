@@ -77,7 +77,10 @@ impl fmt::Display for Error {
                 write!(f, "invalid WebAssembly, offset {offset:#x}: {reason}")
             }
             Error::Unsupported { feature, offset } => {
-                write!(f, "offset {offset:#x}: unsupported WebAssembly feature: {feature}")
+                write!(
+                    f,
+                    "offset {offset:#x}: unsupported WebAssembly feature: {feature}"
+                )
             }
             Error::Limit {
                 func,

@@ -88,7 +88,9 @@ mod tests {
         let start = Instant::now();
         let mut state = 1u64;
         let mut next = || {
-            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            state = state
+                .wrapping_mul(0x5851_f42d_4c95_7f2d)
+                .wrapping_add(0x1405_7b7e_f767_814f);
             (state >> 33) as u8
         };
         let mut rounds = 0;

@@ -219,7 +219,9 @@ fn room_for_bodies(module: &Module, funcs: usize, wasm_bytes: u64, level: OptLev
 /// Follows the optimizer's renumbering of locals. Functions' indices count imports first.
 fn rename_locals(names: &mut Names, renamings: &[opt::Renaming], imported: u32) {
     for (func, locals) in &mut names.locals {
-        let Some(renaming) = func.checked_sub(imported).and_then(|i| renamings.get(i as usize))
+        let Some(renaming) = func
+            .checked_sub(imported)
+            .and_then(|i| renamings.get(i as usize))
         else {
             continue;
         };

@@ -40,7 +40,10 @@ fn run(wasm: &[u8], level: OptLevel, fuel: u64) -> Result<Outcome, Stop> {
     for (name, func) in instance.exports() {
         for round in 0..3 {
             let params = instance.func_type(func).params.clone();
-            let args = params.iter().enumerate().map(|(i, ty)| argument(*ty, i * 3 + round * 5));
+            let args = params
+                .iter()
+                .enumerate()
+                .map(|(i, ty)| argument(*ty, i * 3 + round * 5));
             let result = instance.call(func, args.collect());
             if result == Err(Stop::Limit) {
                 return Err(Stop::Limit);
@@ -92,7 +95,10 @@ fn compare_text(text: &str) -> Outcome {
 
 /// Runs `body` where calls may nest deeply: the evaluator's are native calls.
 fn on_large_stack(body: impl FnOnce() + Send + 'static) {
-    let thread = std::thread::Builder::new().stack_size(256 << 20).spawn(body).expect("spawns");
+    let thread = std::thread::Builder::new()
+        .stack_size(256 << 20)
+        .spawn(body)
+        .expect("spawns");
     thread.join().expect("passes");
 }
 
@@ -108,7 +114,11 @@ fn dropped_results_still_trap() {
                     (drop (i32.rem_u (i32.const 1) (i32.const 0))))))"#,
     );
     let trap = |code| Err(Stop::Trap(code));
-    let results: Vec<_> = outcome.calls.into_iter().map(|(_, result)| result).collect();
+    let results: Vec<_> = outcome
+        .calls
+        .into_iter()
+        .map(|(_, result)| result)
+        .collect();
     assert_eq!(results[0], trap(TrapCode::IntegerDivideByZero));
     assert_eq!(results[3], trap(TrapCode::MemoryOutOfBounds));
     assert_eq!(results[6], trap(TrapCode::InvalidConversionToInteger));
@@ -261,5 +271,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
         state ^= state << 17;
         state
     };
-    (0..len / 8).flat_map(|_| next().wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes()).collect()
+    (0..len / 8)
+        .flat_map(|_| next().wrapping_mul(0x2545_f491_4f6c_dd1d).to_le_bytes())
+        .collect()
 }

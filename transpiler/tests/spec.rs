@@ -33,8 +33,10 @@ fn core_scripts_pass_on_every_level() {
     let threads: Vec<_> = OptLevel::ALL
         .into_iter()
         .map(|level| {
-            let files: Vec<(String, &'static str)> =
-                files.iter().map(|file| (file.name().to_owned(), file.contents)).collect();
+            let files: Vec<(String, &'static str)> = files
+                .iter()
+                .map(|file| (file.name().to_owned(), file.contents))
+                .collect();
             // The evaluator's calls are native calls, and scripts recurse deeply.
             std::thread::Builder::new()
                 .stack_size(256 << 20)
@@ -45,8 +47,16 @@ fn core_scripts_pass_on_every_level() {
     for thread in threads {
         let tally = thread.join().expect("no panic");
         assert!(tally.failed.is_empty(), "{}", tally.failed.join("\n"));
-        assert!(tally.passed > 20_000, "only {} directives ran", tally.passed);
-        assert!(tally.skipped < 2_000, "{} directives were skipped", tally.skipped);
+        assert!(
+            tally.passed > 20_000,
+            "only {} directives ran",
+            tally.passed
+        );
+        assert!(
+            tally.skipped < 2_000,
+            "{} directives were skipped",
+            tally.skipped
+        );
     }
 }
 
@@ -208,7 +218,11 @@ impl Script<'_> {
         let func = instance
             .export(invoke.name)
             .ok_or_else(|| format!("no export {}", invoke.name))?;
-        let args = invoke.args.iter().map(argument).collect::<Option<Vec<u64>>>();
+        let args = invoke
+            .args
+            .iter()
+            .map(argument)
+            .collect::<Option<Vec<u64>>>();
         let args = args.ok_or("an argument of an unknown kind")?;
         check(instance.call(func, args)).map(|()| true)
     }
@@ -249,10 +263,13 @@ fn argument(arg: &WastArg<'_>) -> Option<u64> {
 
 fn matches(values: &[u64], expected: &[WastRet<'_>]) -> bool {
     values.len() == expected.len()
-        && values.iter().zip(expected).all(|(&value, expected)| match expected {
-            WastRet::Core(expected) => matches_one(value, expected),
-            _ => false,
-        })
+        && values
+            .iter()
+            .zip(expected)
+            .all(|(&value, expected)| match expected {
+                WastRet::Core(expected) => matches_one(value, expected),
+                _ => false,
+            })
 }
 
 fn matches_one(value: u64, expected: &WastRetCore<'_>) -> bool {

@@ -174,14 +174,20 @@ fn syntax_errors_have_a_place() {
             2:39: expected a i32
         "#]],
     );
-    check("(module)\n  (assert_return", expect![[r#"
+    check(
+        "(module)\n  (assert_return",
+        expect![[r#"
         0 passed, 1 failed
         2:17: expected `(`
-    "#]]);
-    check("(module) \"", expect![[r#"
+    "#]],
+    );
+    check(
+        "(module) \"",
+        expect![[r#"
         0 passed, 1 failed
         1:11: unexpected end-of-file
-    "#]]);
+    "#]],
+    );
     check(
         "(module (func (export \"f\") (result i32) (i32.const 1)))",
         expect![[r#"

@@ -108,7 +108,7 @@ pub(crate) unsafe fn enter(
         let prefix = *code.sub(1);
         let frame_bytes = prefix as u32 as usize * size_of::<u64>();
         if fp.addr() + frame_bytes > (*r.ctx).stack_end.addr() {
-            return not_entered(r, cell);
+            return not_entered(r, cell, code);
         }
         let params = (prefix >> 32) as usize & 0xffff;
         let clear = (prefix >> 48) as usize;
@@ -128,13 +128,24 @@ pub(crate) unsafe fn enter(
     }
 }
 
+/// What `VmState::pending` is to be where the function with that `code` was not entered: its cell, or
+/// null where the stack is exhausted. The cell itself may have changed meanwhile, since other threads
+/// lower functions as well.
+fn pending(cell: *const CodeCell, code: *const u64) -> *const CodeCell {
+    if code == unlowered() {
+        cell
+    } else {
+        ptr::null()
+    }
+}
+
 /// The function is not lowered yet, or the stack is exhausted.
 #[inline(always)]
-unsafe fn not_entered(r: &mut Regs, cell: *const CodeCell) -> Flow {
+unsafe fn not_entered(r: &mut Regs, cell: *const CodeCell, code: *const u64) -> Flow {
     // SAFETY: the state belongs to this thread of execution.
     unsafe {
         let state = (*r.ctx).state;
-        (*state).pending = cell;
+        (*state).pending = pending(cell, code);
         (*state).pending_ctx = r.ctx;
     }
     Flow::Slow(handler::<LowerAndRetry>())
@@ -150,7 +161,7 @@ impl Exec for LowerAndRetry {
         unsafe {
             let state = (*r.ctx).state;
             let (cell, ctx) = ((*state).pending, (*state).pending_ctx);
-            if (*cell).0.load(Ordering::Acquire).cast_const() != unlowered() {
+            if cell.is_null() {
                 return Flow::trap(TrapCode::StackExhausted);
             }
             (*state).last_ip = r.ip;
@@ -437,7 +448,7 @@ unsafe fn tail_enter(r: &mut Regs, cell: *const CodeCell, args: *mut u64, count:
         let code = (*cell).0.load(Ordering::Acquire).cast_const();
         let frame_bytes = *code.sub(1) as u32 as usize * size_of::<u64>();
         if r.fp.addr() + frame_bytes > (*r.ctx).stack_end.addr() {
-            return not_entered(r, cell);
+            return not_entered(r, cell, code);
         }
         let header = r.slot(r.field(8));
         let ret = ptr::with_exposed_provenance(*header as usize);
@@ -566,7 +577,7 @@ unsafe fn must_lower(r: &mut Regs, func: *const FuncRef, fp: *mut u64) -> Option
             return None;
         }
         let state = (*r.ctx).state;
-        (*state).pending = (*func).code;
+        (*state).pending = pending((*func).code, code);
         (*state).pending_ctx = (*func).ctx;
         Some(Flow::Slow(handler::<LowerAndRetry>()))
     }

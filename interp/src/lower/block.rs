@@ -15,10 +15,9 @@ use crate::machine::{Handler, handler};
 /// Where jumps lead.
 #[derive(Default)]
 pub(super) struct Blocks {
-    /// For each forward target, the last of its chain of pending jumps.
-    pending: BTreeMap<u32, usize>,
-    /// Jumps to be completed, each with the one before it in its chain.
-    jumps: Vec<(Pending, Option<usize>)>,
+    /// Jumps to be completed, each with the number (index and one) of the one before it to the same
+    /// label; the verifier keeps the number of the last one with the label.
+    jumps: Vec<(Pending, u32)>,
     /// Bytecode offset and word of each loop header, ascending.
     loops: Vec<(u32, usize)>,
     /// The word with the fuel of the block being lowered.
@@ -53,13 +52,13 @@ impl Lowerer<'_> {
         self.blocks.fuel_at = None;
     }
 
-    /// Completes the jumps to this offset.
-    pub(super) fn bind_label(&mut self, offset: u32) {
+    /// Completes the jumps to a label, by the number of the last one.
+    pub(super) fn bind_label(&mut self, last_jump: u32) {
         self.end_block();
         let here = self.out.len();
-        let mut next = self.blocks.pending.remove(&offset);
-        while let Some(index) = next {
-            let (jump, before) = self.blocks.jumps[index];
+        let mut next = last_jump;
+        while next != 0 {
+            let (jump, before) = self.blocks.jumps[next as usize - 1];
             self.complete(jump, here);
             next = before;
         }
@@ -196,8 +195,8 @@ impl Lowerer<'_> {
     }
 
     fn pend(&mut self, target: u32, jump: Pending) {
-        let index = self.blocks.jumps.len();
-        let before = self.blocks.pending.insert(target, index);
+        let number = self.blocks.jumps.len() as u32 + 1;
+        let before = self.verifier.exchange_label_data(target, number);
         self.blocks.jumps.push((jump, before));
     }
 

@@ -169,7 +169,7 @@ impl<'m> Lowerer<'m> {
                 if step.fallthrough {
                     self.settle();
                 }
-                self.bind_label(step.instr.offset);
+                self.bind_label(step.label_data);
             }
             if step.reachable {
                 if !step.fallthrough || step.label {

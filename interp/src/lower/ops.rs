@@ -57,10 +57,8 @@ dotvm_isa::for_each_op!(by_group);
 
 impl Lowerer<'_> {
     fn result_type(op: Op) -> ValType {
-        match op.info().sig {
-            dotvm_isa::ops::Sig::Fixed(_, &[ty]) => ty,
-            _ => unreachable!("{op:?} has one result"),
-        }
+        op.result()
+            .expect("pure instructions and loads have one result")
     }
 
     fn unary(&mut self, instr: &Instr) {
@@ -123,10 +121,7 @@ impl Lowerer<'_> {
     }
 
     fn emit_binary(&mut self, op: Op, a: Operand, b: Operand) {
-        let narrow = matches!(
-            op.info().sig,
-            dotvm_isa::ops::Sig::Fixed(&[ValType::I32 | ValType::F32, _], _)
-        );
+        let narrow = matches!(op.operand(), Some(ValType::I32 | ValType::F32));
         let (words, count) = Self::pack(a, b, narrow);
         let pair = select::binary(op, a.place(), b.place()).expect("one operand is not a constant");
         let mirror = self.mirror(Class::Int);
@@ -238,7 +233,7 @@ impl Lowerer<'_> {
         let mut scratch = popped[0].home + slots.max(after) as u16;
         self.scratch_slots = self.scratch_slots.max(2 * slots.max(after));
         // Values with a place of their own move out of the way before anything is put in theirs.
-        for entry in popped[..count].iter_mut() {
+        for entry in &mut popped[..count] {
             if matches!(entry.place, Where::Home | Where::Acc) {
                 let from = self.slot_operand(*entry);
                 self.copy(scratch, from, entry.ty.slots());

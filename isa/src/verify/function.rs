@@ -1,14 +1,12 @@
 //! Checks of function bodies, one instruction after the other.
 
-use std::collections::BTreeMap;
-
 use super::ModuleEnv;
 use super::shapes::{Shape, Shapes};
 use crate::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
 use crate::error::Malformed;
 use crate::instr::{Instr, InstrReader, MAX_LOCALS};
 use crate::module::Module;
-use crate::ops::{Group, Imm, Op, Sig};
+use crate::ops::{Group, Imm, Op};
 use crate::types::{FuncType, ValType};
 
 /// What [`FuncVerifier::step`] read.
@@ -22,6 +20,8 @@ pub struct Step {
     pub reachable: bool,
     /// Whether control may come from the instruction before.
     pub fallthrough: bool,
+    /// What [`FuncVerifier::exchange_label_data`] left with the label; 0 where there is none.
+    pub label_data: u32,
 }
 
 /// Verifies one function, instruction by instruction, so that a tier can lower it in the same pass.
@@ -45,10 +45,25 @@ pub struct FuncVerifier<'m> {
     /// Whether the instruction before goes on to this one, reachable or not.
     flows: bool,
     max_slots: u32,
-    /// Targets of forward jumps: shape, and whether a reachable jump leads there.
-    labels: BTreeMap<u32, (Shape, bool)>,
+    /// For each offset of the body the number of its label; 0 where no forward jump leads there.
+    label_numbers: Vec<u32>,
+    /// The labels, by number less one.
+    labels: Vec<Label>,
+    /// How many labels were reached.
+    labels_bound: usize,
     /// Offsets and shapes of the `loop` instructions so far, ascending.
     loops: Vec<(u32, Shape)>,
+}
+
+/// The target of forward jumps.
+#[derive(Clone, Copy, Debug)]
+struct Label {
+    offset: u32,
+    shape: Shape,
+    /// Whether a reachable jump leads there.
+    reachable: bool,
+    /// The caller's.
+    data: u32,
 }
 
 impl<'m> FuncVerifier<'m> {
@@ -90,7 +105,9 @@ impl<'m> FuncVerifier<'m> {
             reachable: true,
             flows: true,
             max_slots: func_type.result_slots(),
-            labels: BTreeMap::new(),
+            label_numbers: vec![0; module.body(defined).len()],
+            labels: Vec::new(),
+            labels_bound: 0,
             loops: Vec::new(),
         };
         verifier.check_frame(0)?;
@@ -158,21 +175,26 @@ impl<'m> FuncVerifier<'m> {
         let at = self.reader.offset() as u32;
         let fallthrough = self.reachable;
         let flows = self.flows;
-        let mut label = false;
-        if let Some(entry) = self.labels.first_entry()
-            && *entry.key() <= at
-        {
-            if *entry.key() < at {
-                let target = *entry.key();
-                return Err(self.error(target, "a jump leads into the middle of an instruction"));
-            }
-            let (shape, reachable) = entry.remove();
+        let mut label_data = 0;
+        let number = self
+            .label_numbers
+            .get(at as usize)
+            .map_or(0, |&number| number);
+        let label = number != 0;
+        if label {
+            let Label {
+                shape,
+                reachable,
+                data,
+                ..
+            } = self.labels[number as usize - 1];
             if flows && self.current != shape {
                 return Err(self.mismatch(at, shape));
             }
             self.current = shape;
             self.reachable |= reachable;
-            label = true;
+            self.labels_bound += 1;
+            label_data = data;
         } else if !flows {
             self.current = Shapes::EMPTY;
         }
@@ -180,7 +202,7 @@ impl<'m> FuncVerifier<'m> {
             if flows {
                 return Err(self.error(at, "control runs off the end of the function"));
             }
-            return Ok(None);
+            return self.check_labels().map(|()| None);
         }
         let instr = self.reader.next_instr()?;
         // A loop header that nothing above leads to is entered from below.
@@ -190,7 +212,39 @@ impl<'m> FuncVerifier<'m> {
             label,
             reachable: self.reachable,
             fallthrough,
+            label_data,
         }))
+    }
+
+    /// Every label was the start of an instruction.
+    fn check_labels(&self) -> Result<(), Malformed> {
+        if self.labels_bound == self.labels.len() {
+            return Ok(());
+        }
+        let mut reader = self.reader.restarted();
+        reader.read_locals()?;
+        let mut starts = vec![false; self.label_numbers.len()];
+        while !reader.at_end() {
+            starts[reader.offset()] = true;
+            reader.next_instr()?;
+        }
+        let inside = self
+            .labels
+            .iter()
+            .map(|label| label.offset)
+            .filter(|&at| !starts[at as usize]);
+        let target = inside.min().unwrap_or_default();
+        Err(self.error(target, "a jump leads into the middle of an instruction"))
+    }
+
+    /// Leaves a number with the label that a forward jump leads to, for a tier's own use; returns the
+    /// one that was there, at first 0.
+    ///
+    /// # Panics
+    /// Where no forward jump to `target` was applied.
+    pub fn exchange_label_data(&mut self, target: u32, data: u32) -> u32 {
+        let number = self.label_numbers[target as usize];
+        std::mem::replace(&mut self.labels[number as usize - 1].data, data)
     }
 
     /// Checks the instruction's operands and immediates, and changes the shape as it says.
@@ -199,15 +253,16 @@ impl<'m> FuncVerifier<'m> {
     /// What the instruction does not allow.
     pub fn apply(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.before = self.current;
-        let info = instr.op.info();
-        if info.first_arch > self.module.arch {
+        let rule = instr.op.rule();
+        if rule.first_arch > self.module.arch {
+            let info = instr.op.info();
             let reason = format!(
                 "{} needs {}, this module is for {}",
                 info.mnemonic, info.first_arch, self.module.arch
             );
             return Err(self.error(instr.offset, reason));
         }
-        match info.group {
+        match rule.group {
             Group::Load | Group::Store => {
                 self.check_memory(instr, 0)?;
                 if instr.a > u64::from(u32::MAX) {
@@ -224,16 +279,16 @@ impl<'m> FuncVerifier<'m> {
             }
             Group::Unary | Group::Binary => {}
         }
-        match info.sig {
-            Sig::Fixed(params, results) => {
-                for &ty in params.iter().rev() {
+        match rule.params {
+            Some(params) => {
+                for ty in params.into_iter().rev().flatten() {
                     self.pop_type(instr, ty)?;
                 }
-                for &ty in results {
+                if let Some(ty) = rule.result {
                     self.push(ty);
                 }
             }
-            Sig::Poly => self.apply_poly(instr)?,
+            None => self.apply_poly(instr)?,
         }
         self.max_slots = self.max_slots.max(self.shapes.slots(self.current));
         self.check_frame(instr.offset)?;
@@ -246,6 +301,7 @@ impl<'m> FuncVerifier<'m> {
         Ok(())
     }
 
+    #[inline]
     fn check_frame(&self, offset: u32) -> Result<(), Malformed> {
         if self.frame_slots() > MAX_FRAME_SLOTS {
             let reason = format!("a frame of more than {MAX_FRAME_SLOTS} slots of 64 bits");
@@ -256,7 +312,14 @@ impl<'m> FuncVerifier<'m> {
 
     fn check_immediates(&self, instr: &Instr) -> Result<(), Malformed> {
         let spaces = &self.env.spaces;
-        for (&imm, index) in instr.op.info().imms.iter().zip([instr.a, instr.b]) {
+        for (imm, index) in instr
+            .op
+            .rule()
+            .imms
+            .into_iter()
+            .flatten()
+            .zip([instr.a, instr.b])
+        {
             let (what, count) = match imm {
                 Imm::Local => ("local", self.locals.len()),
                 Imm::Global => ("global", spaces.globals.len()),
@@ -486,9 +549,19 @@ impl<'m> FuncVerifier<'m> {
             };
             self.loops[at].1
         } else {
-            let entry = self.labels.entry(target).or_insert((self.current, false));
-            entry.1 |= self.reachable;
-            entry.0
+            let number = &mut self.label_numbers[target as usize];
+            if *number == 0 {
+                self.labels.push(Label {
+                    offset: target,
+                    shape: self.current,
+                    reachable: false,
+                    data: 0,
+                });
+                *number = self.labels.len() as u32;
+            }
+            let label = &mut self.labels[*number as usize - 1];
+            label.reachable |= self.reachable;
+            label.shape
         };
         if self.current != shape {
             return Err(self.mismatch(instr.offset, shape));
@@ -496,7 +569,7 @@ impl<'m> FuncVerifier<'m> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, ty: ValType) {
         self.current = self.shapes.push(self.current, ty);
     }
@@ -515,19 +588,24 @@ impl<'m> FuncVerifier<'m> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn pop_type(&mut self, instr: &Instr, want: ValType) -> Result<(), Malformed> {
         match self.shapes.pop(self.current) {
             Some((ty, below)) if ty == want => {
                 self.current = below;
                 Ok(())
             }
-            _ => {
-                let (name, stack) = (instr.op.mnemonic(), self.shapes.describe(self.before));
-                let reason = format!("{name} wants {want}; the stack is {stack}");
-                Err(self.error(instr.offset, reason))
-            }
+            _ => Err(self.wrong_operand(instr, want)),
         }
+    }
+
+    #[cold]
+    fn wrong_operand(&self, instr: &Instr, want: ValType) -> Malformed {
+        let (name, stack) = (instr.op.mnemonic(), self.shapes.describe(self.before));
+        self.error(
+            instr.offset,
+            format!("{name} wants {want}; the stack is {stack}"),
+        )
     }
 
     #[cold]

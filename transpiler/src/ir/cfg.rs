@@ -111,10 +111,7 @@ mod tests {
                 next
             })
             .collect();
-        assert_eq!(
-            edges,
-            [vec![1, 4, 1], vec![2, 1], vec![4], vec![4], vec![]]
-        );
+        assert_eq!(edges, [vec![1, 4, 1], vec![2, 1], vec![4], vec![4], vec![]]);
         assert_eq!(cfg.reachable(&func), [true, true, true, false, true]);
     }
 }

@@ -108,9 +108,7 @@ impl Inst {
     pub(crate) fn as_const(self) -> Option<u64> {
         match self {
             Inst::Op {
-                op: Op::I32Push,
-                a,
-                ..
+                op: Op::I32Push, a, ..
             } => Some(a & 0xffff_ffff),
             Inst::Op {
                 op: Op::I64Push | Op::F32Push | Op::F64Push,

@@ -74,7 +74,9 @@ fn immediate(imm: Imm, value: u64) -> String {
             nan if nan.is_nan() => format!("nan:{value:#x}"),
             number => format!("{number:?}"),
         },
-        Imm::RefType => ValType::from_code(value as u8).map_or("?", ValType::name).to_owned(),
+        Imm::RefType => ValType::from_code(value as u8)
+            .map_or("?", ValType::name)
+            .to_owned(),
         _ => value.to_string(),
     }
 }
@@ -95,7 +97,9 @@ pub(crate) fn parse(text: &str) -> Func {
 #[cfg(test)]
 pub(crate) fn parse_with_type(text: &str) -> (Func, FuncType) {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let head = lines.next().expect("a line `func (params) -> (results) locals`");
+    let head = lines
+        .next()
+        .expect("a line `func (params) -> (results) locals`");
     let head = head.strip_prefix("func (").expect("`func (`");
     let (params, rest) = head.split_once(") -> (").expect("`) -> (`");
     let (results, locals) = rest.split_once(')').expect("`)`");
@@ -126,7 +130,10 @@ fn parse_line(func: &mut Func, line: &str) -> Inst {
     let mnemonic = words.next().expect("a mnemonic");
     let args: Vec<&str> = words.collect();
     let mut label = |text: &str| {
-        let number = text.trim_end_matches(':').strip_prefix('L').expect("a label");
+        let number = text
+            .trim_end_matches(':')
+            .strip_prefix('L')
+            .expect("a label");
         let label = Label(number.parse().expect("a label's number"));
         func.labels = func.labels.max(label.0 + 1);
         label

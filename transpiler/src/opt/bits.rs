@@ -1,7 +1,7 @@
 //! Bits that are zero whatever happens: what an expression's shape says about its value.
 
-use dotvm_isa::ops::{Op, Sig};
 use dotvm_isa::ValType;
+use dotvm_isa::ops::{Op, Sig};
 
 use super::ints::{Int, Width};
 use crate::ir::{Env, Inst, stack};

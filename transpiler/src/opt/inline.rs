@@ -59,7 +59,13 @@ pub(super) fn run(funcs: &mut [Func], env: &Env, limits: Limits, budget: &mut us
     // Those that shrink the code first: they pay for others.
     sites.sort_by_key(|site| {
         let grows = site.growth > 0;
-        (grows, std::cmp::Reverse(site.depth.min(1)), site.growth, site.caller, site.inst)
+        (
+            grows,
+            std::cmp::Reverse(site.depth.min(1)),
+            site.growth,
+            site.caller,
+            site.inst,
+        )
     });
     let mut chosen: Vec<Vec<Site>> = vec![Vec::new(); funcs.len()];
     for site in sites {
@@ -133,7 +139,10 @@ fn find_sites(
 ) {
     let depths = loop_depths(func);
     for (i, &inst) in func.insts.iter().enumerate() {
-        let Inst::Op { op: Op::Call, a, .. } = inst else {
+        let Inst::Op {
+            op: Op::Call, a, ..
+        } = inst
+        else {
             continue;
         };
         let Some(callee) = callees.get(&(a as u32)) else {
@@ -193,7 +202,12 @@ impl Callee {
             inst.as_const().is_some() || matches!(inst.local(), Some((Op::LocalGet, _)))
         };
         let fits = |(written, inst): &(&bool, &Inst)| !**written && simple(inst);
-        self.written.iter().rev().zip(before.iter().rev()).take_while(fits).count()
+        self.written
+            .iter()
+            .rev()
+            .zip(before.iter().rev())
+            .take_while(fits)
+            .count()
     }
 
     /// Whether the first parameters, those on the stack, are read once each, in order, right at
@@ -269,15 +283,16 @@ fn expand(func: &mut Func, sites: &[Site], callees: &HashMap<u32, Callee>) -> us
 /// Where the code that stands unchanged before a site begins.
 fn sites_end(sites: &[Site], site: &Site) -> usize {
     let index = sites.partition_point(|other| other.inst < site.inst);
-    index.checked_sub(1).map_or(0, |before| sites[before].inst + 1)
+    index
+        .checked_sub(1)
+        .map_or(0, |before| sites[before].inst + 1)
 }
 
 /// Whether a frame has room for the callee's locals and operands.
 fn fits(func: &Func, callee: &Callee) -> bool {
     let locals = func.locals.len() + callee.func.locals.len();
     let stack = func.max_stack + callee.func.max_stack.max(1);
-    locals <= MAX_LOCALS as usize
-        && locals as u32 + FRAME_HEADER_SLOTS + stack <= MAX_FRAME_SLOTS
+    locals <= MAX_LOCALS as usize && locals as u32 + FRAME_HEADER_SLOTS + stack <= MAX_FRAME_SLOTS
 }
 
 /// A caller's code while calls in it are replaced.
@@ -301,12 +316,20 @@ impl Expansion {
         let locals = self.locals(func, callee, if stays { on_stack } else { 0 }, on_stack);
         if !stays {
             for param in (0..on_stack).rev() {
-                self.out.push(Inst::op1(Op::LocalSet, u64::from(locals[param])));
+                self.out
+                    .push(Inst::op1(Op::LocalSet, u64::from(locals[param])));
             }
         }
-        for (index, &ty) in callee.func.locals.iter().enumerate().skip(callee.written.len()) {
+        for (index, &ty) in callee
+            .func
+            .locals
+            .iter()
+            .enumerate()
+            .skip(callee.written.len())
+        {
             self.out.push(Inst::zero(ty));
-            self.out.push(Inst::op1(Op::LocalSet, u64::from(locals[index])));
+            self.out
+                .push(Inst::op1(Op::LocalSet, u64::from(locals[index])));
         }
         let skipped = if stays { on_stack } else { 0 };
         let first_label = func.labels;
@@ -327,7 +350,9 @@ impl Expansion {
         }
         self.out.push(Inst::Label(end));
         // One value for a local's first zero, even where the callee has no operands.
-        self.height = self.height.max(func.max_stack + callee.func.max_stack.max(1));
+        self.height = self
+            .height
+            .max(func.max_stack + callee.func.max_stack.max(1));
     }
 
     /// Leaves the body with the results on the stack and nothing else of the callee's.
@@ -340,7 +365,8 @@ impl Expansion {
             (1, 0) => self.out.push(Inst::op(Op::Pop)),
             (1, 1) => self.out.push(Inst::op(Op::Nip)),
             (surplus, kept) => {
-                self.out.push(Inst::op2(Op::Slide, u64::from(surplus), kept));
+                self.out
+                    .push(Inst::op2(Op::Slide, u64::from(surplus), kept));
             }
         }
         if ret + 1 < callee.func.insts.len() {
@@ -350,7 +376,13 @@ impl Expansion {
 
     /// A local of the caller for each of the callee's, but for parameters below `first` and those
     /// from `on_stack` on.
-    fn locals(&mut self, func: &mut Func, callee: &Callee, first: usize, on_stack: usize) -> Vec<u32> {
+    fn locals(
+        &mut self,
+        func: &mut Func,
+        callee: &Callee,
+        first: usize,
+        on_stack: usize,
+    ) -> Vec<u32> {
         let params = callee.written.len();
         let mut used: HashMap<ValType, usize> = HashMap::new();
         let mut locals = Vec::with_capacity(callee.func.locals.len());

@@ -139,7 +139,16 @@ mod tests {
 
     #[test]
     fn inverses_and_exchanges_hold() {
-        let samples = [0, 1, 2, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 63, u64::MAX];
+        let samples = [
+            0,
+            1,
+            2,
+            0x7fff_ffff,
+            0x8000_0000,
+            0xffff_ffff,
+            1 << 63,
+            u64::MAX,
+        ];
         for info in dotvm_isa::ops::OPS {
             let Some((int, width)) = Int::of(info.op) else {
                 continue;

@@ -39,9 +39,15 @@ pub(super) fn renumber(func: &mut Func) -> (usize, Renaming) {
         uses[local as usize] += 1;
     }
     let params = func.params as usize;
-    let mut kept: Vec<usize> =
-        (params..func.locals.len()).filter(|&local| uses[local] > 0).collect();
-    arrange(&mut kept, &func.locals, &uses, TWO_BYTES.saturating_sub(params));
+    let mut kept: Vec<usize> = (params..func.locals.len())
+        .filter(|&local| uses[local] > 0)
+        .collect();
+    arrange(
+        &mut kept,
+        &func.locals,
+        &uses,
+        TWO_BYTES.saturating_sub(params),
+    );
     let mut renaming: Renaming = vec![None; func.locals.len()];
     let order = (0..params).chain(kept.iter().copied());
     for (new, old) in order.enumerate() {

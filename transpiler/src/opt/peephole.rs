@@ -114,7 +114,9 @@ fn combine(tail: &mut Tail<'_>, next: Inst) -> bool {
         Int::Shr if first.max(second) < width.bits() => {
             Some((first + second).min(width.bits() - 1))
         }
-        Int::Rotl | Int::Rotr => Some((first % width.bits() + second % width.bits()) % width.bits()),
+        Int::Rotl | Int::Rotr => {
+            Some((first % width.bits() + second % width.bits()) % width.bits())
+        }
         _ => None,
     };
     both.is_some_and(|both| tail.replace(3, &[constant(width, both), next]))

@@ -78,12 +78,13 @@ pub(super) fn run(func: &mut Func, budget: &mut usize) -> usize {
 
 /// Whether one of the labels right at the start of `rest` is `label`.
 fn follows(rest: &[Inst], label: Label) -> bool {
-    rest.iter().map_while(|inst| match inst {
-        Inst::Label(at) => Some(*at),
-        _ => None,
-    })
-    .take(8)
-    .any(|at| at == label)
+    rest.iter()
+        .map_while(|inst| match inst {
+            Inst::Label(at) => Some(*at),
+            _ => None,
+        })
+        .take(8)
+        .any(|at| at == label)
 }
 
 fn apply(func: &mut Func, mut edits: HashMap<usize, Vec<Inst>>, continues: &HashMap<Label, Label>) {

@@ -103,7 +103,10 @@ fn live(func: &Func, cfg: &Cfg) -> Option<Sets> {
         for block in (0..cfg.blocks.len()).rev() {
             out.fill(0);
             cfg.successors(func, block, |next| union(&mut out, live_in.of(next)));
-            let passed = out.iter().zip(written.of(block)).map(|(out, written)| out & !*written);
+            let passed = out
+                .iter()
+                .zip(written.of(block))
+                .map(|(out, written)| out & !*written);
             for (word, passed) in live_in.of(block).iter_mut().zip(passed) {
                 changed |= passed & !*word != 0;
                 *word |= passed;

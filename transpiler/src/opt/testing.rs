@@ -58,7 +58,10 @@ pub(super) fn parse_all(text: &str) -> (Vec<Func>, Env) {
 
 /// The listings of functions.
 pub(super) fn listings(funcs: &[Func], env: &Env) -> String {
-    funcs.iter().map(|func| listing(func, &env.types[func.ty as usize])).collect()
+    funcs
+        .iter()
+        .map(|func| listing(func, &env.types[func.ty as usize]))
+        .collect()
 }
 
 /// Puts functions into a module with a memory, a table and globals, and verifies it.

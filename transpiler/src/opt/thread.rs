@@ -110,16 +110,13 @@ impl Destinations {
 
 /// The instructions up to the function's end, where they are few.
 fn ending(rest: &[Inst]) -> Option<([Inst; MAX_ENDING], usize)> {
-    let is_end = |inst: Inst| {
-        matches!(
-            inst.opcode(),
-            Some(Op::Ret | Op::Trap | Op::Halt)
-        )
-    };
+    let is_end = |inst: Inst| matches!(inst.opcode(), Some(Op::Ret | Op::Trap | Op::Halt));
     match *rest {
         [end, ..] if is_end(end) => Some(([end, end], 1)),
         [value, end, ..]
-            if is_end(end) && (value.as_const().is_some() || is_get(value)) && value.size() <= 2 =>
+            if is_end(end)
+                && (value.as_const().is_some() || is_get(value))
+                && value.size() <= 2 =>
         {
             Some(([value, end], 2))
         }

@@ -26,7 +26,12 @@ fn remove_blocks(func: &mut Func) {
         return;
     }
     let mut kept = Vec::with_capacity(func.insts.len());
-    for (block, _) in cfg.blocks.iter().zip(reachable).filter(|&(_, reached)| reached) {
+    for (block, _) in cfg
+        .blocks
+        .iter()
+        .zip(reachable)
+        .filter(|&(_, reached)| reached)
+    {
         kept.extend_from_slice(&func.insts[block.clone()]);
     }
     func.insts = kept;
@@ -41,7 +46,11 @@ fn remove_labels(func: &mut Func) {
         }
         for target in func.targets(inst) {
             let target = target.0 as usize;
-            let found = if placed[target] { Use::Backward } else { Use::Forward };
+            let found = if placed[target] {
+                Use::Backward
+            } else {
+                Use::Forward
+            };
             uses[target] = uses[target].max(found);
         }
     }

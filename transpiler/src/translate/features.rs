@@ -32,7 +32,11 @@ pub(super) fn explain(wasm: &[u8], error: wasmparser::Error) -> Error {
 
 /// The features without which `wasm` is not valid; `None` where it never is.
 fn needed(wasm: &[u8]) -> Option<String> {
-    let valid = |features| Validator::new_with_features(features).validate_all(wasm).is_ok();
+    let valid = |features| {
+        Validator::new_with_features(features)
+            .validate_all(wasm)
+            .is_ok()
+    };
     let all = WasmFeatures::all();
     if !valid(all) {
         return None;

@@ -243,7 +243,10 @@ impl Translator<'_> {
 
     /// `else`: ends the first arm of the innermost `if`.
     fn otherwise(&mut self) {
-        let frame = self.frames.last_mut().expect("validated: `else` in an `if`");
+        let frame = self
+            .frames
+            .last_mut()
+            .expect("validated: `else` in an `if`");
         let Kind::If(otherwise) = frame.kind else {
             return;
         };
@@ -369,7 +372,11 @@ impl Translator<'_> {
         let types: &[ValType] = match frame.ty {
             BlockType::FuncType(index) => {
                 let FuncType { params, results } = &self.env.types[index as usize];
-                if frame.kind == Kind::Loop { params } else { results }
+                if frame.kind == Kind::Loop {
+                    params
+                } else {
+                    results
+                }
             }
             _ => &[],
         };

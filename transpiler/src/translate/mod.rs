@@ -112,8 +112,7 @@ impl<'a> Translator<'a> {
                 ValidPayload::Func(func, body) => {
                     let mut validator = func.into_validator(allocations);
                     let env = &self.out.env;
-                    let func =
-                        func::translate(&mut validator, &body, env, &mut self.spill_budget)?;
+                    let func = func::translate(&mut validator, &body, env, &mut self.spill_budget)?;
                     allocations = validator.into_allocations();
                     self.out.funcs.push(func);
                 }

@@ -17,7 +17,11 @@ fn translated(text: &str) -> Translated {
 fn listings(text: &str) -> String {
     let module = translated(text);
     let types = &module.env.types;
-    module.funcs.iter().map(|func| listing(func, &types[func.ty as usize])).collect()
+    module
+        .funcs
+        .iter()
+        .map(|func| listing(func, &types[func.ty as usize]))
+        .collect()
 }
 
 fn check(text: &str, expected: Expect) {
@@ -377,16 +381,26 @@ fn every_number_instruction() {
         ("f32", "f32.const 1"),
         ("f64", "f64.const 1"),
     ];
-    let constant = |ty: &str| operands.iter().find(|(name, _)| *name == ty).expect("a type").1;
+    let constant = |ty: &str| {
+        operands
+            .iter()
+            .find(|(name, _)| *name == ty)
+            .expect("a type")
+            .1
+    };
     let mut out = String::new();
     for line in NUMERIC.lines().filter(|line| !line.trim().is_empty()) {
         let (types, names) = line.trim().split_once(':').expect("types: names");
         for name in names.split_whitespace() {
-            let args: String = types.split_whitespace().map(|ty| format!("({})", constant(ty))).collect();
+            let args: String = types
+                .split_whitespace()
+                .map(|ty| format!("({})", constant(ty)))
+                .collect();
             let drop = if name.contains("store") { "" } else { "(drop" };
             let end = if drop.is_empty() { "" } else { ")" };
-            let listing =
-                listings(&format!("(module (memory 1) (func {drop} ({name} {args}){end}))"));
+            let listing = listings(&format!(
+                "(module (memory 1) (func {drop} ({name} {args}){end}))"
+            ));
             let lines: Vec<&str> = listing.lines().map(str::trim).collect();
             let at = types.split_whitespace().count() + 1;
             writeln!(out, "{name}: {}", lines[at]).expect("writing to a string");
@@ -552,7 +566,8 @@ fn every_number_instruction() {
         i64.store32: i64.store32 0
         f32.store: f32.store 0
         f64.store: f64.store 0
-    "#]].assert_eq(&out);
+    "#]]
+    .assert_eq(&out);
 }
 
 /// Operand types: operators.
@@ -601,9 +616,18 @@ fn branches_with_very_many_values_go_through_locals() {
     let func = &module.funcs[0];
     assert_eq!(func.locals.len(), 301);
     let listing = listing(func, &module.env.types[func.ty as usize]);
-    assert!(listing.contains("local.set 300\n    local.set 299\n"), "{listing}");
-    assert!(listing.contains("local.set 1\n    slide 1 0\n    local.get 1\n"), "{listing}");
-    assert!(listing.contains("local.get 299\n    local.get 300\n    jmp"), "{listing}");
+    assert!(
+        listing.contains("local.set 300\n    local.set 299\n"),
+        "{listing}"
+    );
+    assert!(
+        listing.contains("local.set 1\n    slide 1 0\n    local.get 1\n"),
+        "{listing}"
+    );
+    assert!(
+        listing.contains("local.get 299\n    local.get 300\n    jmp"),
+        "{listing}"
+    );
 }
 
 #[test]
@@ -717,7 +741,10 @@ fn missing_features_are_named() {
     for text in cases {
         let wasm = wat::parse_str(text).expect("valid text");
         let error = translate(&wasm, Arch::Arch64).expect_err("refused");
-        assert!(matches!(error, Error::Unsupported { .. }), "{text}: {error}");
+        assert!(
+            matches!(error, Error::Unsupported { .. }),
+            "{text}: {error}"
+        );
         writeln!(out, "{error}").expect("writing to a string");
     }
     expect![[r#"
@@ -737,12 +764,26 @@ fn missing_features_are_named() {
 
 #[test]
 fn invalid_modules_say_where() {
-    check_error("(module (func (result i32)))", expect!["invalid WebAssembly, offset 0x18: type mismatch: expected i32 but nothing on stack"]);
-    check_error("(module (func (drop)))", expect!["invalid WebAssembly, offset 0x17: type mismatch: expected a type but nothing on stack"]);
+    check_error(
+        "(module (func (result i32)))",
+        expect![
+            "invalid WebAssembly, offset 0x18: type mismatch: expected i32 but nothing on stack"
+        ],
+    );
+    check_error(
+        "(module (func (drop)))",
+        expect![
+            "invalid WebAssembly, offset 0x17: type mismatch: expected a type but nothing on stack"
+        ],
+    );
     let error = translate(b"\0asm\x01\0\0\0\x01", Arch::Arch64).expect_err("cut off");
-    expect!["invalid WebAssembly, offset 0x9: unexpected end-of-file"].assert_eq(&error.to_string());
+    expect!["invalid WebAssembly, offset 0x9: unexpected end-of-file"]
+        .assert_eq(&error.to_string());
     let error = translate(b"#!/bin/sh", Arch::Arch64).expect_err("no module");
-    expect!["invalid WebAssembly, offset 0x0: not a WebAssembly module: the magic number is missing"].assert_eq(&error.to_string());
+    expect![
+        "invalid WebAssembly, offset 0x0: not a WebAssembly module: the magic number is missing"
+    ]
+    .assert_eq(&error.to_string());
 }
 
 #[test]
@@ -750,7 +791,12 @@ fn frames_have_a_limit() {
     let pushes = "(i32.const 0)".repeat(20_000);
     let drops = "(drop)".repeat(20_000);
     check_error(
-        &format!("(module (func (local {}) {pushes} {drops}))", "i32 ".repeat(49_990)),
-        expect!["function 0, offset 0x1a: locals and operand stack take 69992 slots; the most is 65535"],
+        &format!(
+            "(module (func (local {}) {pushes} {drops}))",
+            "i32 ".repeat(49_990)
+        ),
+        expect![
+            "function 0, offset 0x1a: locals and operand stack take 69992 slots; the most is 65535"
+        ],
     );
 }

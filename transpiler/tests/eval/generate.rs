@@ -10,21 +10,61 @@ const INT_BINARY: [&str; 15] = [
     "add", "sub", "mul", "div_s", "div_u", "rem_s", "rem_u", "and", "or", "xor", "shl", "shr_s",
     "shr_u", "rotl", "rotr",
 ];
-const INT_COMPARE: [&str; 10] =
-    ["eq", "ne", "lt_s", "lt_u", "gt_s", "gt_u", "le_s", "le_u", "ge_s", "ge_u"];
+const INT_COMPARE: [&str; 10] = [
+    "eq", "ne", "lt_s", "lt_u", "gt_s", "gt_u", "le_s", "le_u", "ge_s", "ge_u",
+];
 const FLOAT_UNARY: [&str; 7] = ["abs", "neg", "ceil", "floor", "trunc", "nearest", "sqrt"];
 const FLOAT_BINARY: [&str; 7] = ["add", "sub", "mul", "div", "min", "max", "copysign"];
 const FLOAT_COMPARE: [&str; 6] = ["eq", "ne", "lt", "gt", "le", "ge"];
 const I32_CONSTANTS: [&str; 18] = [
-    "0", "0", "1", "1", "-1", "2", "7", "8", "31", "32", "33", "63", "64", "255", "256", "65535",
-    "0x80000000", "0x7fffffff",
+    "0",
+    "0",
+    "1",
+    "1",
+    "-1",
+    "2",
+    "7",
+    "8",
+    "31",
+    "32",
+    "33",
+    "63",
+    "64",
+    "255",
+    "256",
+    "65535",
+    "0x80000000",
+    "0x7fffffff",
 ];
 const I64_CONSTANTS: [&str; 16] = [
-    "0", "0", "1", "1", "-1", "2", "16", "31", "63", "64", "65", "255", "65535", "0xffffffff",
-    "0x8000000000000000", "0x7fffffffffffffff",
+    "0",
+    "0",
+    "1",
+    "1",
+    "-1",
+    "2",
+    "16",
+    "31",
+    "63",
+    "64",
+    "65",
+    "255",
+    "65535",
+    "0xffffffff",
+    "0x8000000000000000",
+    "0x7fffffffffffffff",
 ];
-const FLOAT_CONSTANTS: [&str; 9] =
-    ["0", "-0", "1", "-1", "0.5", "inf", "nan", "3e9", "-2147483649"];
+const FLOAT_CONSTANTS: [&str; 9] = [
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "0.5",
+    "inf",
+    "nan",
+    "3e9",
+    "-2147483649",
+];
 /// Result, operand, name.
 const CONVERSIONS: [(&str, &str, &str); 33] = [
     ("i32", "i64", "i32.wrap_i64"),
@@ -90,8 +130,13 @@ const STORES: [(&str, &str); 9] = [
 ];
 
 /// Parameters of the little functions; each gives the first one's type.
-const LEAVES: [&[&str]; 5] =
-    [&["i32"], &["i32", "i32"], &["i64", "i32"], &["f64"], &["i32", "i64", "i32"]];
+const LEAVES: [&[&str]; 5] = [
+    &["i32"],
+    &["i32", "i32"],
+    &["i64", "i32"],
+    &["f64"],
+    &["i32", "i64", "i32"],
+];
 
 /// Locals of each type in every function, parameters included: `$i32_0` and so on.
 const LOCALS: usize = 3;
@@ -190,7 +235,11 @@ impl Source {
         self.result = self.pick(&TYPES);
         let result = self.result;
         write!(self.out, "(func $f{index} (export \"f{index}\") ").unwrap();
-        write!(self.out, "(param $i32_0 i32) (param $i64_0 i64) (param $f64_0 f64) ").unwrap();
+        write!(
+            self.out,
+            "(param $i32_0 i32) (param $i64_0 i64) (param $f64_0 f64) "
+        )
+        .unwrap();
         write!(self.out, "(result {result}) ").unwrap();
         self.locals([1, 1, 0, 1]);
         // Loops count in locals of their own.
@@ -307,7 +356,11 @@ impl Source {
         };
         let limit = 1 + self.below(6);
         let test = ["i32.lt_s", "i32.ne"][self.below(2)];
-        write!(self.out, "(local.set $c{counter} (i32.const 0)) (block (loop ").unwrap();
+        write!(
+            self.out,
+            "(local.set $c{counter} (i32.const 0)) (block (loop "
+        )
+        .unwrap();
         write!(
             self.out,
             "(br_if 1 (i32.eqz ({test} (local.get $c{counter}) (i32.const {limit})))) "
@@ -398,12 +451,20 @@ impl Source {
         let depth = depth - 1;
         match self.below(16) {
             0 => {
-                let op = if int { self.pick(&INT_UNARY) } else { self.pick(&FLOAT_UNARY) };
+                let op = if int {
+                    self.pick(&INT_UNARY)
+                } else {
+                    self.pick(&FLOAT_UNARY)
+                };
                 write!(self.out, "({ty}.{op} ").unwrap();
                 self.expr(ty, depth);
             }
             1..=5 => {
-                let op = if int { self.pick(&INT_BINARY) } else { self.pick(&FLOAT_BINARY) };
+                let op = if int {
+                    self.pick(&INT_BINARY)
+                } else {
+                    self.pick(&FLOAT_BINARY)
+                };
                 write!(self.out, "({ty}.{op} ").unwrap();
                 self.operands(ty, depth);
             }

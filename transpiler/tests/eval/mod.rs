@@ -149,7 +149,8 @@ impl Instance {
             self.max_pages = memory.limits.max.unwrap_or(MAX_PAGES).min(MAX_PAGES) as usize;
         }
         for table in &self.module.tables {
-            self.tables.push(vec![0; table.limits.min.min(1 << 16) as usize]);
+            self.tables
+                .push(vec![0; table.limits.min.min(1 << 16) as usize]);
         }
         for i in 0..self.module.globals.len() {
             let value = self.constant(&self.module.globals[i].init);
@@ -212,10 +213,14 @@ impl Instance {
 
     /// The exported functions: names, indices.
     pub fn exports(&self) -> Vec<(String, u32)> {
-        let funcs = self.module.exports.iter().filter(|export| {
-            export.kind == dotvm_isa::ExternKind::Func
-        });
-        funcs.map(|export| (export.name.clone(), export.index)).collect()
+        let funcs = self
+            .module
+            .exports
+            .iter()
+            .filter(|export| export.kind == dotvm_isa::ExternKind::Func);
+        funcs
+            .map(|export| (export.name.clone(), export.index))
+            .collect()
     }
 
     /// The exported function of that name.
@@ -265,7 +270,11 @@ impl Instance {
             instrs.push(instr);
         }
         let mut tables = HashMap::new();
-        for (i, instr) in instrs.iter().enumerate().filter(|(_, instr)| instr.op == Op::BrTable) {
+        for (i, instr) in instrs
+            .iter()
+            .enumerate()
+            .filter(|(_, instr)| instr.op == Op::BrTable)
+        {
             let targets = reader.labels(instr).map(|label| index[&label.unwrap()]);
             tables.insert(i, targets.collect());
         }
@@ -353,8 +362,12 @@ impl Instance {
         }
         let index = frame.pop_i32() as usize;
         let table = &self.tables[instr.b as usize];
-        let element = *table.get(index).ok_or(Stop::Trap(TrapCode::UndefinedElement))?;
-        let func = element.checked_sub(1).ok_or(Stop::Trap(TrapCode::UninitializedElement))?;
+        let element = *table
+            .get(index)
+            .ok_or(Stop::Trap(TrapCode::UndefinedElement))?;
+        let func = element
+            .checked_sub(1)
+            .ok_or(Stop::Trap(TrapCode::UninitializedElement))?;
         if *self.func_type(func as u32) != self.module.types[instr.a as usize] {
             return Err(Stop::Trap(TrapCode::IndirectCallTypeMismatch));
         }
@@ -392,7 +405,9 @@ impl Instance {
                 if fits {
                     self.memory.resize(new * 65536, 0);
                 }
-                frame.stack.push(if fits { old as u64 } else { 0xffff_ffff });
+                frame
+                    .stack
+                    .push(if fits { old as u64 } else { 0xffff_ffff });
             }
             Op::DataDrop => self.data[instr.a as usize].clear(),
             Op::ElemDrop => self.elems[instr.a as usize].clear(),
@@ -480,14 +495,12 @@ impl Instance {
         if fits {
             self.tables[table].resize(old + count, value);
         }
-        frame.stack.push(if fits { old as u64 } else { 0xffff_ffff });
+        frame
+            .stack
+            .push(if fits { old as u64 } else { 0xffff_ffff });
     }
 
-    fn memory_access(
-        &mut self,
-        instr: &Instr,
-        frame: &mut Frame,
-    ) -> Option<Result<(), TrapCode>> {
+    fn memory_access(&mut self, instr: &Instr, frame: &mut Frame) -> Option<Result<(), TrapCode>> {
         let group = instr.op.info().group;
         let value = match group {
             dotvm_isa::ops::Group::Load => 0,
@@ -495,12 +508,15 @@ impl Instance {
             _ => return None,
         };
         let at = (u64::from(frame.pop_i32()) + instr.a) as usize;
-        Some(match group {
-            dotvm_isa::ops::Group::Load => load(instr.op, &self.memory, at)
-                .map(|value| frame.stack.push(value)),
-            _ => store(instr.op, &mut self.memory, at, value),
-        }
-        .ok_or(TrapCode::MemoryOutOfBounds))
+        Some(
+            match group {
+                dotvm_isa::ops::Group::Load => {
+                    load(instr.op, &self.memory, at).map(|value| frame.stack.push(value))
+                }
+                _ => store(instr.op, &mut self.memory, at, value),
+            }
+            .ok_or(TrapCode::MemoryOutOfBounds),
+        )
     }
 }
 
