@@ -62,11 +62,6 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Whether any of it is said on the command line.
-    pub(crate) fn is_given(&self) -> bool {
-        self.arch.is_some() || self.opt_level.is_some()
-    }
-
     /// The architecture.
     pub(crate) fn arch(&self) -> Arch {
         self.arch.unwrap_or_default()
@@ -75,6 +70,24 @@ impl Target {
     /// How much to optimize.
     pub(crate) fn opt_level(&self) -> OptLevel {
         self.opt_level.unwrap_or_default()
+    }
+}
+
+/// How a program that is not bytecode yet is compiled.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Source {
+    /// Architecture and optimization.
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Which binary of a Cargo project that has several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bin: Option<String>,
+}
+
+impl Source {
+    /// Whether any of it is said on the command line.
+    pub(crate) fn is_given(&self) -> bool {
+        self.target.arch.is_some() || self.target.opt_level.is_some() || self.bin.is_some()
     }
 }
 
@@ -87,9 +100,9 @@ pub(crate) struct Transpile {
     /// The file to write [default: the input's name with .dotvm, in the current folder]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
-    /// Architecture and optimization.
+    /// How it is compiled.
     #[command(flatten)]
-    pub(crate) target: Target,
+    pub(crate) source: Source,
     /// Leave out the names of functions and locals
     #[arg(long)]
     pub(crate) strip_names: bool,
@@ -125,9 +138,9 @@ pub(crate) struct Run {
     /// The most memory for the stack of calls, such as 1M
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) max_stack: Option<u64>,
-    /// Architecture and optimization of what is not bytecode yet.
+    /// How it is compiled where it is not bytecode yet.
     #[command(flatten)]
-    pub(crate) target: Target,
+    pub(crate) source: Source,
     /// Say on standard error what is run, where the time goes, and how much memory it takes
     #[arg(short, long)]
     pub(crate) verbose: bool,

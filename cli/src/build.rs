@@ -1,14 +1,14 @@
 //! From what a program is written in to bytecode.
 
-use std::io::IsTerminal;
 use std::path::Path;
 
 use dotvm_isa::{EncodeOptions, encode};
-use dotvm_transpiler::{DriverOptions, Error, Options, Progress, Report, load_wasm, transpile};
+use dotvm_transpiler::{DriverOptions, Error, Options, Report, load_wasm, transpile};
 
-use crate::args::Target;
+use crate::args::Source;
 use crate::failure::{Failure, Result};
 use crate::phases::Phases;
+use crate::progress::ProgressLine;
 
 /// What is made of a program besides its translation.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,8 +17,10 @@ pub(crate) struct Style {
     pub(crate) strip_names: bool,
     /// With compressed sections.
     pub(crate) compress: bool,
-    /// Talk about it on standard error.
+    /// Say on standard error what is being done.
     pub(crate) verbose: bool,
+    /// Pass on a compiler's warnings.
+    pub(crate) warnings: bool,
 }
 
 /// zstd's level for compressed modules: the highest that is still quick for megabytes.
@@ -30,25 +32,23 @@ const ZSTD_LEVEL: i32 = 19;
 /// Whatever is wrong with the program, or with the compiler.
 pub(crate) fn build(
     path: &Path,
-    target: Target,
+    source: &Source,
     style: Style,
     phases: &mut Phases,
 ) -> Result<(Vec<u8>, Report)> {
     let driver = DriverOptions {
-        opt_level: target.opt_level(),
-        debug: false,
+        opt_level: source.target.opt_level(),
+        bin: source.bin.clone(),
+        ..DriverOptions::default()
     };
-    let mut tell = |progress: Progress| {
-        if style.verbose || std::io::stderr().is_terminal() {
-            let seconds = progress.elapsed.as_secs();
-            eprintln!("compiling {} ({seconds} s so far)", path.display());
-        }
-    };
-    let wasm = load_wasm(path, &driver, &mut tell).map_err(|error| failure(path, &error))?;
+    let mut line = ProgressLine::new(style.verbose, style.warnings);
+    let wasm = load_wasm(path, &driver, &mut |progress| line.show(progress));
+    line.clear();
+    let wasm = wasm.map_err(|error| failure(path, &error))?;
     phases.end("compile");
     let options = Options {
-        arch: target.arch(),
-        opt_level: target.opt_level(),
+        arch: source.target.arch(),
+        opt_level: source.target.opt_level(),
         debug_names: !style.strip_names,
     };
     let output = transpile(&wasm, &options).map_err(|error| failure(path, &error))?;
@@ -63,9 +63,12 @@ pub(crate) fn build(
 
 /// What is wrong, with the program's name where the error does not say it.
 fn failure(path: &Path, error: &Error) -> Failure {
-    if error.is_in_module() {
-        Failure::at(path, error)
-    } else {
-        Failure::new(error)
+    match error {
+        Error::Compiler { command, output } => Failure::at(
+            path,
+            format_args!("{command} failed\n{}", output.trim_end()),
+        ),
+        error if error.is_in_module() => Failure::at(path, error),
+        error => Failure::new(error),
     }
 }

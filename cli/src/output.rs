@@ -1,26 +1,21 @@
-//! Writing results: to standard output, which may be a pipe nobody reads any more, and to files.
+//! Writing results: to standard output and to files.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::failure::{Failure, Result};
 
-/// Prints text on standard output, in one go. That the reader has gone away (`dotvm disasm x |
-/// head`) is no error: what is left to say interests nobody.
+/// Prints text on standard output, in one go. (Where its reader has gone away, as in `dotvm disasm x |
+/// head`, the process ends quietly by the signal for that.)
 ///
 /// # Errors
-/// Where it cannot be written for another reason, such as a full disk.
+/// Where it cannot be written, such as to a full disk.
 pub(crate) fn print(text: &str) -> Result {
     let mut stdout = std::io::stdout().lock();
-    match stdout
+    let written = stdout
         .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format_args!(
-            "cannot write to standard output: {error}"
-        ))),
-        _ => Ok(()),
-    }
+        .and_then(|()| stdout.flush());
+    written.map_err(|error| Failure::new(format_args!("cannot write to standard output: {error}")))
 }
 
 /// Writes a file, by replacing the one that is there: a program that runs from it, mapped into

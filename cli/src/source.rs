@@ -15,8 +15,8 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// First bytes of WebAssembly's binary format.
 const WASM_MAGIC: [u8; 4] = *b"\0asm";
 
-/// Bytes looked at to tell what a file is.
-const SNIFF_BYTES: usize = 512;
+/// Bytes looked at to tell what a file is: those of the magic numbers.
+const SNIFF_BYTES: usize = 4;
 
 /// What a program can be given as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,14 +46,13 @@ impl Kind {
             return Ok(Kind::CargoProject);
         }
         // The start of a pipe cannot be read twice: there the name has to tell.
-        let mut start = Vec::new();
-        if metadata.is_file() {
-            file.by_ref()
-                .take(SNIFF_BYTES as u64)
-                .read_to_end(&mut start)
-                .map_err(fail)?;
-        }
-        Kind::of_content(&start, path).ok_or_else(|| {
+        let mut start = [0; SNIFF_BYTES];
+        let len = if metadata.is_file() {
+            file.read(&mut start).map_err(fail)?
+        } else {
+            0
+        };
+        Kind::of_content(&start[..len], path).ok_or_else(|| {
             Failure::at(
                 path,
                 "neither bytecode nor WebAssembly, and not named .dasm, .wat or .rs, \
@@ -75,19 +74,7 @@ impl Kind {
             Some("dasm") => Some(Kind::Assembler),
             Some("wasm" | "wat") => Some(Kind::Wasm),
             Some("rs") => Some(Kind::Rust),
-            _ => Kind::of_text(start),
-        }
-    }
-
-    /// What a text that starts like this is.
-    fn of_text(start: &[u8]) -> Option<Kind> {
-        let text = start.trim_ascii_start();
-        if text.starts_with(b"(") || text.starts_with(b";;") {
-            Some(Kind::Wasm)
-        } else if text.starts_with(b".arch") || text.starts_with(b";") {
-            Some(Kind::Assembler)
-        } else {
-            None
+            _ => None,
         }
     }
 }
@@ -176,13 +163,8 @@ mod tests {
         assert_eq!(kind("DOTV\x01\x00", "program.wasm"), Some(Kind::Bytecode));
         assert_eq!(kind("\0asm\x01", "program.dotvm"), Some(Kind::Wasm));
         assert_eq!(kind("fn main() {}", "program.rs"), Some(Kind::Rust));
-        assert_eq!(kind("(module)", "program"), Some(Kind::Wasm));
-        assert_eq!(kind("\n ;; comment\n(module)", "program"), Some(Kind::Wasm));
-        assert_eq!(
-            kind("; comment\n.arch arch64", "program"),
-            Some(Kind::Assembler)
-        );
-        assert_eq!(kind(".arch arch64", "program.txt"), Some(Kind::Assembler));
+        assert_eq!(kind("(module)", "program.wat"), Some(Kind::Wasm));
+        assert_eq!(kind("(module)", "program"), None);
         assert_eq!(kind("DO", "program.dotvm"), Some(Kind::Bytecode));
         assert_eq!(kind("DO", "program"), None);
         assert_eq!(kind("", "program.dasm"), Some(Kind::Assembler));
@@ -191,7 +173,7 @@ mod tests {
 
     #[test]
     fn output_names() {
-        let name = |input: &str| default_output(Path::new(input)).map(|path| path.into_os_string());
+        let name = |input: &str| default_output(Path::new(input)).map(PathBuf::into_os_string);
         assert_eq!(name("a/b.rs").unwrap(), "b.dotvm");
         assert_eq!(name("b").unwrap(), "b.dotvm");
         assert_eq!(name("b.tar.wasm").unwrap(), "b.tar.dotvm");

@@ -62,10 +62,10 @@ pub struct Code {
 }
 
 impl Code {
-    pub(crate) fn new(words: Vec<u64>) -> Code {
+    pub(crate) fn new(words: &[u64]) -> Code {
         assert!(words.len() > PREFIX_WORDS);
         Code {
-            words: words.into_boxed_slice(),
+            words: words.into(),
         }
     }
 

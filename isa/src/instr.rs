@@ -56,6 +56,11 @@ impl<'a> InstrReader<'a> {
         }
     }
 
+    /// Bytes of the body.
+    pub(crate) fn body_len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Offset of the next byte.
     #[inline]
     pub fn offset(&self) -> usize {
@@ -105,7 +110,7 @@ impl<'a> InstrReader<'a> {
     /// # Errors
     /// Where the bytes end, the opcode is unknown or an immediate is malformed or, for a label,
     /// outside the body.
-    #[inline]
+    #[inline(always)]
     pub fn next_instr(&mut self) -> Result<Instr, Malformed> {
         let offset = self.pos;
         let first = self.byte()?;

@@ -108,9 +108,8 @@ fn parse(text: &str) -> Result<Vec<Item>, String> {
                 ">" => step.stdout.push(rest.to_owned()),
                 "!" => step.stderr.push(rest.to_owned()),
                 "?" => {
-                    step.code = rest
-                        .parse()
-                        .map_err(|_| format!("line {}: no code", i + 1))?
+                    let code = rest.parse().map_err(|_| format!("line {}: no code", i + 1));
+                    step.code = code?;
                 }
                 _ => return Err(format!("line {}: neither `$`, `?`, `>` nor `!`", i + 1)),
             }

@@ -106,7 +106,22 @@ fn a_program_works_in_its_folder() {
     let before = outside.state();
     let outcome = outside.run("files.rs", &[]);
     assert_eq!(outcome.code(), 0, "{}", outcome.stderr);
-    expect![[""]].assert_eq(&outcome.stdout);
+    expect![[r#"
+        at start: chain dangling dirlink dirlink_abs inner/ link_abs link_in link_out link_proc loop
+        read: "a file inside"
+        through a link: "a file inside"
+        link to: "inner/file.txt"
+        appended: "second\n"
+        truncated: "fir"
+        length: 3
+        made: copy.txt hard.txt renamed.txt
+        after removal: copy.txt hard.txt
+        not empty: true
+        exists already: AlreadyExists
+        not there: NotFound
+        many: 101
+        at the end: chain dangling dirlink dirlink_abs inner/ link_abs link_in link_out link_proc loop
+    "#]].assert_eq(&outcome.stdout);
     assert_eq!(outside.state(), before, "it cleans up behind itself");
 }
 

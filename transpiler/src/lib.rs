@@ -36,10 +36,15 @@ mod translate;
 
 use std::fmt;
 
+use dotvm_isa::decode::MAX_SECTION_BYTES;
+use dotvm_isa::instr::MAX_BODY_BYTES;
 use dotvm_isa::{Arch, EncodeOptions, Module, Names, encode};
 
 pub use driver::{DriverOptions, Progress, load_wasm};
 pub use error::Error;
+
+/// The most bytes all bodies may take: a section's, less some for the declarations beside them.
+const MAX_CODE_BYTES: u64 = MAX_SECTION_BYTES / 8 * 7;
 
 /// How much the optimizer does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -146,12 +151,13 @@ pub struct Report {
 ///
 /// # Errors
 /// [`Error::Invalid`] where it does not validate, [`Error::Unsupported`] where it uses a feature
-/// the machine does not have, [`Error::Limit`] where a function's frame would be too large.
+/// the machine does not have, [`Error::Limit`] where a function's frame or code would be too large.
 pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
     let translate::Translated {
         mut module,
         mut funcs,
         mut names,
+        offsets,
         env,
         wasm_code_bytes,
     } = translate::translate(wasm, options.arch)?;
@@ -169,7 +175,7 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
         report.add(counts);
     }
     report.instructions_out = instructions(&funcs);
-    module.set_bodies(funcs.iter().map(|func| (func.ty, emit::emit(func))));
+    module.set_bodies(bodies(&funcs, &offsets, env.imported_funcs)?);
     report.bytes_out = module.code_bytes.as_slice().len() as u64;
     if !options.debug_names {
         names = Names::default();
@@ -200,6 +206,34 @@ fn instructions(funcs: &[ir::Func]) -> usize {
         opcodes.count()
     };
     funcs.iter().map(count).sum()
+}
+
+/// Encodes the functions.
+fn bodies(
+    funcs: &[ir::Func],
+    offsets: &[u64],
+    imported: u32,
+) -> Result<Vec<(u32, Vec<u8>)>, Error> {
+    let mut total = 0;
+    let mut bodies = Vec::with_capacity(funcs.len());
+    for (i, func) in funcs.iter().enumerate() {
+        let body = emit::emit(func);
+        total += body.len() as u64;
+        let limit = |reason| Error::Limit {
+            func: imported + i as u32,
+            offset: offsets[i],
+            reason,
+        };
+        if body.len() > MAX_BODY_BYTES {
+            let len = body.len();
+            return Err(limit(format!("{len} bytes of code; the most is {MAX_BODY_BYTES}")));
+        }
+        if total > MAX_CODE_BYTES {
+            return Err(limit(format!("more than {MAX_CODE_BYTES} bytes of code up to here")));
+        }
+        bodies.push((func.ty, body));
+    }
+    Ok(bodies)
 }
 
 /// How many bytes the bodies of `funcs` functions may take, so that the whole code section stays

@@ -51,9 +51,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
 fn load(args: &Run, engine: &Engine, phases: &mut Phases) -> Result<Module> {
     let path = args.file();
     let kind = Kind::of(path)?;
-    if matches!(kind, Kind::Bytecode | Kind::Assembler) && args.target.is_given() {
+    if matches!(kind, Kind::Bytecode | Kind::Assembler) && args.source.is_given() {
         return Err(Failure::usage(format_args!(
-            "{}: -a and --opt-level are for programs that are transpiled; \
+            "{}: -a, --opt-level and --bin are for programs that are transpiled; \
              this one's architecture is fixed",
             path.display()
         )));
@@ -68,9 +68,10 @@ fn load(args: &Run, engine: &Engine, phases: &mut Phases) -> Result<Module> {
         Kind::Wasm | Kind::Rust | Kind::CargoProject => {
             let style = Style {
                 verbose: args.verbose,
+                warnings: args.verbose,
                 ..Style::default()
             };
-            let (bytes, _) = build(path, args.target, style, phases)?;
+            let (bytes, _) = build(path, &args.source, style, phases)?;
             Module::from_bytes(engine, &Bytes::new(bytes))
         }
     };
@@ -121,11 +122,23 @@ fn exit_code(path: &Path, error: Error) -> Result<u8> {
 /// What a failure of the runtime is to the user of the command line.
 fn failure(path: &Path, error: Error) -> Failure {
     match error {
-        Error::Trap(_) => Failure::trap(error),
+        Error::Trap(_) => Failure::trap(readable(&error)),
         Error::Limit(_) => Failure::trap(format_args!("{}: {error}", path.display())),
         Error::File(_) => Failure::new(error),
         Error::Malformed(error) => Failure::at(path, error),
-        Error::Host(_) => Failure::new(error),
+        Error::Host(_) => Failure::new(readable(&error)),
         error => Failure::at(path, error),
+    }
+}
+
+/// The message of an error with a backtrace; names of Rust functions are as in their sources.
+fn readable(error: &Error) -> String {
+    let message = error.to_string();
+    let mut demangled = Vec::new();
+    let read = rustc_demangle::demangle_stream(&mut message.as_bytes(), &mut demangled, false);
+    match (read, String::from_utf8(demangled)) {
+        (Ok(()), Ok(demangled)) => demangled,
+        // Neither can happen in memory; the names are readable with some effort as well.
+        _ => message,
     }
 }

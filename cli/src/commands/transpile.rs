@@ -4,12 +4,23 @@ use dotvm_transpiler::Report;
 
 use crate::args::Transpile;
 use crate::build::{Style, build};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::phases::Phases;
+use crate::source::Kind;
 use crate::{output, source};
 
 /// Transpiles a program.
 pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
+    match Kind::of(&args.input)? {
+        Kind::Bytecode => return Err(Failure::at(&args.input, "is bytecode already")),
+        Kind::Assembler => {
+            return Err(Failure::at(
+                &args.input,
+                "is assembler text, which `dotvm asm` is for",
+            ));
+        }
+        Kind::Wasm | Kind::Rust | Kind::CargoProject => {}
+    }
     let target = match &args.output {
         Some(path) => path.clone(),
         None => source::default_output(&args.input)?,
@@ -18,9 +29,10 @@ pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
         strip_names: args.strip_names,
         compress: args.compress,
         verbose: args.verbose,
+        warnings: true,
     };
     let mut phases = Phases::new(args.verbose);
-    let (bytes, report) = build(&args.input, args.target, style, &mut phases)?;
+    let (bytes, report) = build(&args.input, &args.source, style, &mut phases)?;
     output::write_file(&target, &bytes)?;
     phases.end("write");
     if args.verbose {
@@ -28,7 +40,7 @@ pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
         eprint!(
             "{name}: {} bytes, {}\n{}",
             bytes.len(),
-            args.target.arch(),
+            args.source.target.arch(),
             show(&report)
         );
         eprintln!("time: {}", phases.show());

@@ -287,9 +287,8 @@ impl Script {
 /// Whether a trap happened, with the expected message or a longer or shorter one that begins like
 /// it: scripts may leave out the end of ours, and add what we do not say (such as an index).
 fn expect_trap(outcome: Result<Vec<Val>, Error>, expected: &str) -> Held {
-    let error = match outcome {
-        Ok(_) => return Err(format!("expected the trap {expected:?}, but it returned")),
-        Err(error) => error,
+    let Err(error) = outcome else {
+        return Err(format!("expected the trap {expected:?}, but it returned"));
     };
     let message = error.trap_code().map(TrapCode::message);
     match message {
@@ -298,6 +297,7 @@ fn expect_trap(outcome: Result<Vec<Val>, Error>, expected: &str) -> Held {
     }
 }
 
-fn text(error: impl ToString) -> String {
+#[allow(clippy::needless_pass_by_value, reason = "an argument of `map_err`")]
+fn text(error: Error) -> String {
     error.to_string()
 }

@@ -4,6 +4,7 @@ use expect_test::{Expect, expect};
 
 use super::{Options, run};
 
+#[allow(clippy::needless_pass_by_value, reason = "as in `expect_test`")]
 fn check(script: &str, expected: Expect) {
     let report = run(script, Options::default());
     let mut text = format!(
@@ -123,7 +124,7 @@ fn rejected_and_unlinkable_modules() {
             9:2: expected "unknown import", got: incompatible import type: spectest::print must be func (i32) -> (), but is func () -> ()
             10:2: expected "unknown import", but it was instantiated
             11:2: unknown import: no::where, func () -> ()
-            12:2: offset 0xb: simd is not supported
+            12:2: offset 0xb: unsupported WebAssembly feature: simd
         "#]],
     );
 }

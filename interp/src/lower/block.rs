@@ -35,6 +35,7 @@ struct Pending {
 
 impl Lowerer<'_> {
     /// Charges an instruction to the block it is in, the block's first one opening it.
+    #[inline]
     pub(super) fn charge(&mut self, instr: &Instr) {
         if !self.options.metering {
             return;

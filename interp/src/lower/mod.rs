@@ -15,6 +15,8 @@ mod ops;
 mod select;
 mod stack;
 
+use std::cell::Cell;
+
 use dotvm_isa::abi::{CodeCell, FRAME_HEADER_SLOTS};
 use dotvm_isa::verify::{FuncVerifier, ModuleEnv, Shape};
 use dotvm_isa::{Malformed, Module, ValType};
@@ -144,7 +146,7 @@ impl<'m> Lowerer<'m> {
             cells,
             options,
             func: env.spaces.imported_funcs + defined,
-            out: vec![0; PREFIX_WORDS],
+            out: take_buffer(),
             local_uses: vec![0; locals.len()],
             locals,
             param_slots,
@@ -192,10 +194,11 @@ impl<'m> Lowerer<'m> {
         let frame = frame.max(u32::from(self.param_slots) + FRAME_HEADER_SLOTS + clear);
         self.out[0] = u64::from(self.func) << 32;
         self.out[1] = u64::from(frame) | u64::from(self.param_slots) << 32 | u64::from(clear) << 48;
-        (
-            Code::new(self.out),
-            Offsets(self.offsets.unwrap_or_default()),
-        )
+        let code = Code::new(&self.out);
+        if self.out.capacity() <= KEPT_BUFFER {
+            BUFFER.set(self.out);
+        }
+        (code, Offsets(self.offsets.unwrap_or_default()))
     }
 
     /// Appends an instruction; returns the index of its first word.
@@ -230,6 +233,23 @@ impl<'m> Lowerer<'m> {
         }
         self.verifier.pop(shape).expect("verified").0
     }
+}
+
+thread_local! {
+    /// The buffer that code is put together in; it goes from one function to the next of a thread,
+    /// so that only finished code takes new memory.
+    static BUFFER: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+}
+
+/// The most words of buffer that are kept.
+const KEPT_BUFFER: usize = 1 << 20;
+
+/// An empty buffer but for the prefix.
+fn take_buffer() -> Vec<u64> {
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    buffer.resize(PREFIX_WORDS, 0);
+    buffer
 }
 
 /// Packs 16-bit fields at bytes 8, 10, 12 and 14.

@@ -1,5 +1,7 @@
 //! Checks of function bodies, one instruction after the other.
 
+use std::cell::Cell;
+
 use super::ModuleEnv;
 use super::shapes::{Shape, Shapes};
 use crate::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
@@ -46,13 +48,48 @@ pub struct FuncVerifier<'m> {
     flows: bool,
     max_slots: u32,
     /// For each offset of the body the number of its label; 0 where no forward jump leads there.
-    label_numbers: Vec<u32>,
+    label_numbers: LabelNumbers,
     /// The labels, by number less one.
     labels: Vec<Label>,
     /// How many labels were reached.
     labels_bound: usize,
     /// Offsets and shapes of the `loop` instructions so far, ascending.
     loops: Vec<(u32, Shape)>,
+}
+
+/// A table of label numbers by offset, all 0 at first. It goes from one function to the next of a
+/// thread: a new one for each would be mostly untouched memory to be mapped and cleared.
+#[derive(Debug)]
+struct LabelNumbers(Vec<u32>);
+
+thread_local! {
+    /// The table that no verifier of this thread is using.
+    static LABEL_NUMBERS: Cell<Vec<u32>> = const { Cell::new(Vec::new()) };
+}
+
+/// The longest table that is kept.
+const KEPT_LABEL_NUMBERS: usize = 1 << 20;
+
+impl LabelNumbers {
+    fn take(len: usize) -> LabelNumbers {
+        let mut table = LABEL_NUMBERS.take();
+        if table.len() < len {
+            table.resize(len, 0);
+        }
+        LabelNumbers(table)
+    }
+}
+
+impl Drop for FuncVerifier<'_> {
+    fn drop(&mut self) {
+        let mut table = std::mem::take(&mut self.label_numbers.0);
+        if table.len() <= KEPT_LABEL_NUMBERS {
+            for label in &self.labels {
+                table[label.offset as usize] = 0;
+            }
+            LABEL_NUMBERS.set(table);
+        }
+    }
 }
 
 /// The target of forward jumps.
@@ -105,7 +142,7 @@ impl<'m> FuncVerifier<'m> {
             reachable: true,
             flows: true,
             max_slots: func_type.result_slots(),
-            label_numbers: vec![0; module.body(defined).len()],
+            label_numbers: LabelNumbers::take(module.body(defined).len()),
             labels: Vec::new(),
             labels_bound: 0,
             loops: Vec::new(),
@@ -171,6 +208,8 @@ impl<'m> FuncVerifier<'m> {
     /// # Errors
     /// Where decoding fails, shapes differ where paths join, a jump leads into the middle of an
     /// instruction, or control runs off the end.
+    // Inlined, so that a step is not put together in memory only to be taken apart again.
+    #[inline(always)]
     pub fn step(&mut self) -> Result<Option<Step>, Malformed> {
         let at = self.reader.offset() as u32;
         let fallthrough = self.reachable;
@@ -178,6 +217,7 @@ impl<'m> FuncVerifier<'m> {
         let mut label_data = 0;
         let number = self
             .label_numbers
+            .0
             .get(at as usize)
             .map_or(0, |&number| number);
         let label = number != 0;
@@ -223,7 +263,7 @@ impl<'m> FuncVerifier<'m> {
         }
         let mut reader = self.reader.restarted();
         reader.read_locals()?;
-        let mut starts = vec![false; self.label_numbers.len()];
+        let mut starts = vec![false; reader.body_len()];
         while !reader.at_end() {
             starts[reader.offset()] = true;
             reader.next_instr()?;
@@ -243,7 +283,7 @@ impl<'m> FuncVerifier<'m> {
     /// # Panics
     /// Where no forward jump to `target` was applied.
     pub fn exchange_label_data(&mut self, target: u32, data: u32) -> u32 {
-        let number = self.label_numbers[target as usize];
+        let number = self.label_numbers.0[target as usize];
         std::mem::replace(&mut self.labels[number as usize - 1].data, data)
     }
 
@@ -251,8 +291,12 @@ impl<'m> FuncVerifier<'m> {
     ///
     /// # Errors
     /// What the instruction does not allow.
+    #[inline]
     pub fn apply(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.before = self.current;
+        if matches!(instr.op, Op::LocalGet | Op::LocalSet | Op::LocalTee) {
+            return self.apply_local(instr);
+        }
         let rule = instr.op.rule();
         if rule.first_arch > self.module.arch {
             let info = instr.op.info();
@@ -275,7 +319,9 @@ impl<'m> FuncVerifier<'m> {
                     self.check_memory(instr, 0)?;
                 }
                 self.check_immediates(instr)?;
-                self.check_elements(instr)?;
+                if matches!(instr.op, Op::TableInit | Op::TableCopy) {
+                    self.check_elements(instr)?;
+                }
             }
             Group::Unary | Group::Binary => {}
         }
@@ -290,14 +336,39 @@ impl<'m> FuncVerifier<'m> {
             }
             None => self.apply_poly(instr)?,
         }
+        self.check_growth(instr)?;
+        self.flows = !instr.op.is_terminator();
+        self.reachable &= self.flows;
+        Ok(())
+    }
+
+    /// The commonest instructions, by a shorter way.
+    #[inline(always)]
+    fn apply_local(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let Some(&ty) = self.locals.get(instr.a as usize) else {
+            return self.check_immediates(instr);
+        };
+        self.flows = true;
+        if instr.op == Op::LocalGet {
+            self.push(ty);
+            return self.check_growth(instr);
+        }
+        self.pop_type(instr, ty)?;
+        if instr.op == Op::LocalTee {
+            self.current = self.before;
+        }
+        Ok(())
+    }
+
+    /// What every instruction that pushes has to keep to.
+    #[inline(always)]
+    fn check_growth(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.max_slots = self.max_slots.max(self.shapes.slots(self.current));
         self.check_frame(instr.offset)?;
         if self.shapes.exhausted() {
             let reason = "more different stack shapes than a function of this size may have";
             return Err(self.error(instr.offset, reason));
         }
-        self.flows = !instr.op.is_terminator();
-        self.reachable &= self.flows;
         Ok(())
     }
 
@@ -397,12 +468,6 @@ impl<'m> FuncVerifier<'m> {
                 for &ty in func_type.results.iter().rev() {
                     self.pop_type(instr, ty)?;
                 }
-            }
-            Op::LocalGet => self.push(self.locals[instr.a as usize]),
-            Op::LocalSet => self.pop_type(instr, self.locals[instr.a as usize])?,
-            Op::LocalTee => {
-                self.pop_type(instr, self.locals[instr.a as usize])?;
-                self.push(self.locals[instr.a as usize]);
             }
             Op::GlobalGet => self.push(self.env.spaces.globals[instr.a as usize].ty),
             Op::GlobalSet => {
@@ -549,7 +614,7 @@ impl<'m> FuncVerifier<'m> {
             };
             self.loops[at].1
         } else {
-            let number = &mut self.label_numbers[target as usize];
+            let number = &mut self.label_numbers.0[target as usize];
             if *number == 0 {
                 self.labels.push(Label {
                     offset: target,

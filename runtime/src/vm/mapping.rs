@@ -84,5 +84,7 @@ pub(crate) fn map_file(file: &File) -> io::Result<Mmap> {
     // changing the file meanwhile; as with every runtime that maps code, whoever may write to a
     // program's file decides what the program does. A function's bytes are verified in the same
     // pass that lowers them.
-    unsafe { Mmap::map(file) }
+    // Populated at once: checksums are about to read all of it, and one system call is cheaper than a
+    // fault for every few pages.
+    unsafe { memmap2::MmapOptions::new().populate().map(file) }
 }

@@ -1,81 +1,141 @@
-//! From a program's files to WebAssembly: reads modules, and runs the Rust compiler for sources.
+//! From what people have in their hands to WebAssembly bytes: a `.wasm` or `.wat` file is read, a
+//! `.rs` file or a Cargo project is compiled with the Rust toolchain of this machine.
 
-mod rust;
+mod build;
+mod process;
 mod toolchain;
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
-use crate::{Error, OptLevel};
+use crate::OptLevel;
+use crate::error::Error;
 
 /// How sources are compiled.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct DriverOptions {
-    /// The compiler's own optimization level goes along with ours.
+    /// How much the Rust compiler optimizes: not at all, a little, or all it can (at 2 and 3).
     pub opt_level: OptLevel,
-    /// With debug information (`-g`).
-    pub debug: bool,
+    /// Whether debug information is generated.
+    pub debug_info: bool,
+    /// Which binary of a Cargo project that has several.
+    pub bin: Option<String>,
 }
 
-/// Something that takes longer than a second.
-#[derive(Clone, Debug)]
-pub struct Progress {
-    /// The command that is running.
-    pub command: String,
-    /// For how long it has been.
-    pub elapsed: Duration,
+/// What is being done, for whoever waits.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// A step that takes its time goes on; told several times a second.
+    Running {
+        /// What is done: `compiling x.rs for wasm32-wasip1`.
+        step: &'a str,
+        /// For how long.
+        elapsed: Duration,
+    },
+    /// The compiler succeeded, but had something to say.
+    Diagnostics(&'a str),
 }
 
-/// The WebAssembly module of a program: a `.wasm` or `.wat` file, a Rust source file, or the folder of
-/// a Cargo project with one binary. `progress` is called for a compiler that takes longer than a
-/// second.
+/// Makes WebAssembly of a `.wasm`, `.wat` or `.rs` file or a folder with a Cargo project, telling
+/// `progress` what goes on while compilers run.
+///
+/// Files of other names are taken for WebAssembly where they begin like it.
 ///
 /// # Errors
-/// Where the file cannot be read or is none of these, where no Rust toolchain has a WASI target
-/// ([`Error::NoToolchain`] says how to get one), and where the compiler fails: what it printed is
-/// passed on.
+/// [`Error::File`] where the file cannot be read, [`Error::Text`] for mistakes in WebAssembly text,
+/// [`Error::Input`] where the path is nothing of the above, [`Error::NoToolchain`] where no Rust
+/// compiler for WebAssembly is installed, [`Error::Compiler`] with the compiler's own words where
+/// it fails.
 pub fn load_wasm(
     path: &Path,
     options: &DriverOptions,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Vec<u8>, Error> {
-    if path.is_dir() {
-        return rust::compile_project(path, options, progress);
-    }
     let extension = path.extension().and_then(|extension| extension.to_str());
-    if extension == Some("rs") {
-        // rustc's message about a file it cannot open would name the compiler's view of it.
-        read(path)?;
-        return rust::compile_file(path, options, progress);
+    if path.is_dir() {
+        return build::project(path, options, progress);
     }
-    let bytes = read(path)?;
-    if bytes.starts_with(b"\0asm") {
-        return Ok(bytes);
+    match (extension, path.file_name().and_then(|name| name.to_str())) {
+        (_, Some("Cargo.toml")) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            build::project(folder.unwrap_or(Path::new(".")), options, progress)
+        }
+        (Some("rs"), _) => build::file(path, options, progress),
+        (Some("wat"), _) => text(path, &read(path)?),
+        (Some("wasm"), _) => read(path),
+        _ => {
+            let bytes = read(path)?;
+            if bytes.starts_with(b"\0asm") {
+                return Ok(bytes);
+            }
+            let reason = "not a .rs, .wasm or .wat file, nor a folder with a Cargo.toml".to_owned();
+            Err(input_error(path, reason))
+        }
     }
-    if extension != Some("wat") && extension != Some("wast") {
-        let reason =
-            "neither WebAssembly (.wasm, .wat), nor Rust (.rs, a Cargo project)".to_owned();
-        return Err(Error::Input {
-            path: path.to_owned(),
-            reason,
-        });
-    }
-    let text = String::from_utf8(bytes).map_err(|_| Error::Input {
+}
+
+fn input_error(path: &Path, reason: String) -> Error {
+    Error::Input {
         path: path.to_owned(),
-        reason: "not UTF-8".to_owned(),
-    })?;
-    wat::Parser::new()
-        .parse_str(Some(path), &text)
-        .map_err(|error| Error::Text(error.to_string()))
+        reason,
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| file_error(path, error))
+    fs::read(path).map_err(|error| file_error(path, error))
 }
 
 fn file_error(path: &Path, error: std::io::Error) -> Error {
     Error::File {
-        path: PathBuf::from(path),
+        path: path.to_owned(),
         error,
+    }
+}
+
+/// WebAssembly text to binary; the message of a mistake shows the line.
+fn text(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    match wat::parse_bytes(bytes) {
+        Ok(wasm) => Ok(wasm.into_owned()),
+        Err(mut error) => {
+            error.set_path(path);
+            Err(Error::Text(error.to_string()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn load(name: &str, content: &[u8]) -> Result<Vec<u8>, Error> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join(name);
+        let mut file = fs::File::create(&path).expect("created");
+        file.write_all(content).expect("written");
+        load_wasm(&path, &DriverOptions::default(), &mut |_| {})
+    }
+
+    #[test]
+    fn files_are_told_apart_by_name_and_content() {
+        let wasm = wat::parse_str("(module)").expect("valid text");
+        assert_eq!(load("a.wat", b"(module)").expect("text"), wasm);
+        assert_eq!(load("a.wasm", &wasm).expect("binary"), wasm);
+        assert_eq!(load("a.out", &wasm).expect("binary of another name"), wasm);
+        assert!(matches!(load("a.txt", b"hello"), Err(Error::Input { .. })));
+        let missing = load_wasm(Path::new("no/such.wasm"), &DriverOptions::default(), &mut |_| {});
+        assert!(matches!(missing, Err(Error::File { .. })));
+    }
+
+    #[test]
+    fn mistakes_in_text_are_shown() {
+        let Err(Error::Text(message)) = load("bad.wat", b"(module\n  (func (i32.ad)))") else {
+            panic!("accepted");
+        };
+        assert!(message.contains("bad.wat:2:10"), "{message}");
+        assert!(message.contains("(func (i32.ad))"), "{message}");
     }
 }

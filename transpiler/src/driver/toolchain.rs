@@ -1,104 +1,176 @@
-//! Finding a Rust compiler that has a standard library for WASI preview 1.
+//! Finding a Rust toolchain that compiles to WebAssembly.
 
+use std::collections::HashSet;
+use std::env::{self, consts::EXE_SUFFIX};
+use std::ffi::OsString;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::Error;
+use crate::error::Error;
 
-/// A compiler and its name for WASI preview 1.
-#[derive(Clone, Debug)]
+/// Targets with a standard library that uses WASI preview 1; the first was named like the second
+/// before Rust 1.78.
+const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasi"];
+
+/// A compiler and a target it has the standard library of.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Toolchain {
     pub(super) rustc: PathBuf,
     pub(super) target: &'static str,
 }
 
-/// What the target is called: since Rust 1.78, and before.
-const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasi"];
-
 impl Toolchain {
-    /// The first that serves: `$RUSTC`, the one on the path, rustup's toolchains, the system's.
-    pub(super) fn find() -> Result<Toolchain, Error> {
-        candidates()
-            .into_iter()
-            .find_map(|rustc| {
-                let target = TARGETS.into_iter().find(|target| has_std(&rustc, target))?;
-                Some(Toolchain { rustc, target })
-            })
-            .ok_or_else(no_toolchain)
+    /// The first toolchain that fits, as seen from `folder` (where a project may ask for one).
+    ///
+    /// # Errors
+    /// [`Error::NoToolchain`], which says how to get one.
+    pub(super) fn find(folder: &Path) -> Result<Toolchain, Error> {
+        let candidates = candidates(|name| env::var_os(name));
+        Self::among(&candidates, folder).ok_or_else(|| Error::NoToolchain(advice(&candidates)))
     }
 
-    /// The Cargo that came with the compiler; another version's may not understand it.
-    pub(super) fn cargo(&self) -> Result<PathBuf, Error> {
-        let beside = match self.rustc.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.join("cargo"),
-            _ => PathBuf::from("cargo"),
-        };
-        match answers(&beside) {
-            true => Ok(beside),
-            false => Err(Error::NoToolchain(format!(
-                "{} can compile for {}, but its cargo is missing; on Debian and Ubuntu:\n    \
-                 apt-get install cargo",
-                self.rustc.display(),
-                self.target
-            ))),
+    fn among(candidates: &[PathBuf], folder: &Path) -> Option<Toolchain> {
+        TARGETS.into_iter().find_map(|target| {
+            let fits = |rustc: &&PathBuf| has_target(rustc, target, folder);
+            let rustc = candidates.iter().find(fits)?.clone();
+            Some(Toolchain { rustc, target })
+        })
+    }
+
+    /// The `cargo` that belongs to the compiler.
+    pub(super) fn cargo(&self) -> PathBuf {
+        let name = format!("cargo{EXE_SUFFIX}");
+        let sibling = self.rustc.with_file_name(&name);
+        match sibling.is_file() {
+            true => sibling,
+            false => env::var_os("CARGO").map_or_else(|| name.into(), PathBuf::from),
         }
     }
 }
 
-fn candidates() -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::env::var_os("RUSTC")
-        .into_iter()
-        .map(PathBuf::from)
-        .collect();
-    found.push(PathBuf::from("rustc"));
-    let rustup = std::env::var_os("RUSTUP_HOME")
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".rustup")));
-    if let Some(entries) = rustup.and_then(|home| std::fs::read_dir(home.join("toolchains")).ok()) {
-        let mut toolchains: Vec<PathBuf> = entries
-            .flatten()
-            .map(|entry| entry.path().join("bin/rustc"))
-            .collect();
-        toolchains.sort();
-        found.extend(toolchains);
+/// The compilers of this machine: the one asked for, those on the path, rustup's, the system's.
+fn candidates(var: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let name = format!("rustc{EXE_SUFFIX}");
+    let mut found: Vec<PathBuf> = var("RUSTC").map(PathBuf::from).into_iter().collect();
+    if let Some(path) = var("PATH") {
+        found.extend(env::split_paths(&path).map(|folder| folder.join(&name)));
     }
-    found.push(PathBuf::from("/usr/bin/rustc"));
+    let home = var("HOME").or_else(|| var("USERPROFILE")).map(PathBuf::from);
+    let rustup = var("RUSTUP_HOME").map(PathBuf::from);
+    if let Some(rustup) = rustup.or_else(|| Some(home.as_ref()?.join(".rustup"))) {
+        found.extend(installed(&rustup).into_iter().map(|folder| folder.join("bin").join(&name)));
+    }
+    if let Some(home) = home {
+        found.push(home.join(".cargo").join("bin").join(&name));
+    }
+    found.extend(["/usr/local/bin", "/usr/bin"].map(|folder| Path::new(folder).join(&name)));
+    let mut seen = HashSet::new();
+    // A compiler named without a folder is looked up on the path when it is run.
+    found.retain(|rustc| {
+        let exists = rustc.components().count() == 1 || rustc.is_file();
+        exists && seen.insert(rustc.clone())
+    });
     found
 }
 
-/// Whether the compiler exists and has the target's standard library.
-fn has_std(rustc: &Path, target: &str) -> bool {
+/// The toolchains that rustup installed, newest name last.
+fn installed(rustup: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(rustup.join("toolchains")) else {
+        return Vec::new();
+    };
+    let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    folders
+}
+
+/// Whether a compiler has the standard library for a target.
+fn has_target(rustc: &Path, target: &str, folder: &Path) -> bool {
     let output = Command::new(rustc)
         .args(["--print", "target-libdir", "--target", target])
+        .current_dir(folder)
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
         .output();
     let Ok(output) = output else { return false };
-    let folder = String::from_utf8_lossy(&output.stdout);
-    let Ok(entries) = std::fs::read_dir(folder.trim_end()) else {
+    let Ok(libraries) = String::from_utf8(output.stdout) else {
         return false;
     };
-    output.status.success()
-        && entries
-            .flatten()
-            .any(|entry| entry.file_name().to_string_lossy().starts_with("libstd-"))
+    output.status.success() && has_std(Path::new(libraries.trim()))
 }
 
-fn answers(program: &Path) -> bool {
-    Command::new(program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+fn has_std(libraries: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(libraries) else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with("libstd-") && name.ends_with(".rlib")
+    })
 }
 
-fn no_toolchain() -> Error {
-    Error::NoToolchain(
-        "no Rust compiler on this machine has a WASI target; install one of\n    \
-         rustup target add wasm32-wasip1\n    \
-         apt-get install rustc cargo libstd-rust-dev-wasm32 lld   (Debian, Ubuntu)"
-            .to_owned(),
-    )
+/// What to do where nothing fits.
+fn advice(candidates: &[PathBuf]) -> String {
+    let mut message = String::from(
+        "compiling Rust needs a toolchain with the WebAssembly target wasm32-wasip1; install it with\n\
+         \n    rustup target add wasm32-wasip1\n\
+         \nor, on Debian and Ubuntu,\n\
+         \n    apt-get install rustc libstd-rust-dev-wasm32 lld\n\n",
+    );
+    if candidates.is_empty() {
+        message.push_str("(there is no rustc on the path; https://rustup.rs installs one)");
+    } else {
+        let list: Vec<String> =
+            candidates.iter().map(|rustc| rustc.display().to_string()).collect();
+        message.push_str("(these compilers lack it: ");
+        message.push_str(&list.join(", "));
+        message.push(')');
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(path: &Path) {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, "").expect("written");
+    }
+
+    #[test]
+    fn compilers_are_looked_for_in_order() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path();
+        let name = format!("rustc{EXE_SUFFIX}");
+        let on_path = root.join("first").join(&name);
+        let of_rustup = root.join("home/.rustup/toolchains/stable/bin").join(&name);
+        touch(&on_path);
+        touch(&of_rustup);
+        let var = |variable: &str| match variable {
+            "PATH" => env::join_paths([root.join("none"), root.join("first")]).ok(),
+            "HOME" => Some(root.join("home").into_os_string()),
+            "RUSTC" => Some("my-rustc".into()),
+            _ => None,
+        };
+        let found = candidates(var);
+        assert_eq!(found[..3], [PathBuf::from("my-rustc"), on_path, of_rustup]);
+    }
+
+    #[test]
+    fn a_target_needs_its_standard_library() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        assert!(!has_std(&folder.path().join("missing")));
+        assert!(!has_std(folder.path()));
+        touch(&folder.path().join("libstd-0123.rlib"));
+        assert!(has_std(folder.path()));
+    }
+
+    #[test]
+    fn without_a_toolchain_the_commands_are_told() {
+        assert_eq!(Toolchain::among(&["/no/such/rustc".into()], Path::new(".")), None);
+        let message = advice(&[]);
+        assert!(message.contains("rustup target add wasm32-wasip1"));
+        assert!(message.contains("apt-get install rustc libstd-rust-dev-wasm32 lld"));
+    }
 }

@@ -5,9 +5,12 @@
 //! needs no analysis to be right; and what it puts in place is looked at again. Instructions that
 //! control cannot reach because the one before them never goes on are left out on the way.
 
+use dotvm_isa::ops::{Group, Op};
+
 use crate::ir::{Env, Func, Inst, stack};
 
-/// Looks at the next instruction and the list so far. Returns whether it replaced them.
+/// Looks at the next instruction (one that [`completes_pattern`]) and the list so far. Returns
+/// whether it replaced them.
 pub(super) type Rule = fn(&mut Tail<'_>, Inst) -> bool;
 
 /// The list of instructions so far.
@@ -75,6 +78,30 @@ impl Tail<'_> {
     }
 }
 
+/// Whether a rule may look for this instruction as the next one. Many cannot end a pattern, and
+/// asking every rule about them would take most of the time.
+fn completes_pattern(inst: Inst) -> bool {
+    match inst {
+        Inst::Label(_) | Inst::Loop(_) | Inst::Jmp(_) => false,
+        Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) => true,
+        Inst::Op { op, .. } => match op.info().group {
+            Group::Unary | Group::Binary | Group::Store => true,
+            Group::Load => false,
+            Group::Other => matches!(
+                op,
+                Op::Nop
+                    | Op::Pop
+                    | Op::Nip
+                    | Op::Select
+                    | Op::RefIsNull
+                    | Op::LocalGet
+                    | Op::LocalSet
+                    | Op::LocalTee
+            ),
+        },
+    }
+}
+
 /// Rewrites a function with the rules, the first that matches first; returns how often one did.
 pub(super) fn run(func: &mut Func, env: &Env, rules: &[Rule]) -> usize {
     let insts = std::mem::take(&mut func.insts);
@@ -95,7 +122,7 @@ pub(super) fn run(func: &mut Func, env: &Env, rules: &[Rule]) -> usize {
             if dead && !inst.is_target() {
                 continue;
             }
-            if fuel > 0 && rules.iter().any(|rule| rule(&mut tail, inst)) {
+            if fuel > 0 && completes_pattern(inst) && rules.iter().any(|rule| rule(&mut tail, inst)) {
                 fuel -= 1;
                 matched += 1;
             } else {

@@ -30,6 +30,8 @@ pub(crate) struct Translated {
     pub(crate) module: Module,
     /// The functions defined.
     pub(crate) funcs: Vec<Func>,
+    /// Where in the file each one's body starts.
+    pub(crate) offsets: Vec<u64>,
     /// From the name section.
     pub(crate) names: Names,
     /// What there is to call.
@@ -115,6 +117,7 @@ impl<'a> Translator<'a> {
                     let func = func::translate(&mut validator, &body, env, &mut self.spill_budget)?;
                     allocations = validator.into_allocations();
                     self.out.funcs.push(func);
+                    self.out.offsets.push(body.range().start);
                 }
                 _ => self.declarations(payload)?,
             }

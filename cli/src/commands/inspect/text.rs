@@ -119,7 +119,7 @@ fn functions(out: &mut String, facts: &Facts) -> std::fmt::Result {
     let mut by_size: Vec<_> = facts.functions.iter().collect();
     by_size.sort_by_key(|function| (std::cmp::Reverse(function.bytes), function.index));
     for function in by_size.iter().take(FUNCTIONS_SHOWN) {
-        let name = function.name.as_deref().unwrap_or("").escape_debug();
+        let name = function.name.as_deref().map(readable).unwrap_or_default();
         let line = format!(
             "  {}: {} bytes {} {name}",
             function.index, function.bytes, function.ty
@@ -174,7 +174,13 @@ fn func(func: Option<&FuncRef>) -> String {
             index,
             name: Some(name),
         }) => {
-            format!("function {index} {}", name.escape_debug())
+            format!("function {index} {}", readable(name))
         }
     }
+}
+
+/// A function's name as in its source, where it is Rust's.
+fn readable(name: &str) -> String {
+    let name = format!("{:#}", rustc_demangle::demangle(name));
+    name.escape_debug().to_string()
 }

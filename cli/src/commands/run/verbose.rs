@@ -66,7 +66,7 @@ pub(super) fn run_facts(store: &Store<WasiCtx>, module: &Module, phases: &Phases
     let heap = store.heap_stats();
     if heap.allocations > 0 {
         text += &format!(
-            "alloc: {} blocks, {} freed, at most {} at a time\n",
+            "blocks allocated: {}, freed: {}, at most {} at a time\n",
             heap.allocations,
             heap.frees,
             show_size(heap.peak_bytes)
@@ -83,7 +83,7 @@ fn leaks(store: &Store<WasiCtx>) -> String {
         return text;
     }
     let bytes: u64 = blocks.iter().map(|block| u64::from(block.bytes)).sum();
-    text += &format!("not freed: {} blocks, {bytes} bytes\n", blocks.len());
+    text += &format!("blocks not freed: {}, {bytes} bytes\n", blocks.len());
     for block in blocks.iter().take(LEAKS_SHOWN) {
         text += &format!("  {:#010x}: {} bytes\n", block.address, block.bytes);
     }

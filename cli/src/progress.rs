@@ -1,0 +1,85 @@
+//! What people see of a compiler that runs.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use dotvm_transpiler::Progress;
+
+/// After how long something is worth a line.
+const WORTH_A_LINE: Duration = Duration::from_secs(1);
+
+/// Shows on standard error what goes on: a line that counts the seconds on a terminal; elsewhere a
+/// line for each step, if it was asked for.
+#[derive(Debug)]
+pub(crate) struct ProgressLine {
+    style: Style,
+    /// The step that was shown last, and its seconds.
+    shown: Option<(String, u64)>,
+    /// Whether a compiler's warnings are passed on.
+    warnings: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Style {
+    /// Written over again and again, in the end with nothing.
+    Terminal,
+    Lines,
+    Silent,
+}
+
+impl ProgressLine {
+    /// Nothing to show yet.
+    pub(crate) fn new(verbose: bool, warnings: bool) -> ProgressLine {
+        let style = if std::io::stderr().is_terminal() {
+            Style::Terminal
+        } else if verbose {
+            Style::Lines
+        } else {
+            Style::Silent
+        };
+        ProgressLine {
+            style,
+            shown: None,
+            warnings,
+        }
+    }
+
+    /// Shows what is new.
+    pub(crate) fn show(&mut self, progress: Progress<'_>) {
+        match progress {
+            Progress::Running { step, elapsed } if elapsed >= WORTH_A_LINE => {
+                self.running(step, elapsed.as_secs());
+            }
+            // Cargo also reports that it has done its work.
+            Progress::Diagnostics(text) if self.warnings && text.contains("warning: ") => {
+                self.clear();
+                eprintln!("{}", text.trim_end());
+            }
+            _ => {}
+        }
+    }
+
+    fn running(&mut self, step: &str, seconds: u64) {
+        let (last, told) = self
+            .shown
+            .as_ref()
+            .map_or(("", 0), |(step, told)| (step, *told));
+        match self.style {
+            Style::Terminal if (last, told) != (step, seconds) => {
+                eprint!("\r\x1b[K{step} ({seconds} s)");
+                // Without a line end, nothing is written otherwise.
+                let _ = std::io::stderr().flush();
+            }
+            Style::Lines if last != step => eprintln!("{step}"),
+            _ => return,
+        }
+        self.shown = Some((step.to_owned(), seconds));
+    }
+
+    /// Takes the line away, where it would be in the way of others.
+    pub(crate) fn clear(&mut self) {
+        if self.shown.take().is_some() && self.style == Style::Terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Real programs: the Rust toolchain of this machine compiles them, and what the transpiler makes
+//! of them verifies and is small.
+//!
+//! A machine without a toolchain for WebAssembly fails these tests with the commands that install
+//! one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use dotvm_isa::verify::verify_all;
+use dotvm_isa::{Arch, Bytes, EncodeOptions, decode, encode};
+use dotvm_transpiler::{DriverOptions, Error, OptLevel, Options, Progress, load_wasm, transpile};
+
+fn examples() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
+}
+
+fn compile(path: &Path, options: &DriverOptions) -> Result<Vec<u8>, Error> {
+    load_wasm(path, options, &mut |_| {})
+}
+
+fn compiled(path: &Path) -> Vec<u8> {
+    compile(path, &DriverOptions::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Bytes of the code section of an encoded module.
+fn code_section(bytes: &[u8]) -> u64 {
+    let stored = bytes[24..32].try_into().expect("8 bytes");
+    u64::from_le_bytes(stored)
+}
+
+#[test]
+fn examples_verify_and_do_not_grow() {
+    let mut files: Vec<PathBuf> = fs::read_dir(examples())
+        .expect("the folder of examples")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 14, "{} examples", files.len());
+    // Compilers are the slow part; two of them at a time.
+    let queue = Mutex::new(files);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(path) = { queue.lock().expect("no panic").pop() } {
+                    check_size(&path, &compiled(&path));
+                }
+            });
+        }
+    });
+}
+
+fn check_size(path: &Path, wasm: &[u8]) {
+    for opt_level in OptLevel::ALL {
+        let options = Options {
+            opt_level,
+            ..Options::default()
+        };
+        let output = transpile(wasm, &options).expect("a supported module");
+        let bytes = encode(&output.module, &output.names, EncodeOptions::default());
+        let size = code_section(&bytes);
+        let module = decode(&Bytes::new(bytes)).expect("decodes");
+        verify_all(&module).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+        let allowed = match opt_level {
+            OptLevel::O2 => output.report.bytes_in,
+            _ => output.report.bytes_in * 115 / 100,
+        };
+        let name = path.display();
+        assert!(size <= allowed, "{name}, level {opt_level}: {size} bytes of {allowed}");
+        assert!(output.module.entry.is_some(), "{name} has an entry point");
+        assert!(!output.names.funcs.is_empty(), "{name} has names");
+    }
+}
+
+#[test]
+fn every_architecture_gets_the_same_code() {
+    let wasm = compiled(&examples().join("hello.rs"));
+    let bodies = |arch| {
+        let options = Options {
+            arch,
+            ..Options::default()
+        };
+        let module = transpile(&wasm, &options).expect("a supported module").module;
+        assert_eq!(module.arch, arch);
+        verify_all(&module).expect("verifies");
+        module.code_bytes.as_slice().to_vec()
+    };
+    let expected = bodies(Arch::Arch64);
+    for arch in Arch::ALL {
+        assert_eq!(bodies(arch), expected, "{arch}");
+    }
+}
+
+#[test]
+fn compilers_speak_for_themselves() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("broken.rs");
+    fs::write(&path, "fn main() { let x: i32 = \"text\"; }").expect("written");
+    let Err(Error::Compiler { command, output }) = compile(&path, &DriverOptions::default()) else {
+        panic!("no error of the compiler");
+    };
+    assert_eq!(command, "rustc");
+    assert!(output.contains("error[E0308]: mismatched types"), "{output}");
+    assert!(output.contains("broken.rs:1:26"), "{output}");
+}
+
+#[test]
+fn levels_and_debug_information_reach_the_compiler() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("small.rs");
+    fs::write(&path, "fn main() { let unused = 1; println!(\"{}\", std::env::args().count()); }")
+        .expect("written");
+    let mut diagnostics = String::new();
+    let mut load = |opt_level, debug_info| {
+        let options = DriverOptions {
+            opt_level,
+            debug_info,
+            bin: None,
+        };
+        let mut progress = |progress: Progress<'_>| {
+            if let Progress::Diagnostics(text) = progress {
+                diagnostics = text.to_owned();
+            }
+        };
+        load_wasm(&path, &options, &mut progress).unwrap_or_else(|error| panic!("{error}"))
+    };
+    let code = |wasm: &[u8]| {
+        transpile(wasm, &Options::default()).expect("a supported module").report.bytes_in
+    };
+    let (plain, optimized) = (load(OptLevel::O0, false), load(OptLevel::O2, false));
+    assert!(code(&plain) > code(&optimized));
+    assert!(load(OptLevel::O2, true).len() > optimized.len());
+    assert!(diagnostics.contains("unused variable"), "{diagnostics}");
+}
+
+#[test]
+fn cargo_projects() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        fs::write(path, content).expect("written");
+    };
+    let manifest = "[package]\nname = \"pair\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
+    write("Cargo.toml", manifest);
+    write("src/lib.rs", "pub fn text() -> String { String::from(\"one\") }");
+    write("src/main.rs", "fn main() { println!(\"{}\", pair::text()); }");
+    let wasm = compiled(folder.path());
+    assert_eq!(wasm, compiled(&folder.path().join("Cargo.toml")));
+    check_size(folder.path(), &wasm);
+
+    write("src/bin/other.rs", "fn main() {}");
+    let error = compile(folder.path(), &DriverOptions::default()).expect_err("two binaries");
+    let text = error.to_string();
+    assert!(text.contains("pair") && text.contains("other"), "{text}");
+    let options = DriverOptions {
+        bin: Some("other".to_owned()),
+        ..DriverOptions::default()
+    };
+    let other = compile(folder.path(), &options).unwrap_or_else(|error| panic!("{error}"));
+    assert_ne!(other, wasm);
+}
+
+#[test]
+fn folders_without_a_project() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let result = compile(folder.path(), &DriverOptions::default());
+    assert!(matches!(result, Err(Error::Input { .. })));
+    let missing = compile(Path::new("no/such/file.rs"), &DriverOptions::default());
+    assert!(matches!(missing, Err(Error::File { .. })));
+}
