@@ -15,6 +15,7 @@
 //! [`CodeCell`]: dotvm_isa::abi::CodeCell
 
 use std::ops::Range;
+use std::ptr::NonNull;
 
 use dotvm_isa::{FuncType, ValType};
 
@@ -54,40 +55,64 @@ impl ResultKind {
     }
 }
 
-/// The threaded code of one function. Handlers change counters in it, so it is shared by address;
-/// it must outlive every run that may enter it.
-#[derive(Debug)]
-pub struct Code {
-    words: Box<[u64]>,
+/// Where finished code is kept.
+///
+/// # Safety
+/// What [`keep`](CodeMemory::keep) returns must stay valid, in place and untouched for as long as any
+/// [`Code`] made of it, or a run that may enter it, exists.
+pub unsafe trait CodeMemory {
+    /// Keeps a copy of the words.
+    fn keep(&mut self, words: &[u64]) -> NonNull<[u64]>;
 }
 
+/// The threaded code of one function, in a [`CodeMemory`]. Handlers change counters in it, so it is
+/// shared by address.
+#[derive(Debug)]
+pub struct Code {
+    words: NonNull<[u64]>,
+    /// The words of the prefix that do not change.
+    func: u32,
+    param_slots: u32,
+}
+
+// SAFETY: code is plain words that only handlers change, atomically.
+unsafe impl Send for Code {}
+// SAFETY: as above.
+unsafe impl Sync for Code {}
+
 impl Code {
-    pub(crate) fn new(words: &[u64]) -> Code {
+    pub(crate) fn new(words: &[u64], memory: &mut dyn CodeMemory) -> Code {
         assert!(words.len() > PREFIX_WORDS);
         Code {
-            words: words.into(),
+            words: memory.keep(words),
+            func: (words[0] >> 32) as u32,
+            param_slots: (words[1] >> 32) as u32 & 0xffff,
         }
+    }
+
+    fn start(&self) -> *const u64 {
+        self.words.as_ptr().cast_const().cast()
     }
 
     /// The first instruction: what the function's `CodeCell` is to hold.
     pub fn entry(&self) -> *const u64 {
-        self.words[PREFIX_WORDS..].as_ptr()
+        self.start().wrapping_add(PREFIX_WORDS)
     }
 
     /// The addresses of this code; no other code has them while it exists.
     pub fn range(&self) -> Range<usize> {
-        let range = self.words.as_ptr_range();
-        range.start.addr()..range.end.addr()
+        let start = self.start().addr();
+        start..start + self.len() * size_of::<u64>()
     }
 
     /// Index of the function in its module.
     pub fn func(&self) -> u32 {
-        (self.words[0] >> 32) as u32
+        self.func
     }
 
     /// Slots of the function's parameters: where in its frame the header is.
     pub fn param_slots(&self) -> u32 {
-        (self.words[1] >> 32) as u32 & 0xffff
+        self.param_slots
     }
 
     /// Words of the code, prefix included.
@@ -102,6 +127,6 @@ impl Code {
 
     /// Index of the word at that address.
     pub fn word_index(&self, ip: *const u64) -> usize {
-        (ip.addr() - self.words.as_ptr().addr()) / size_of::<u64>()
+        (ip.addr() - self.start().addr()) / size_of::<u64>()
     }
 }

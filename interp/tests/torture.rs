@@ -1,12 +1,23 @@
 //! The machine by itself, on a small native stack: dispatch must not use it up.
 #![allow(unsafe_code, reason = "the tests stand in for the runtime")]
 
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32};
 
-use dotvm_interp::{Code, Options, ResultKind, call, lower, unlowered};
+use dotvm_interp::{Code, CodeMemory, Options, ResultKind, call, lower, unlowered};
 use dotvm_isa::abi::{CodeCell, Libcalls, Signals, VmContext, VmMemory, VmState};
 use dotvm_isa::verify::verify_module;
 use dotvm_isa::{CodeBuilder, FuncType, Module, Op, TrapCode, ValType};
+
+/// Keeps code for ever.
+struct Leaked;
+
+// SAFETY: what is leaked stays.
+unsafe impl CodeMemory for Leaked {
+    fn keep(&mut self, words: &[u64]) -> NonNull<[u64]> {
+        NonNull::from(Box::leak(Box::<[u64]>::from(words)))
+    }
+}
 
 const STACK_SLOTS: usize = 1 << 16;
 
@@ -24,7 +35,18 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         .collect();
     let type_ids: Vec<u32> = (0..module.types.len() as u32).collect();
     let codes: Vec<Code> = (0..module.bodies.len() as u32)
-        .map(|i| lower(module, &env, i, &type_ids, &cells, Options::default()).unwrap())
+        .map(|i| {
+            lower(
+                module,
+                &env,
+                i,
+                &type_ids,
+                &cells,
+                Options::default(),
+                &mut Leaked,
+            )
+            .unwrap()
+        })
         .collect();
     for (cell, code) in cells.iter().zip(&codes) {
         cell.0.store(

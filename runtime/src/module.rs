@@ -16,6 +16,7 @@ use dotvm_isa::{Arch, Bytes, ExternKind, FuncType, Malformed, Names};
 use crate::engine::{Engine, TypeIds};
 use crate::error::{Error, FileError, Result};
 use crate::types::{ExportType, ExternType, ImportType};
+use crate::vm::code::CodeBlocks;
 use crate::vm::mapping::map_file;
 
 /// A module, ready to be instantiated. Clones are the same module; it can be used by any number of
@@ -34,11 +35,19 @@ struct ModuleInner {
     types: TypeIds,
     /// Where the code of each defined function is. Code has their addresses in it.
     cells: Box<[CodeCell]>,
-    /// The code of functions lowered so far, by address; whoever lowers holds the lock.
-    codes: Mutex<BTreeMap<usize, Arc<Code>>>,
+    /// The code of functions lowered so far; whoever lowers holds the lock.
+    codes: Mutex<Codes>,
     /// Indices of exports in the order of their names.
     exports_by_name: OnceLock<Vec<u32>>,
     names: OnceLock<Names>,
+}
+
+/// The code of the functions lowered so far.
+#[derive(Default)]
+struct Codes {
+    /// By address. Each is valid as long as `memory`.
+    by_address: BTreeMap<usize, Arc<Code>>,
+    memory: CodeBlocks,
 }
 
 impl Module {
@@ -185,12 +194,13 @@ impl Module {
 
     /// How many of its functions were called so far, by any store, and so were lowered.
     pub fn lowered_funcs(&self) -> usize {
-        self.lock().len()
+        self.lock().by_address.len()
     }
 
     /// Bytes of the code they were lowered to.
     pub fn code_bytes(&self) -> u64 {
         self.lock()
+            .by_address
             .values()
             .map(|code| code.range().len() as u64)
             .sum()
@@ -277,16 +287,25 @@ impl Module {
             // Another thread was faster.
             return Ok(());
         }
-        let code = lower(isa, env, defined, types.ids(), cells, self.options())?;
+        let Codes { by_address, memory } = &mut *codes;
+        let code = lower(
+            isa,
+            env,
+            defined,
+            types.ids(),
+            cells,
+            self.options(),
+            memory,
+        )?;
         let entry = code.entry();
-        codes.insert(code.range().start, Arc::new(code));
+        by_address.insert(code.range().start, Arc::new(code));
         cell.store(entry.cast_mut(), Ordering::Release);
         Ok(())
     }
 
     /// The code of all functions lowered so far.
     pub(crate) fn codes(&self) -> Vec<Arc<Code>> {
-        self.lock().values().cloned().collect()
+        self.lock().by_address.values().cloned().collect()
     }
 
     /// The offset in a function's body of the instruction that a word of its code belongs to.
@@ -310,7 +329,7 @@ impl Module {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, Arc<Code>>> {
+    fn lock(&self) -> MutexGuard<'_, Codes> {
         // A panic while lowering leaves the map as it was.
         self.0.codes.lock().unwrap_or_else(PoisonError::into_inner)
     }

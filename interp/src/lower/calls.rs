@@ -29,13 +29,7 @@ impl<'m> Lowerer<'m> {
         for _ in 0..count {
             self.pop();
         }
-        self.next_home()
-    }
-
-    /// Where the next value pushed would have its home.
-    fn next_home(&mut self) -> u16 {
-        self.push(Where::Home, ValType::I32);
-        self.pop().home
+        self.top_slot
     }
 
     fn push_results(&mut self, ty: &FuncType) {

@@ -21,7 +21,7 @@ use dotvm_isa::abi::{CodeCell, FRAME_HEADER_SLOTS};
 use dotvm_isa::verify::{FuncVerifier, ModuleEnv, Shape};
 use dotvm_isa::{Malformed, Module, ValType};
 
-use crate::code::{Code, Options, PREFIX_WORDS};
+use crate::code::{Code, CodeMemory, Options, PREFIX_WORDS};
 use crate::machine::Handler;
 use block::Blocks;
 use stack::{Accumulators, Entry};
@@ -29,7 +29,7 @@ use stack::{Accumulators, Entry};
 /// Verifies and lowers the defined function `defined`.
 ///
 /// `cells` are the code cells of all defined functions of the module; their addresses become part of
-/// the code. `type_ids` are the engine's numbers of the module's types.
+/// the code. `type_ids` are the engine's numbers of the module's types. The code is kept in `memory`.
 ///
 /// # Errors
 /// The first fault the verifier finds.
@@ -40,10 +40,16 @@ pub fn lower(
     type_ids: &[u32],
     cells: &[CodeCell],
     options: Options,
+    memory: &mut dyn CodeMemory,
 ) -> Result<Code, Malformed> {
     let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
     lowerer.run()?;
-    Ok(lowerer.finish().0)
+    lowerer.write_prefix();
+    let code = Code::new(&lowerer.out, memory);
+    if lowerer.out.capacity() <= KEPT_BUFFER {
+        BUFFER.set(lowerer.out);
+    }
+    Ok(code)
 }
 
 /// Where in the bytecode the instructions of threaded code come from.
@@ -75,7 +81,7 @@ pub fn offsets(
     let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
     lowerer.offsets = Some(Vec::new());
     lowerer.run()?;
-    Ok(lowerer.finish().1)
+    Ok(Offsets(lowerer.offsets.unwrap_or_default()))
 }
 
 /// The state of lowering one function.
@@ -98,6 +104,8 @@ struct Lowerer<'m> {
     settled: Shape,
     /// The values above it.
     entries: Vec<Entry>,
+    /// The slot just above the stack: the home of the next value.
+    top_slot: u16,
     /// How many entries are lazy references to each local.
     local_uses: Vec<u32>,
     accs: Accumulators,
@@ -153,6 +161,7 @@ impl<'m> Lowerer<'m> {
             stack_base,
             settled: verifier.shape(),
             entries: Vec::new(),
+            top_slot: stack_base,
             accs: Accumulators::default(),
             blocks: Blocks::default(),
             scratch_slots: 0,
@@ -187,18 +196,13 @@ impl<'m> Lowerer<'m> {
     }
 
     /// Fills in the prefix.
-    fn finish(mut self) -> (Code, Offsets) {
+    fn write_prefix(&mut self) {
         let locals = u32::from(self.stack_base) - FRAME_HEADER_SLOTS - u32::from(self.param_slots);
         let clear = locals.next_multiple_of(4);
         let frame = self.verifier.frame_slots() + self.scratch_slots;
         let frame = frame.max(u32::from(self.param_slots) + FRAME_HEADER_SLOTS + clear);
         self.out[0] = u64::from(self.func) << 32;
         self.out[1] = u64::from(frame) | u64::from(self.param_slots) << 32 | u64::from(clear) << 48;
-        let code = Code::new(&self.out);
-        if self.out.capacity() <= KEPT_BUFFER {
-            BUFFER.set(self.out);
-        }
-        (code, Offsets(self.offsets.unwrap_or_default()))
     }
 
     /// Appends an instruction; returns the index of its first word.

@@ -110,17 +110,11 @@ impl Lowerer<'_> {
         self.stack_base + self.verifier.slots(below) as u16
     }
 
-    /// Slot just above the stack.
-    fn top_slot(&self) -> u16 {
-        match self.entries.last() {
-            Some(entry) => entry.home + entry.ty.slots() as u16,
-            None => self.home(self.settled),
-        }
-    }
-
     /// Pushes a value.
+    #[inline]
     pub(super) fn push(&mut self, place: Where, ty: ValType) {
-        let home = self.top_slot();
+        let home = self.top_slot;
+        self.top_slot += ty.slots() as u16;
         if let Where::Local(local) = place {
             self.local_uses[local as usize] += 1;
         }
@@ -128,25 +122,32 @@ impl Lowerer<'_> {
     }
 
     /// Pops a value. An accumulator that only it lived in is free from then on.
+    #[inline]
     pub(super) fn pop(&mut self) -> Entry {
         let Some(entry) = self.entries.pop() else {
-            let (ty, below) = self
-                .verifier
-                .pop(self.settled)
-                .expect("the verifier has seen this");
-            self.settled = below;
-            return Entry {
-                place: Where::Home,
-                ty,
-                home: self.home(below),
-            };
+            return self.pop_settled();
         };
+        self.top_slot = entry.home;
         match entry.place {
             Where::Local(local) => self.local_uses[local as usize] -= 1,
             Where::Acc => self.acc(Class::of(entry.ty)).owner = None,
             _ => {}
         }
         entry
+    }
+
+    fn pop_settled(&mut self) -> Entry {
+        let (ty, below) = self
+            .verifier
+            .pop(self.settled)
+            .expect("the verifier has seen this");
+        self.settled = below;
+        self.top_slot = self.home(below);
+        Entry {
+            place: Where::Home,
+            ty,
+            home: self.top_slot,
+        }
     }
 
     /// The operand that a popped value makes; the accumulator where it is there too, unless
@@ -326,6 +327,7 @@ impl Lowerer<'_> {
         self.settle_from(0);
         self.entries.clear();
         self.settled = self.verifier.shape();
+        self.top_slot = self.home(self.settled);
     }
 
     /// Forgets everything: the stack has this shape, every value at home, accumulators are unknown.
@@ -337,6 +339,7 @@ impl Lowerer<'_> {
         }
         self.entries.clear();
         self.settled = shape;
+        self.top_slot = self.home(shape);
         self.accs = Accumulators::default();
     }
 

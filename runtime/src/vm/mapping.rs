@@ -42,6 +42,20 @@ impl Reservation {
         Ok(Reservation { base, bytes })
     }
 
+    /// Reserves `bytes`, a multiple of [`GRANULE_BYTES`], all of it readable, writable, zero, and
+    /// backed by memory already.
+    ///
+    /// # Errors
+    /// What the operating system says where there is no such range left.
+    pub(crate) fn populated(bytes: usize) -> io::Result<Reservation> {
+        let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: as in `new`.
+        let base = unsafe { mmap_anonymous(ptr::null_mut(), bytes, access, flags) }?;
+        let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Reservation { base, bytes })
+    }
+
     /// First byte.
     pub(crate) fn base(&self) -> *mut u8 {
         self.base.as_ptr().cast()

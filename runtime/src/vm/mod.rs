@@ -16,6 +16,7 @@
 )]
 
 pub(crate) mod backtrace;
+pub(crate) mod code;
 pub(crate) mod entry;
 pub(crate) mod funcs;
 pub(crate) mod heap;

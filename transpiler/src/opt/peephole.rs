@@ -272,7 +272,7 @@ fn narrow_store(tail: &mut Tail<'_>, next: Inst) -> bool {
             let mask = tail.before_last().and_then(Inst::as_const);
             mask.is_some_and(|mask| mask & kept == kept) && tail.replace(2, &[next])
         }
-        (Some(Op::I32Extend8 | Op::I64Extend8), _) => tail.replace(1, &[next]),
+        (Some(Op::I32Extend8 | Op::I64Extend8), _) if kept == 0xff => tail.replace(1, &[next]),
         (Some(Op::I32Extend16 | Op::I64Extend16), _) if kept <= 0xffff => tail.replace(1, &[next]),
         (Some(Op::I64Extend32), _) => tail.replace(1, &[next]),
         (Some(Op::I64ExtendI32 | Op::I64ExtendI32U), Op::I64Store8) => {
