@@ -102,7 +102,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -112,7 +112,7 @@ impl Random {
 
     /// A number below `limit`, which is not 0.
     pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
+        (self.next_u64() % limit as u64) as usize
     }
 }
 
@@ -186,17 +186,17 @@ fn sections(module: &[u8]) -> Vec<&[u8]> {
 /// One change.
 fn disturb(bytes: &mut Vec<u8>, random: &mut Random) {
     if bytes.is_empty() {
-        bytes.push(random.next() as u8);
+        bytes.push(random.next_u64() as u8);
         return;
     }
     let at = random.below(bytes.len());
     match random.below(8) {
         0 => bytes[at] ^= 1 << random.below(8),
-        1 => bytes[at] = random.next() as u8,
+        1 => bytes[at] = random.next_u64() as u8,
         2 => bytes[at] = [0, 1, 0x7f, 0x80, 0xff, 0x40][random.below(6)],
         3 => bytes[at] = bytes[at].wrapping_add(1),
         4 => bytes[at] = bytes[at].wrapping_sub(1),
-        5 => bytes.insert(at, random.next() as u8),
+        5 => bytes.insert(at, random.next_u64() as u8),
         6 => drop(bytes.remove(at)),
         _ => {
             // A piece of the module somewhere else in it.

@@ -68,7 +68,10 @@ fn check_size(path: &Path, wasm: &[u8]) {
             _ => output.report.bytes_in * 115 / 100,
         };
         let name = path.display();
-        assert!(size <= allowed, "{name}, level {opt_level}: {size} bytes of {allowed}");
+        assert!(
+            size <= allowed,
+            "{name}, level {opt_level}: {size} bytes of {allowed}"
+        );
         assert!(output.module.entry.is_some(), "{name} has an entry point");
         assert!(!output.names.funcs.is_empty(), "{name} has names");
     }
@@ -82,7 +85,9 @@ fn every_architecture_gets_the_same_code() {
             arch,
             ..Options::default()
         };
-        let module = transpile(&wasm, &options).expect("a supported module").module;
+        let module = transpile(&wasm, &options)
+            .expect("a supported module")
+            .module;
         assert_eq!(module.arch, arch);
         verify_all(&module).expect("verifies");
         module.code_bytes.as_slice().to_vec()
@@ -102,7 +107,10 @@ fn compilers_speak_for_themselves() {
         panic!("no error of the compiler");
     };
     assert_eq!(command, "rustc");
-    assert!(output.contains("error[E0308]: mismatched types"), "{output}");
+    assert!(
+        output.contains("error[E0308]: mismatched types"),
+        "{output}"
+    );
     assert!(output.contains("broken.rs:1:26"), "{output}");
 }
 
@@ -110,8 +118,11 @@ fn compilers_speak_for_themselves() {
 fn levels_and_debug_information_reach_the_compiler() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("small.rs");
-    fs::write(&path, "fn main() { let unused = 1; println!(\"{}\", std::env::args().count()); }")
-        .expect("written");
+    fs::write(
+        &path,
+        "fn main() { let unused = 1; println!(\"{}\", std::env::args().count()); }",
+    )
+    .expect("written");
     let mut diagnostics = String::new();
     let mut load = |opt_level, debug_info| {
         let options = DriverOptions {
@@ -127,7 +138,10 @@ fn levels_and_debug_information_reach_the_compiler() {
         load_wasm(&path, &options, &mut progress).unwrap_or_else(|error| panic!("{error}"))
     };
     let code = |wasm: &[u8]| {
-        transpile(wasm, &Options::default()).expect("a supported module").report.bytes_in
+        transpile(wasm, &Options::default())
+            .expect("a supported module")
+            .report
+            .bytes_in
     };
     let (plain, optimized) = (load(OptLevel::O0, false), load(OptLevel::O2, false));
     assert!(code(&plain) > code(&optimized));
@@ -143,10 +157,17 @@ fn cargo_projects() {
         fs::create_dir_all(path.parent().expect("a folder")).expect("created");
         fs::write(path, content).expect("written");
     };
-    let manifest = "[package]\nname = \"pair\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
+    let manifest =
+        "[package]\nname = \"pair\"\nversion = \"0.1.0\"\nedition = \"2021\"\n[workspace]\n";
     write("Cargo.toml", manifest);
-    write("src/lib.rs", "pub fn text() -> String { String::from(\"one\") }");
-    write("src/main.rs", "fn main() { println!(\"{}\", pair::text()); }");
+    write(
+        "src/lib.rs",
+        "pub fn text() -> String { String::from(\"one\") }",
+    );
+    write(
+        "src/main.rs",
+        "fn main() { println!(\"{}\", pair::text()); }",
+    );
     let wasm = compiled(folder.path());
     assert_eq!(wasm, compiled(&folder.path().join("Cargo.toml")));
     check_size(folder.path(), &wasm);

@@ -261,8 +261,9 @@ unsafe fn call_ref(r: &mut Regs, func: *const FuncRef, words: usize, kind: u64) 
     }
 }
 
-/// Calls a host function with the parameters from `args` on.
-#[inline(never)]
+/// Calls a host function with the parameters from `args` on. Inlined, as is everything that takes the
+/// registers by reference: they must stay registers, or the dispatching call is no jump any more.
+#[inline(always)]
 unsafe fn call_host(
     r: &mut Regs,
     func: *const FuncRef,
@@ -305,7 +306,7 @@ unsafe fn load_result(r: &mut Regs, results: *const u64, kind: u64) {
 }
 
 /// Calls a function of another instance: its frame moves up by what is saved below it.
-#[inline(never)]
+#[inline(always)]
 unsafe fn call_across(
     r: &mut Regs,
     func: *const FuncRef,
@@ -497,6 +498,7 @@ impl<A: Get<u32>> Exec for TailCallIndirect<A> {
     }
 }
 
+#[inline(always)]
 unsafe fn tail_call_ref(
     r: &mut Regs,
     func: *const FuncRef,
@@ -548,6 +550,7 @@ unsafe fn tail_call_ref(
 
 /// The tail call of a function of another instance from a frame that was itself entered from
 /// another instance.
+#[inline(always)]
 unsafe fn reenter_across(
     r: &mut Regs,
     func: *const FuncRef,
@@ -568,6 +571,7 @@ unsafe fn reenter_across(
 }
 
 /// What to do first where `enter` would fail for a frame at `fp`.
+#[inline(always)]
 unsafe fn must_lower(r: &mut Regs, func: *const FuncRef, fp: *mut u64) -> Option<Flow> {
     // SAFETY: as for `call_ref`.
     unsafe {

@@ -239,10 +239,11 @@ impl<'m> FuncVerifier<'m> {
             self.current = Shapes::EMPTY;
         }
         if self.reader.at_end() {
+            self.check_labels()?;
             if flows {
                 return Err(self.error(at, "control runs off the end of the function"));
             }
-            return self.check_labels().map(|()| None);
+            return Ok(None);
         }
         let instr = self.reader.next_instr()?;
         // A loop header that nothing above leads to is entered from below.

@@ -26,15 +26,28 @@ pub(super) fn file(
     let output = folder.path().join("out.wasm");
     let mut command = Command::new(&toolchain.rustc);
     command
-        .args(["--target", toolchain.target, "--edition", EDITION, "--crate-type", "bin"])
-        .args(["-C", &format!("opt-level={}", rust_opt_level(options.opt_level))])
+        .args([
+            "--target",
+            toolchain.target,
+            "--edition",
+            EDITION,
+            "--crate-type",
+            "bin",
+        ])
+        .args([
+            "-C",
+            &format!("opt-level={}", rust_opt_level(options.opt_level)),
+        ])
         .arg("-o")
         .arg(&output)
         .arg(path);
     if options.debug_info {
         command.arg("-g");
     }
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let name = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy();
     let step = format!("compiling {name} for {}", toolchain.target);
     run(command, "rustc", &step, progress)?;
     read(&output)
@@ -48,7 +61,10 @@ pub(super) fn project(
 ) -> Result<Vec<u8>, Error> {
     let manifest = folder.join("Cargo.toml");
     if !manifest.is_file() {
-        return Err(input_error(folder, "a folder without a Cargo.toml".to_owned()));
+        return Err(input_error(
+            folder,
+            "a folder without a Cargo.toml".to_owned(),
+        ));
     }
     let toolchain = Toolchain::find(folder)?;
     let mut command = Command::new(toolchain.cargo());
@@ -197,7 +213,10 @@ not a message"#;
             path: format!("{name}.wasm").into(),
         };
         let folder = Path::new("p");
-        assert_eq!(choose(folder, &[binary("a")]).expect("one"), PathBuf::from("a.wasm"));
+        assert_eq!(
+            choose(folder, &[binary("a")]).expect("one"),
+            PathBuf::from("a.wasm")
+        );
         assert!(choose(folder, &[]).is_err());
         let error = choose(folder, &[binary("a"), binary("b")]).expect_err("several");
         assert!(error.to_string().contains("a, b"), "{error}");

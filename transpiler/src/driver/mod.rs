@@ -59,7 +59,9 @@ pub fn load_wasm(
     }
     match (extension, path.file_name().and_then(|name| name.to_str())) {
         (_, Some("Cargo.toml")) => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
             build::project(folder.unwrap_or(Path::new(".")), options, progress)
         }
         (Some("rs"), _) => build::file(path, options, progress),
@@ -126,7 +128,11 @@ mod tests {
         assert_eq!(load("a.wasm", &wasm).expect("binary"), wasm);
         assert_eq!(load("a.out", &wasm).expect("binary of another name"), wasm);
         assert!(matches!(load("a.txt", b"hello"), Err(Error::Input { .. })));
-        let missing = load_wasm(Path::new("no/such.wasm"), &DriverOptions::default(), &mut |_| {});
+        let missing = load_wasm(
+            Path::new("no/such.wasm"),
+            &DriverOptions::default(),
+            &mut |_| {},
+        );
         assert!(matches!(missing, Err(Error::File { .. })));
     }
 

@@ -34,7 +34,11 @@ pub(super) fn run(
         .spawn()?;
     let stdout = collect(child.stdout.take());
     let stderr = collect(child.stderr.take());
-    let status = wait(&mut child, |elapsed| progress(Progress::Running { step, elapsed }), start)?;
+    let status = wait(
+        &mut child,
+        |elapsed| progress(Progress::Running { step, elapsed }),
+        start,
+    )?;
     Ok(Finished {
         status,
         stdout: text(stdout),
@@ -75,6 +79,8 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> Option<JoinHandle<Vec<u8
 }
 
 fn text(reader: Option<JoinHandle<Vec<u8>>>) -> String {
-    let bytes = reader.and_then(|reader| reader.join().ok()).unwrap_or_default();
+    let bytes = reader
+        .and_then(|reader| reader.join().ok())
+        .unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -56,10 +56,16 @@ fn candidates(var: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     if let Some(path) = var("PATH") {
         found.extend(env::split_paths(&path).map(|folder| folder.join(&name)));
     }
-    let home = var("HOME").or_else(|| var("USERPROFILE")).map(PathBuf::from);
+    let home = var("HOME")
+        .or_else(|| var("USERPROFILE"))
+        .map(PathBuf::from);
     let rustup = var("RUSTUP_HOME").map(PathBuf::from);
     if let Some(rustup) = rustup.or_else(|| Some(home.as_ref()?.join(".rustup"))) {
-        found.extend(installed(&rustup).into_iter().map(|folder| folder.join("bin").join(&name)));
+        found.extend(
+            installed(&rustup)
+                .into_iter()
+                .map(|folder| folder.join("bin").join(&name)),
+        );
     }
     if let Some(home) = home {
         found.push(home.join(".cargo").join("bin").join(&name));
@@ -120,8 +126,10 @@ fn advice(candidates: &[PathBuf]) -> String {
     if candidates.is_empty() {
         message.push_str("(there is no rustc on the path; https://rustup.rs installs one)");
     } else {
-        let list: Vec<String> =
-            candidates.iter().map(|rustc| rustc.display().to_string()).collect();
+        let list: Vec<String> = candidates
+            .iter()
+            .map(|rustc| rustc.display().to_string())
+            .collect();
         message.push_str("(these compilers lack it: ");
         message.push_str(&list.join(", "));
         message.push(')');
@@ -168,7 +176,10 @@ mod tests {
 
     #[test]
     fn without_a_toolchain_the_commands_are_told() {
-        assert_eq!(Toolchain::among(&["/no/such/rustc".into()], Path::new(".")), None);
+        assert_eq!(
+            Toolchain::among(&["/no/such/rustc".into()], Path::new(".")),
+            None
+        );
         let message = advice(&[]);
         assert!(message.contains("rustup target add wasm32-wasip1"));
         assert!(message.contains("apt-get install rustc libstd-rust-dev-wasm32 lld"));

@@ -10,6 +10,7 @@ use dotvm_isa::{FuncType, Op, TrapCode, ValType, semantics};
 
 pub(crate) mod cfg;
 pub(crate) mod stack;
+#[cfg(test)]
 pub(crate) mod text;
 
 /// A jump target of one function.

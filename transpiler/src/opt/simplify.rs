@@ -122,7 +122,8 @@ pub(super) fn run(func: &mut Func, env: &Env, rules: &[Rule]) -> usize {
             if dead && !inst.is_target() {
                 continue;
             }
-            if fuel > 0 && completes_pattern(inst) && rules.iter().any(|rule| rule(&mut tail, inst)) {
+            if fuel > 0 && completes_pattern(inst) && rules.iter().any(|rule| rule(&mut tail, inst))
+            {
                 fuel -= 1;
                 matched += 1;
             } else {

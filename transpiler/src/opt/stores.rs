@@ -107,7 +107,7 @@ fn live(func: &Func, cfg: &Cfg) -> Option<Sets> {
                 .iter()
                 .zip(written.of(block))
                 .map(|(out, written)| out & !*written);
-            for (word, passed) in live_in.of(block).iter_mut().take(0).zip(passed) {
+            for (word, passed) in live_in.of(block).iter_mut().zip(passed) {
                 changed |= passed & !*word != 0;
                 *word |= passed;
             }

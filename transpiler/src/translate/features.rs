@@ -13,7 +13,7 @@ pub(super) const FEATURES: WasmFeatures = WasmFeatures::WASM2
 /// Says of an error that validation with [`FEATURES`] found in `wasm` whether the module is wrong
 /// or needs a feature that is missing, and which.
 #[cold]
-pub(super) fn explain(wasm: &[u8], error: wasmparser::Error) -> Error {
+pub(super) fn explain(wasm: &[u8], error: &wasmparser::Error) -> Error {
     let missing = error
         .missing_wasm_feature()
         .and_then(|missing| name(missing.difference(FEATURES)))

@@ -62,7 +62,7 @@ pub(crate) fn translate(wasm: &[u8], arch: Arch) -> Result<Translated, Error> {
     translator.out.module.arch = arch;
     match translator.run(wasm) {
         Ok(()) => Ok(translator.out),
-        Err(Fault::Validation(error)) => Err(features::explain(wasm, error)),
+        Err(Fault::Validation(error)) => Err(features::explain(wasm, &error)),
         Err(Fault::Other(error)) => Err(error),
     }
 }
