@@ -138,6 +138,19 @@ const LEAVES: [&[&str]; 5] = [
     &["i32", "i64", "i32"],
 ];
 
+/// More little functions, each made to be difficult in its own way: a local read before it is
+/// written, a parameter written, a value below the result.
+const SPECIAL: [&str; 4] = [
+    "(func $special0 (param i32) (result i32) (local i32)
+        (i32.add (local.get 1) (local.tee 1 (local.get 0))))",
+    "(func $special1 (param i32) (result i32)
+        (local.set 0 (i32.add (local.get 0) (i32.const 3))) (local.get 0))",
+    "(func $special2 (param i32) (result i32)
+        (i32.const 7) (if (local.get 0) (then (return (i32.const 3)))) (drop) (local.get 0))",
+    "(func $special3 (param i32) (result i32)
+        (i32.xor (local.get 0) (i32.shl (local.get 0) (i32.const 3))))",
+];
+
 /// Locals of each type in every function, parameters included: `$i32_0` and so on.
 const LOCALS: usize = 3;
 
@@ -154,6 +167,9 @@ pub fn program(seed: u64) -> String {
     };
     for ty in TYPES {
         writeln!(source.out, "(global $g_{ty} (mut {ty}) ({ty}.const 3))").unwrap();
+    }
+    for special in SPECIAL {
+        writeln!(source.out, "{special}").unwrap();
     }
     for (i, params) in LEAVES.iter().enumerate() {
         source.leaf(i, params);
@@ -355,20 +371,25 @@ impl Source {
             return self.push("(nop");
         };
         let limit = 1 + self.below(6);
-        let test = ["i32.lt_s", "i32.ne"][self.below(2)];
+        let local = format!("(local.get $c{counter})");
+        // From 0 up to the limit, or from the limit down to 0.
+        let (first, test, step) = match self.below(3) {
+            0 => (
+                0,
+                format!("(i32.eqz (i32.lt_s {local} (i32.const {limit})))"),
+                1,
+            ),
+            1 => (
+                0,
+                format!("(i32.eqz (i32.ne {local} (i32.const {limit})))"),
+                1,
+            ),
+            _ => (limit, format!("(i32.eqz {local})"), -1),
+        };
         write!(
             self.out,
-            "(local.set $c{counter} (i32.const 0)) (block (loop "
-        )
-        .unwrap();
-        write!(
-            self.out,
-            "(br_if 1 (i32.eqz ({test} (local.get $c{counter}) (i32.const {limit})))) "
-        )
-        .unwrap();
-        write!(
-            self.out,
-            "(local.set $c{counter} (i32.add (local.get $c{counter}) (i32.const 1))) "
+            "(local.set $c{counter} (i32.const {first})) (block (loop (br_if 1 {test}) \
+             (local.set $c{counter} (i32.add {local} (i32.const {step}))) "
         )
         .unwrap();
         self.labels.extend([false, false]);
@@ -458,6 +479,14 @@ impl Source {
                 };
                 write!(self.out, "({ty}.{op} ").unwrap();
                 self.expr(ty, depth);
+            }
+            1 if int => {
+                let op = self.pick(&INT_BINARY);
+                write!(self.out, "({ty}.{op} ({ty}.{op} ").unwrap();
+                self.expr(ty, depth);
+                self.constant(ty);
+                self.push(")");
+                self.constant(ty);
             }
             1..=5 => {
                 let op = if int {
@@ -554,6 +583,11 @@ impl Source {
     }
 
     fn call(&mut self, ty: &'static str, depth: usize) {
+        if ty == "i32" && self.below(2) == 0 {
+            let special = self.below(SPECIAL.len());
+            write!(self.out, "(call $special{special} ").unwrap();
+            return self.expr("i32", depth);
+        }
         let leaf = self.below(LEAVES.len());
         if leaf >= self.leaves || LEAVES[leaf][0] != ty {
             write!(self.out, "(block (result {ty}) (global.get $g_{ty})").unwrap();
