@@ -5,9 +5,13 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicPtr, AtomicU32};
 
 use dotvm_interp::{Code, CodeMemory, Options, ResultKind, call, lower, unlowered};
-use dotvm_isa::abi::{CodeCell, Libcalls, Signals, VmContext, VmMemory, VmState};
+use dotvm_isa::abi::{
+    CodeCell, FuncRef, Libcall, Libcalls, Signals, VmContext, VmMemory, VmState, VmTable,
+};
 use dotvm_isa::verify::verify_module;
-use dotvm_isa::{CodeBuilder, FuncType, Module, Op, TrapCode, ValType};
+use dotvm_isa::{
+    CodeBuilder, FuncType, Import, ImportDesc, Limits, Module, Op, TableType, TrapCode, ValType,
+};
 
 /// Keeps code for ever.
 struct Leaked;
@@ -25,7 +29,15 @@ unsafe extern "C" fn no_libcall(_: *mut VmContext, _: *mut u64, _: u64) -> u32 {
     TrapCode::Unreachable as u32
 }
 
-/// Runs function 0 of a module whose functions are all lowered beforehand.
+/// The host function of every import: returns what it got, less 1.
+unsafe extern "C" fn less_one(_: *mut VmContext, args: *mut u64, _: u64) -> u32 {
+    // SAFETY: the one parameter is there, and so is room for the result.
+    unsafe { *args -= 1 };
+    0
+}
+
+/// Runs the first function of a module whose functions are all lowered beforehand. Imports are
+/// [`less_one`], and so is the one element of table 0.
 fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
     let env = verify_module(module).unwrap();
     let cells: Vec<CodeCell> = module
@@ -64,16 +76,34 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
     };
     // SAFETY: the state is plain data for which zero is valid.
     let mut state: VmState = unsafe { std::mem::zeroed() };
-    let libcalls = [no_libcall as *const () as usize; size_of::<Libcalls>() / size_of::<usize>()];
+    let no_libcalls = [no_libcall as Libcall; size_of::<Libcalls>() / size_of::<Libcall>()];
+    // SAFETY: the table is libcalls from start to end.
+    let mut libcalls: Libcalls = unsafe { std::mem::transmute(no_libcalls) };
+    libcalls.call_host = less_one;
+    let host = FuncRef {
+        code: std::ptr::null(),
+        ctx: std::ptr::null_mut(),
+        host: std::ptr::null_mut(),
+        type_id: 0,
+        param_slots: 1,
+        result_slots: 1,
+    };
+    let imports = [&raw const host];
+    let mut elements = [imports[0].expose_provenance() as u64];
+    let mut table = VmTable {
+        base: elements.as_mut_ptr(),
+        len: 1,
+    };
+    let tables = [&raw mut table];
     let mut ctx = VmContext {
         memory: &raw const memory,
         globals: std::ptr::null(),
-        tables: std::ptr::null(),
-        imports: std::ptr::null(),
+        tables: tables.as_ptr(),
+        imports: imports.as_ptr(),
         stack_end: stack.as_mut_ptr_range().end,
         signals: &raw const signals,
         state: &raw mut state,
-        libcalls: libcalls.as_ptr().cast(),
+        libcalls: &raw const libcalls,
         owner: std::ptr::null_mut(),
     };
     stack[..args.len()].copy_from_slice(args);
@@ -204,4 +234,48 @@ fn tail_calls_run_forever() {
     };
     module.set_bodies([(0, code.finish())]);
     on_small_stack(|| assert_eq!(run(&module, &[3_000_000]), Ok(0)));
+}
+
+/// Counts its parameter down to 0 by calls of the host function that `call` emits.
+fn countdown(call: impl FnOnce(&mut CodeBuilder)) -> Module {
+    let mut code = CodeBuilder::new(&[]);
+    let again = code.new_label();
+    code.bind(again);
+    code.op(Op::Loop);
+    code.op1(Op::LocalGet, 0);
+    call(&mut code);
+    code.op1(Op::LocalTee, 0);
+    code.jump(Op::Jnz, again);
+    code.op1(Op::LocalGet, 0);
+    code.op(Op::Ret);
+    let mut module = Module {
+        types: vec![FuncType::new([ValType::I32], [ValType::I32])],
+        imports: vec![Import {
+            module: "host".to_owned(),
+            name: "less_one".to_owned(),
+            desc: ImportDesc::Func(0),
+        }],
+        tables: vec![TableType {
+            element: ValType::FuncRef,
+            limits: Limits { min: 1, max: None },
+        }],
+        ..Module::default()
+    };
+    module.set_bodies([(0, code.finish())]);
+    module
+}
+
+#[test]
+fn calls_of_host_functions() {
+    let module = countdown(|code| code.op1(Op::Call, 0));
+    on_small_stack(|| assert_eq!(run(&module, &[1_000_000]), Ok(0)));
+}
+
+#[test]
+fn indirect_calls() {
+    let module = countdown(|code| {
+        code.op1(Op::I32Push, 0);
+        code.op2(Op::CallIndirect, 0, 0);
+    });
+    on_small_stack(|| assert_eq!(run(&module, &[1_000_000]), Ok(0)));
 }
