@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use dotvm::{Config, Jit};
 use dotvm_isa::Arch;
 use dotvm_transpiler::OptLevel;
 
@@ -91,6 +92,39 @@ impl Source {
     }
 }
 
+/// What is compiled to native code.
+#[derive(Args, Debug, Clone)]
+pub(crate) struct Tiers {
+    /// Compile to native code what gets hot (tiered, the default), everything first (eager), or nothing
+    /// (off)
+    #[arg(
+        long,
+        value_name = "WHEN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "tiered",
+        default_missing_value = "tiered",
+        value_parser = jit_parser(),
+        hide_default_value = true,
+        hide_possible_values = true,
+    )]
+    pub(crate) jit: Jit,
+    /// How often a function is called, or a loop goes round, before it is compiled; with 1 everything
+    /// is, at its first call
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) jit_threshold: Option<u32>,
+}
+
+impl Tiers {
+    /// Takes it into an engine's settings.
+    pub(crate) fn apply(&self, config: &mut Config) {
+        config.jit(self.jit);
+        if let Some(threshold) = self.jit_threshold {
+            config.jit_threshold(threshold);
+        }
+    }
+}
+
 /// `dotvm transpile`.
 #[derive(Args, Debug)]
 pub(crate) struct Transpile {
@@ -138,6 +172,9 @@ pub(crate) struct Run {
     /// The most memory for the stack of calls, such as 1M
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) max_stack: Option<u64>,
+    /// Native code.
+    #[command(flatten)]
+    pub(crate) tiers: Tiers,
     /// How it is compiled where it is not bytecode yet.
     #[command(flatten)]
     pub(crate) source: Source,
@@ -242,6 +279,9 @@ pub(crate) struct Wast {
     /// Architecture and optimization of the modules.
     #[command(flatten)]
     pub(crate) target: Target,
+    /// Native code.
+    #[command(flatten)]
+    pub(crate) tiers: Tiers,
 }
 
 /// `dotvm completion`.
@@ -249,6 +289,15 @@ pub(crate) struct Wast {
 pub(crate) struct Completion {
     /// Whose syntax
     pub(crate) shell: Shell,
+}
+
+/// Parses what `--jit` takes.
+fn jit_parser() -> impl TypedValueParser<Value = Jit> {
+    PossibleValuesParser::new(["tiered", "eager", "off"]).map(|name| match name.as_str() {
+        "eager" => Jit::Eager,
+        "off" => Jit::Off,
+        _ => Jit::Tiered,
+    })
 }
 
 /// Parses the name of an architecture.

@@ -17,7 +17,10 @@
 use std::ops::Range;
 use std::ptr::NonNull;
 
+use dotvm_isa::abi::VmContext;
 use dotvm_isa::{FuncType, ValType};
+
+use crate::handlers::native::stub;
 
 /// Words before a function's first instruction.
 pub(crate) const PREFIX_WORDS: usize = 2;
@@ -55,6 +58,27 @@ impl ResultKind {
     }
 }
 
+/// How native code is entered: the instance, the slots of parameters and results, what runs, and
+/// what is to take the parameters from their slots and put the results there. Returns a status.
+pub type NativeEntry = unsafe extern "C" fn(*mut VmContext, *mut u64, *const u8, *const u8) -> u32;
+
+/// A function or loop that was compiled, for [`Code::native`].
+#[derive(Clone, Copy, Debug)]
+pub struct NativeCode {
+    /// What enters it.
+    pub enter: NativeEntry,
+    /// Passed to `enter`.
+    pub adapter: *const u8,
+    /// Passed to `enter`.
+    pub code: *const u8,
+    /// Slots of the function's parameters.
+    pub param_slots: u32,
+    /// Slots of its results.
+    pub result_slots: u32,
+    /// How it hands them over.
+    pub results: ResultKind,
+}
+
 /// Where finished code is kept.
 ///
 /// # Safety
@@ -73,6 +97,7 @@ pub struct Code {
     /// The words of the prefix that do not change.
     func: u32,
     param_slots: u32,
+    frame_slots: u32,
 }
 
 // SAFETY: code is plain words that only handlers change, atomically.
@@ -87,7 +112,18 @@ impl Code {
             words: memory.keep(words),
             func: (words[0] >> 32) as u32,
             param_slots: (words[1] >> 32) as u32 & 0xffff,
+            frame_slots: words[1] as u32,
         }
+    }
+
+    /// Threaded code of the function with that index that runs native code: of the function, to be put
+    /// into its cell, or of one of its loops, to resume at (see
+    /// [`VmState::resume`](dotvm_isa::abi::VmState)).
+    ///
+    /// # Safety
+    /// `native` is code of that function, and stays so while the code may be entered.
+    pub unsafe fn native(func: u32, native: &NativeCode, memory: &mut dyn CodeMemory) -> Code {
+        stub(func, native, memory)
     }
 
     fn start(&self) -> *const u64 {
@@ -113,6 +149,11 @@ impl Code {
     /// Slots of the function's parameters: where in its frame the header is.
     pub fn param_slots(&self) -> u32 {
         self.param_slots
+    }
+
+    /// Slots of the function's frame.
+    pub fn frame_slots(&self) -> u32 {
+        self.frame_slots
     }
 
     /// Words of the code, prefix included.

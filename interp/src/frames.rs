@@ -16,23 +16,17 @@ pub struct Frame {
     pub is_return_address: bool,
 }
 
-/// Visits the frames of one run (one [`call`](crate::call())), innermost first. `find` gives the code
-/// that contains an address; the walk ends where it knows none.
+/// Visits the frames of one run (one [`call`](crate::call())) from `frame` outwards. `find` gives the
+/// code that contains an address; the walk ends where it knows none.
 ///
 /// # Safety
-/// `ip` and `fp` are those of a frame of a run that is stopped, as noted in
-/// [`VmState`](dotvm_isa::abi::VmState), and the stack has not changed since.
+/// `frame` is a frame of a run that is stopped, as noted in [`VmState`](dotvm_isa::abi::VmState) or an
+/// [`Activation`](dotvm_isa::abi::Activation), and the stack has not changed since.
 pub unsafe fn walk<'c>(
-    ip: *const u64,
-    fp: *mut u64,
+    mut frame: Frame,
     find: &mut dyn FnMut(*const u64) -> Option<&'c Code>,
     visit: &mut dyn FnMut(Frame),
 ) {
-    let mut frame = Frame {
-        ip,
-        fp,
-        is_return_address: false,
-    };
     while let Some(code) = find(frame.ip) {
         visit(frame);
         // SAFETY: the frame belongs to that code, so its header is behind its parameters; slots

@@ -234,7 +234,7 @@ pub unsafe fn call(
 ) -> u32 {
     // SAFETY: the caller's promises are what `Exec::exec` needs.
     unsafe {
-        if (*cell).0.load(Ordering::Acquire).cast_const() == unlowered() {
+        if (*cell).code.load(Ordering::Acquire).cast_const() == unlowered() {
             let status = ((*(*ctx).libcalls).lower)(ctx, base, cell.addr() as u64);
             if status != 0 {
                 return status;
@@ -269,7 +269,7 @@ pub unsafe fn call(
 unsafe fn run_slow(r: Regs, cell: *const CodeCell) -> u32 {
     // SAFETY: the caller's promises.
     unsafe {
-        if r.ip == (*cell).0.load(Ordering::Acquire).cast_const() {
+        if r.ip == (*cell).code.load(Ordering::Acquire).cast_const() {
             // The function was entered and its counter is due.
             let status = ((*(*r.ctx).libcalls).safepoint)(r.ctx, r.fp, r.acc);
             return if status == 0 {

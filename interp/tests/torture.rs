@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "the tests stand in for the runtime")]
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicPtr, AtomicU32};
+use std::sync::atomic::AtomicU32;
 
 use dotvm_interp::{Code, CodeMemory, Options, ResultKind, call, lower, unlowered};
 use dotvm_isa::abi::{
@@ -43,7 +43,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
     let cells: Vec<CodeCell> = module
         .bodies
         .iter()
-        .map(|_| CodeCell(AtomicPtr::new(unlowered().cast_mut())))
+        .map(|_| CodeCell::new(unlowered()))
         .collect();
     let type_ids: Vec<u32> = (0..module.types.len() as u32).collect();
     let codes: Vec<Code> = (0..module.bodies.len() as u32)
@@ -61,7 +61,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         })
         .collect();
     for (cell, code) in cells.iter().zip(&codes) {
-        cell.0.store(
+        cell.code.store(
             code.entry().cast_mut(),
             std::sync::atomic::Ordering::Release,
         );
@@ -104,6 +104,10 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         signals: &raw const signals,
         state: &raw mut state,
         libcalls: &raw const libcalls,
+        native_libcalls: std::ptr::null(),
+        cells: cells.as_ptr(),
+        type_ids: type_ids.as_ptr(),
+        safepoint: std::ptr::null(),
         owner: std::ptr::null_mut(),
     };
     stack[..args.len()].copy_from_slice(args);

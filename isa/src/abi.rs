@@ -20,6 +20,7 @@
 //! operand stack; a single result of one slot is in the tier's accumulator instead.
 
 use std::ffi::c_void;
+use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32};
 
 /// Slots of a frame's header: return address and caller's frame base.
@@ -49,10 +50,25 @@ pub struct VmTable {
     pub len: usize,
 }
 
-/// Where the threaded code of a function starts; until its first call, code that has it lowered.
-#[repr(transparent)]
+/// Where the code of a function starts, in each tier.
+#[repr(C)]
 #[derive(Debug)]
-pub struct CodeCell(pub AtomicPtr<u64>);
+pub struct CodeCell {
+    /// Threaded code; until the first call, code that has the function lowered.
+    pub code: AtomicPtr<u64>,
+    /// Native code; null until the function is compiled.
+    pub native: AtomicPtr<u8>,
+}
+
+impl CodeCell {
+    /// The cell of a function of which there is only that threaded code.
+    pub fn new(code: *const u64) -> CodeCell {
+        CodeCell {
+            code: AtomicPtr::new(code.cast_mut()),
+            native: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+}
 
 /// What a function reference points to. The slot of a null reference is 0.
 #[repr(C)]
@@ -81,12 +97,55 @@ pub struct Signals {
     pub hot_limit: AtomicU32,
 }
 
+/// A guest frame that waits for code of another kind: threaded code for native code or the other
+/// way round, either for the host. They form a list, innermost first, which is what the frames of a
+/// backtrace are found by.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Activation {
+    /// The one that waits for this one; null at the end.
+    pub outer: *const Activation,
+    /// The instruction: of threaded code, or an address in native code.
+    pub ip: *const u64,
+    /// The frame: its base on the VM stack, or the frame pointer of native code.
+    pub fp: *mut u64,
+    /// Whether `ip` is where the frame goes on, rather than what it is executing.
+    pub is_return_address: bool,
+}
+
+/// The native stack that native code of a store runs on, and how to leave it.
+#[repr(C)]
+#[derive(Debug)]
+pub struct NativeStack {
+    /// Its upper end, where the first native code starts; null where there is none.
+    pub top: *mut u8,
+    /// Its lower end; below it are pages that cannot be accessed.
+    pub low: *mut u8,
+    /// What calls the runtime must leave below them, or the stack is exhausted.
+    pub reserve_end: *mut u8,
+    /// The host's stack pointer while on this stack; null while not.
+    pub host_sp: *mut u8,
+    /// Stack pointer of the innermost entry into native code: what a trap unwinds to.
+    pub entry_sp: *mut u8,
+    /// An instance of the store.
+    pub ctx: *mut VmContext,
+}
+
 /// The state of one thread of guest execution (one store), shared by its instances.
 #[repr(C)]
 #[derive(Debug)]
 pub struct VmState {
     /// Fuel left; only looked at by code lowered with metering.
     pub fuel: u64,
+    /// First slot of the VM stack that native code may use: the base of the frame it was entered
+    /// with. Metered native code keeps it at the base of the frame being entered.
+    pub stack_next: *mut u64,
+    /// What waits for the code that is running.
+    pub activation: *const Activation,
+    /// Where the threaded code that reached a safepoint goes on; null for where it is.
+    pub resume: *const u64,
+    /// The stack of native code.
+    pub native: NativeStack,
     /// Where the last trap happened: the instruction in threaded code.
     pub trap_ip: *const u64,
     /// Frame base of the function that trapped.
@@ -121,6 +180,14 @@ pub struct VmContext {
     pub state: *mut VmState,
     /// What the runtime offers.
     pub libcalls: *const Libcalls,
+    /// The same for native code: calls that only return when they succeed.
+    pub native_libcalls: *const Libcalls,
+    /// The code cells of the module's defined functions.
+    pub cells: *const CodeCell,
+    /// The engine's numbers of the module's types.
+    pub type_ids: *const u32,
+    /// A word that native code reads at every back-edge; its page is made inaccessible to stop it.
+    pub safepoint: *const u64,
     /// The runtime's own data of this instance.
     pub owner: *mut c_void,
 }
@@ -168,4 +235,9 @@ libcalls! {
     ref_func "`-- ref`; immediate: function.";
     alloc "`bytes -- address`.";
     free "`address --`.";
+    evaluate "`a b -- result`: a pure instruction that native code has no instructions for; the immediate is its [`Op`](crate::Op).";
+    call_interpreted "Calls a defined function in the interpreter; the immediate is its number among those, parameters and results are in the operand slots.";
+    call_ref_interpreted "The same for the function of the `FuncRef` given as immediate.";
+    native_exit "Native code is about to be left with the status given as immediate: notes where that was.";
+    native_stack "Reserves the native stack, before the first native code runs.";
 }

@@ -117,6 +117,16 @@ impl Frame {
         }
     }
 
+    /// A frame of native code, where the offset is known.
+    pub(crate) fn at(module: Module, func: u32, offset: u32) -> Frame {
+        Frame {
+            module,
+            func,
+            word: 0,
+            offset: OnceLock::from(offset),
+        }
+    }
+
     /// The function's module.
     pub fn module(&self) -> &Module {
         &self.module

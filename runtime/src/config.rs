@@ -17,7 +17,32 @@ pub struct Config {
     pub(crate) memory_reservation_bytes: u64,
     pub(crate) max_host_depth: u32,
     pub(crate) max_native_stack_bytes: usize,
+    pub(crate) jit: Jit,
+    pub(crate) jit_threshold: u32,
+    pub(crate) jit_threads: usize,
+    pub(crate) jit_inlining: bool,
+    pub(crate) max_native_code_bytes: usize,
 }
+
+/// What is compiled to native code, and when.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Jit {
+    /// Nothing: the interpreter runs everything.
+    #[default]
+    Off,
+    /// What gets hot, while the interpreter goes on.
+    Tiered,
+    /// Every function, before the module is first instantiated.
+    Eager,
+}
+
+/// How often a function is called, or a loop goes back, before it is compiled: about what compiling it
+/// costs, for a function of middling size, in time of the interpreter.
+const DEFAULT_JIT_THRESHOLD: u32 = 2000;
+
+/// Bytes of address space that a memory needs for native code, which relies on faults in place of
+/// checks: 4 GiB of addresses and what offsets may reach behind them.
+pub(crate) const NATIVE_RESERVATION_BYTES: u64 = (4 << 30) + dotvm_jit::GUARD_BYTES;
 
 impl Default for Config {
     fn default() -> Config {
@@ -30,6 +55,11 @@ impl Default for Config {
             memory_reservation_bytes: 8 << 30,
             max_host_depth: 200,
             max_native_stack_bytes: 512 << 10,
+            jit: Jit::Off,
+            jit_threshold: DEFAULT_JIT_THRESHOLD,
+            jit_threads: 1,
+            jit_inlining: true,
+            max_native_code_bytes: 256 << 20,
         }
     }
 }
@@ -90,6 +120,51 @@ impl Config {
     pub fn max_host_depth(&mut self, depth: u32) -> &mut Config {
         self.max_host_depth = depth;
         self
+    }
+
+    /// What is compiled to native code. Default: nothing.
+    ///
+    /// Results, traps and fuel are the same either way. Without metering, recursion may get deeper in
+    /// native code than in the interpreter before it traps. Nothing is compiled where memories have
+    /// less address space than 6 GiB (see [`Config::memory_reservation_bytes`]).
+    pub fn jit(&mut self, jit: Jit) -> &mut Config {
+        self.jit = jit;
+        self
+    }
+
+    /// How often a function is called, or a loop goes back, before [`Jit::Tiered`] compiles it.
+    /// With 1, everything is compiled at its first call, at once, while the program waits. Default:
+    /// 2000.
+    pub fn jit_threshold(&mut self, count: u32) -> &mut Config {
+        self.jit_threshold = count.max(1);
+        self
+    }
+
+    /// Threads that compile what gets hot; 0 makes the program wait for it. Default: 1.
+    pub fn jit_threads(&mut self, threads: usize) -> &mut Config {
+        self.jit_threads = threads;
+        self
+    }
+
+    /// Whether the compiler puts small functions in place of calls to them. Default: yes.
+    pub fn jit_inlining(&mut self, on: bool) -> &mut Config {
+        self.jit_inlining = on;
+        self
+    }
+
+    /// The most bytes of native code a module may have; what does not fit stays in the interpreter.
+    /// Default: 256 MiB, of address space until it is used.
+    pub fn max_native_code_bytes(&mut self, bytes: usize) -> &mut Config {
+        self.max_native_code_bytes = bytes;
+        self
+    }
+
+    /// What is compiled, given the rest of the settings.
+    pub(crate) fn effective_jit(&self) -> Jit {
+        if self.memory_reservation_bytes < NATIVE_RESERVATION_BYTES {
+            return Jit::Off;
+        }
+        self.jit
     }
 
     /// How much of the native stack nested calls from host functions into programs may use,

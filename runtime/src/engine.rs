@@ -8,6 +8,7 @@ use dotvm_isa::FuncType;
 
 use crate::config::Config;
 use crate::signals::Watchdog;
+use crate::tier::{Tier, TierReport};
 
 /// Settings, function types and the watchdog of deadlines. Clones are the same engine.
 #[derive(Clone, Debug)]
@@ -18,6 +19,7 @@ struct EngineInner {
     config: Config,
     types: Mutex<TypeRegistry>,
     watchdog: Watchdog,
+    tier: Tier,
 }
 
 impl Default for Engine {
@@ -33,6 +35,7 @@ impl Engine {
             config: config.clone(),
             types: Mutex::default(),
             watchdog: Watchdog::default(),
+            tier: Tier::new(config),
         }))
     }
 
@@ -44,6 +47,15 @@ impl Engine {
     /// Whether both are the same engine.
     pub fn same(a: &Engine, b: &Engine) -> bool {
         Arc::ptr_eq(&a.0, &b.0)
+    }
+
+    /// What was compiled to native code so far, and what was not.
+    pub fn tier_report(&self) -> TierReport {
+        self.0.tier.report()
+    }
+
+    pub(crate) fn tier(&self) -> &Tier {
+        &self.0.tier
     }
 
     pub(crate) fn watchdog(&self) -> &Watchdog {

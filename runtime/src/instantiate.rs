@@ -35,6 +35,7 @@ pub(crate) fn instantiate(
 ) -> Result<u32> {
     let opaque = &mut store.opaque;
     check_imports(opaque, module, imports)?;
+    opaque.engine.tier().prepare(module);
     let instance = opaque.new_instance(module)?;
     import(opaque, instance, imports);
     define(opaque, instance, module)?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dotvm_interp::{Code, Options, lower, offsets, unlowered};
@@ -15,9 +15,11 @@ use dotvm_isa::{Arch, Bytes, ExternKind, FuncType, Malformed, Names};
 
 use crate::engine::{Engine, TypeIds};
 use crate::error::{Error, FileError, Result};
+use crate::tier::NativeModule;
 use crate::types::{ExportType, ExternType, ImportType};
 use crate::vm::code::CodeBlocks;
 use crate::vm::mapping::map_file;
+use crate::vm::native::Stub;
 
 /// A module, ready to be instantiated. Clones are the same module; it can be used by any number of
 /// stores on any number of threads.
@@ -40,6 +42,7 @@ struct ModuleInner {
     /// Indices of exports in the order of their names.
     exports_by_name: OnceLock<Vec<u32>>,
     names: OnceLock<Names>,
+    native: NativeModule,
 }
 
 /// The code of the functions lowered so far.
@@ -47,6 +50,8 @@ struct ModuleInner {
 struct Codes {
     /// By address. Each is valid as long as `memory`.
     by_address: BTreeMap<usize, Arc<Code>>,
+    /// Slots of the frames of these functions.
+    frame_slots: BTreeMap<u32, u32>,
     memory: CodeBlocks,
 }
 
@@ -104,7 +109,7 @@ impl Module {
     fn build(engine: &Engine, isa: dotvm_isa::Module, names: Option<Names>) -> Result<Module> {
         let env = verify::verify_module(&isa)?;
         let types = engine.register(&isa.types);
-        let cell = || CodeCell(AtomicPtr::new(unlowered().cast_mut()));
+        let cell = || CodeCell::new(unlowered());
         let cells = isa.bodies.iter().map(|_| cell()).collect();
         Ok(Module(Arc::new(ModuleInner {
             isa,
@@ -114,6 +119,7 @@ impl Module {
             codes: Mutex::default(),
             exports_by_name: OnceLock::new(),
             names: names.map(OnceLock::from).unwrap_or_default(),
+            native: NativeModule::default(),
         })))
     }
 
@@ -257,6 +263,59 @@ impl Module {
         self.0.types.ids()[self.0.env.spaces.funcs[func as usize] as usize]
     }
 
+    /// The cells of all defined functions.
+    pub(crate) fn cells(&self) -> &[CodeCell] {
+        &self.0.cells
+    }
+
+    /// The engine's numbers of its types.
+    pub(crate) fn type_ids(&self) -> &[u32] {
+        self.0.types.ids()
+    }
+
+    /// Its native code.
+    pub(crate) fn native(&self) -> &NativeModule {
+        &self.0.native
+    }
+
+    /// Lets the compiler's stubs be kept with the threaded code.
+    pub(crate) fn with_code_memory<R>(&self, body: impl FnOnce(&mut CodeBlocks) -> R) -> R {
+        body(&mut self.lock().memory)
+    }
+
+    /// Makes calls of a defined function run its native code.
+    pub(crate) fn replace(&self, defined: u32, stub: &Stub, native: *const u8) {
+        let cell = &self.0.cells[defined as usize];
+        // Held, so that nobody who is lowering the function puts threaded code there afterwards.
+        let _codes = self.lock();
+        cell.native.store(native.cast_mut(), Ordering::Release);
+        cell.code.store(stub.entry().cast_mut(), Ordering::Release);
+    }
+
+    /// Slots of the frame of a defined function in the interpreter.
+    ///
+    /// # Errors
+    /// Where it fails verification.
+    pub(crate) fn frame_slots(&self, defined: u32) -> Result<u32, Malformed> {
+        if let Some(&slots) = self.lock().frame_slots.get(&defined) {
+            return Ok(slots);
+        }
+        let mut codes = self.lock();
+        let code = self.lower_into(&mut codes, defined)?;
+        Ok(code.frame_slots())
+    }
+
+    /// The defined function whose threaded code is at that address, and the index of the word there.
+    pub(crate) fn find_code(&self, address: usize) -> Option<(u32, usize)> {
+        let codes = self.lock();
+        let (_, code) = codes.by_address.range(..=address).next_back()?;
+        if !code.range().contains(&address) {
+            return None;
+        }
+        let word = (address - code.range().start) / size_of::<u64>();
+        Some((code.func() - self.0.env.spaces.imported_funcs, word))
+    }
+
     /// The cell of a defined function.
     pub(crate) fn cell(&self, defined: u32) -> *const CodeCell {
         &raw const self.0.cells[defined as usize]
@@ -274,6 +333,19 @@ impl Module {
     /// # Errors
     /// Where it fails verification.
     pub(crate) fn lower(&self, defined: u32) -> Result<(), Malformed> {
+        let mut codes = self.lock();
+        let cell = &self.0.cells[defined as usize].code;
+        if cell.load(Ordering::Acquire).cast_const() != unlowered() {
+            // Another thread was faster.
+            return Ok(());
+        }
+        let entry = self.lower_into(&mut codes, defined)?.entry();
+        cell.store(entry.cast_mut(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Verifies and lowers a defined function.
+    fn lower_into(&self, codes: &mut Codes, defined: u32) -> Result<Arc<Code>, Malformed> {
         let ModuleInner {
             isa,
             env,
@@ -281,13 +353,11 @@ impl Module {
             cells,
             ..
         } = &*self.0;
-        let mut codes = self.lock();
-        let cell = &cells[defined as usize].0;
-        if cell.load(Ordering::Acquire).cast_const() != unlowered() {
-            // Another thread was faster.
-            return Ok(());
-        }
-        let Codes { by_address, memory } = &mut *codes;
+        let Codes {
+            by_address,
+            frame_slots,
+            memory,
+        } = codes;
         let code = lower(
             isa,
             env,
@@ -297,10 +367,15 @@ impl Module {
             self.options(),
             memory,
         )?;
-        let entry = code.entry();
-        by_address.insert(code.range().start, Arc::new(code));
-        cell.store(entry.cast_mut(), Ordering::Release);
-        Ok(())
+        let code = Arc::new(code);
+        frame_slots.insert(defined, code.frame_slots());
+        by_address.insert(code.range().start, Arc::clone(&code));
+        Ok(code)
+    }
+
+    /// Whether native code is this module's.
+    pub(crate) fn owns_native(&self, code: &dotvm_jit::Code) -> bool {
+        self.0.native.owns(code)
     }
 
     /// The code of all functions lowered so far.

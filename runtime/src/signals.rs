@@ -8,6 +8,7 @@ use std::time::Instant;
 use dotvm_isa::abi::Signals;
 
 use crate::error::{Error, Result};
+use crate::vm::mapping::SafepointPage;
 
 /// How often a counter may count before guest code takes a look at its signals unasked.
 const UNASKED: u32 = u32::MAX;
@@ -17,31 +18,59 @@ const UNASKED: u32 = u32::MAX;
 pub(crate) struct StoreSignals {
     /// What handlers look at.
     pub(crate) vm: Signals,
+    /// What native code looks at.
+    page: Option<SafepointPage>,
+    /// How often a counter may count before guest code takes a look unasked.
+    unasked: u32,
+    /// Whether guest code is being asked to take a look.
+    poked: Mutex<bool>,
     /// Whether an interrupt was asked for and has not happened yet.
     interrupt: AtomicBool,
 }
 
 impl StoreSignals {
-    /// No signal.
-    pub(crate) fn new() -> StoreSignals {
+    /// No signal. `hot_limit` is how often a function or loop runs before the compiler hears of it.
+    pub(crate) fn new(hot_limit: Option<u32>) -> StoreSignals {
+        let unasked = hot_limit.unwrap_or(UNASKED);
         let vm = Signals {
-            hot_limit: AtomicU32::new(UNASKED),
+            hot_limit: AtomicU32::new(unasked),
         };
         StoreSignals {
             vm,
+            page: hot_limit.and_then(|_| SafepointPage::new().ok()),
+            unasked,
+            poked: Mutex::new(false),
             interrupt: AtomicBool::new(false),
         }
     }
 
+    /// The word that native code reads; null where there is none and no native code either.
+    pub(crate) fn page(&self) -> *const u64 {
+        self.page
+            .as_ref()
+            .map_or(std::ptr::null(), SafepointPage::word)
+    }
+
     /// Makes guest code call its safepoint at the next function entry or back-edge.
     pub(crate) fn poke(&self) {
+        let mut poked = lock(&self.poked);
+        *poked = true;
         self.vm.hot_limit.store(0, Ordering::SeqCst);
+        if let Some(page) = &self.page {
+            page.close();
+        }
     }
 
     /// Undoes [`StoreSignals::poke`]. Signals must be looked at after that: whoever raises one
     /// does so before poking, so none is lost.
     pub(crate) fn unpoke(&self) {
-        self.vm.hot_limit.store(UNASKED, Ordering::SeqCst);
+        let mut poked = lock(&self.poked);
+        if std::mem::take(&mut *poked) {
+            self.vm.hot_limit.store(self.unasked, Ordering::SeqCst);
+            if let Some(page) = &self.page {
+                page.open();
+            }
+        }
     }
 
     /// Asks for an interrupt.

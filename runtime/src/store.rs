@@ -105,12 +105,12 @@ pub(crate) struct CallLimits {
 impl<T: 'static> Store<T> {
     /// An empty store.
     pub fn new(engine: &Engine, data: T) -> Store<T> {
-        let signals = Arc::new(StoreSignals::new());
+        let signals = Arc::new(StoreSignals::new(engine.tier().hot_limit()));
         let config = engine.config();
         let opaque = StoreOpaque {
             id: StoreId::next(),
             engine: engine.clone(),
-            vm: StoreVm::new(Arc::clone(&signals)),
+            vm: StoreVm::new(Arc::clone(&signals), engine.tier().is_on()),
             instances: Vec::new(),
             funcs: Funcs::default(),
             memories: Vec::new(),

@@ -4,25 +4,32 @@
 //! seconds, the binary `mutate` for as many modules as one asks for.
 
 use dotvm::isa::{Bytes, decode, text::assemble, verify::verify_all};
-use dotvm::{Config, Engine, ExternType, Linker, Module, Store, Val};
+use dotvm::{Config, Engine, ExternType, Jit, Linker, Module, Store, Val};
 
 /// Fuel for each call: enough to get anywhere, too little to take long.
 const FUEL: u64 = 20_000;
 
-/// Runs every exported function of a module, whatever it is, twice: nothing may panic or hang, what
-/// verifies must never turn out malformed, and both runs must agree.
+/// Runs every exported function of a module, whatever it is, in the interpreter and in native code:
+/// nothing may panic or hang, what verifies must never turn out malformed, and all runs must agree on
+/// results, traps, their places and fuel.
 ///
 /// # Panics
 /// Where one of these does not hold.
 pub fn run(bytes: &[u8]) -> Verdict {
-    let engine = engine();
-    let Ok(module) = Module::new(&engine, bytes) else {
+    let interpreter = engine(Jit::Off);
+    let Ok(module) = Module::new(&interpreter, bytes) else {
         // Not even the declarations hold; decoding alone must agree.
         return Verdict::Refused;
     };
     let verified = verify_all(module.bytecode()).is_ok();
-    let first = outcomes(&engine, &module);
-    assert_eq!(first, outcomes(&engine, &module), "two runs differ");
+    let first = outcomes(&interpreter, &module);
+    for jit in [Jit::Off, Jit::Eager, Jit::Tiered] {
+        let engine = engine(jit);
+        let Ok(module) = Module::new(&engine, bytes) else {
+            panic!("loaded once, and then not");
+        };
+        assert_eq!(first, outcomes(&engine, &module), "{jit:?} differs");
+    }
     if verified {
         assert!(
             !first.iter().any(|line| line.contains("malformed")),
@@ -44,8 +51,9 @@ pub enum Verdict {
     Ran,
 }
 
-fn engine() -> Engine {
+fn engine(jit: Jit) -> Engine {
     let mut config = Config::new();
+    config.jit(jit).jit_threshold(1);
     config.metering(true);
     config.max_stack_bytes(64 << 10);
     config.max_memory_bytes(4 << 20);

@@ -42,7 +42,12 @@ fn main() -> ExitCode {
 fn check(script: &str) -> Result<(), Failed> {
     let mut faults = String::new();
     for (arch, opt_level) in CONFIGURATIONS {
-        let report = run(script, Options { arch, opt_level });
+        let options = Options {
+            arch,
+            opt_level,
+            ..Options::default()
+        };
+        let report = run(script, &options);
         if report.passed + report.failures.len() == 0 {
             faults += &format!("{arch}, level {opt_level}: no directive was run\n");
         }

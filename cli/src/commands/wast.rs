@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use dotvm::Config;
+
 use crate::args::Wast;
 use crate::failure::{EXIT_ERROR, Result};
 use crate::wast::{Options, Report, run};
@@ -9,7 +11,10 @@ use crate::{output, source};
 
 /// Runs each script and prints a line about it, and one about each directive that failed.
 pub(crate) fn wast(args: &Wast) -> Result<u8> {
+    let mut config = Config::new();
+    args.tiers.apply(&mut config);
     let options = Options {
+        config,
         arch: args.target.arch(),
         opt_level: args.target.opt_level(),
     };
@@ -17,7 +22,7 @@ pub(crate) fn wast(args: &Wast) -> Result<u8> {
     for path in &args.files {
         match source::read_text(path) {
             Ok(text) => {
-                let report = run(&text, options);
+                let report = run(&text, &options);
                 if !report.failures.is_empty() {
                     code = EXIT_ERROR;
                 }

@@ -8,6 +8,7 @@ mod script;
 mod spectest;
 mod values;
 
+use dotvm::Config;
 use dotvm_isa::Arch;
 use dotvm_transpiler::OptLevel;
 use wast::Wast;
@@ -18,12 +19,14 @@ use wast::token::Span;
 use script::Script;
 
 /// How modules are transpiled.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The architecture.
     pub arch: Arch,
     /// How much to optimize.
     pub opt_level: OptLevel,
+    /// Settings of the engine, but for the size of the stack.
+    pub config: Config,
 }
 
 /// What came of a script.
@@ -49,7 +52,7 @@ pub struct Failure {
 /// Runs a script. One whose syntax is wrong has one failure, at the place of the mistake.
 ///
 /// A directive that fails does not keep the following ones from being run.
-pub fn run(text: &str, options: Options) -> Report {
+pub fn run(text: &str, options: &Options) -> Report {
     let mut report = Report::default();
     let mut lexer = Lexer::new(text);
     // The scripts about names use them on purpose.

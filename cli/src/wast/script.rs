@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use dotvm::{Config, Engine, Error, Extern, Instance, Linker, Module, Store, TrapCode, Val};
-use dotvm_isa::{Bytes, EncodeOptions, encode};
-use dotvm_transpiler::transpile;
+use dotvm::{Engine, Error, Extern, Instance, Linker, Module, Store, TrapCode, Val};
+use dotvm_isa::{Arch, Bytes, EncodeOptions, encode};
+use dotvm_transpiler::{OptLevel, transpile};
 use wast::core::WastRetCore;
 use wast::token::Id;
 use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
@@ -25,7 +25,8 @@ type Held<T = ()> = Result<T, String>;
 
 /// A script being executed.
 pub(super) struct Script {
-    options: Options,
+    arch: Arch,
+    opt_level: OptLevel,
     engine: Engine,
     linker: Linker<()>,
     store: Store<()>,
@@ -57,8 +58,8 @@ impl Rejected {
 
 impl Script {
     /// A script before its first directive; only the module `spectest` is there.
-    pub(super) fn new(options: Options) -> Held<Script> {
-        let engine = Engine::new(Config::new().max_stack_bytes(STACK_BYTES));
+    pub(super) fn new(options: &Options) -> Held<Script> {
+        let engine = Engine::new(options.config.clone().max_stack_bytes(STACK_BYTES));
         let mut linker = Linker::new(&engine);
         // A script may register a second module under a name.
         linker.allow_shadowing(true);
@@ -66,7 +67,8 @@ impl Script {
         store.set_timeout(TIME_MAX).map_err(text)?;
         spectest::define(&mut linker, &mut store).map_err(text)?;
         Ok(Script {
-            options,
+            arch: options.arch,
+            opt_level: options.opt_level,
             engine,
             linker,
             store,
@@ -173,8 +175,8 @@ impl Script {
             .encode()
             .map_err(|error| Rejected::Module(error.message()))?;
         let options = dotvm_transpiler::Options {
-            arch: self.options.arch,
-            opt_level: self.options.opt_level,
+            arch: self.arch,
+            opt_level: self.opt_level,
             ..dotvm_transpiler::Options::default()
         };
         let output = transpile(&wasm, &options).map_err(|error| {

@@ -6,7 +6,7 @@ use super::{Options, run};
 
 #[allow(clippy::needless_pass_by_value, reason = "as in `expect_test`")]
 fn check(script: &str, expected: Expect) {
-    let report = run(script, Options::default());
+    let report = run(script, &Options::default());
     let mut text = format!(
         "{} passed, {} failed\n",
         report.passed,

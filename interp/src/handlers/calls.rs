@@ -104,7 +104,7 @@ pub(crate) unsafe fn enter(
 ) -> Flow {
     // SAFETY: the cell holds the entry of live code, behind its prefix.
     unsafe {
-        let code = (*cell).0.load(Ordering::Acquire).cast_const();
+        let code = (*cell).code.load(Ordering::Acquire).cast_const();
         let prefix = *code.sub(1);
         let frame_bytes = prefix as u32 as usize * size_of::<u64>();
         if fp.addr() + frame_bytes > (*r.ctx).stack_end.addr() {
@@ -293,7 +293,7 @@ unsafe fn call_host(
 
 /// Takes a single result from its slot to its accumulator.
 #[inline(always)]
-unsafe fn load_result(r: &mut Regs, results: *const u64, kind: u64) {
+pub(super) unsafe fn load_result(r: &mut Regs, results: *const u64, kind: u64) {
     // SAFETY: where there is one result, its slot is there.
     unsafe {
         match kind {
@@ -368,7 +368,7 @@ impl Exec for CrossReturn {
 
 /// Takes the frame whose header is `header` off the stack.
 #[inline(always)]
-unsafe fn leave_frame(r: &mut Regs, header: *const u64) {
+pub(super) unsafe fn leave_frame(r: &mut Regs, header: *const u64) {
     // SAFETY: `enter` wrote the header.
     unsafe {
         r.ip = ptr::with_exposed_provenance(*header as usize);
@@ -446,7 +446,7 @@ unsafe fn tail_enter(r: &mut Regs, cell: *const CodeCell, args: *mut u64, count:
     // SAFETY: as for `enter`; the header's slots are read before arguments may overwrite them.
     unsafe {
         // What could fail must fail before the frame is gone.
-        let code = (*cell).0.load(Ordering::Acquire).cast_const();
+        let code = (*cell).code.load(Ordering::Acquire).cast_const();
         let frame_bytes = *code.sub(1) as u32 as usize * size_of::<u64>();
         if r.fp.addr() + frame_bytes > (*r.ctx).stack_end.addr() {
             return not_entered(r, cell, code);
@@ -575,7 +575,7 @@ unsafe fn reenter_across(
 unsafe fn must_lower(r: &mut Regs, func: *const FuncRef, fp: *mut u64) -> Option<Flow> {
     // SAFETY: as for `call_ref`.
     unsafe {
-        let code = (*(*func).code).0.load(Ordering::Acquire).cast_const();
+        let code = (*(*func).code).code.load(Ordering::Acquire).cast_const();
         let frame_bytes = *code.sub(1) as u32 as usize * size_of::<u64>();
         if fp.addr() + frame_bytes <= (*r.ctx).stack_end.addr() {
             return None;

@@ -1,7 +1,8 @@
 //! Jumps, safepoints, fuel, traps.
 //!
 //! Displacements are 32 bits at byte 12, in bytes from the instruction's first word. A jump that
-//! goes back to a loop header has one more word at its end: its counter.
+//! goes back to a loop header has one more word at its end: its counter (lower half) and the offset
+//! of the loop in the bytecode.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -90,6 +91,9 @@ impl Exec for Safepoint {
             r.reload_memory();
             if status != 0 {
                 return Flow::Exit(status);
+            }
+            if !(*state).resume.is_null() {
+                r.ip = std::mem::replace(&mut (*state).resume, std::ptr::null());
             }
         }
         Flow::Next

@@ -8,6 +8,7 @@ pub(crate) mod calls;
 pub(crate) mod control;
 pub(crate) mod memory;
 pub(crate) mod moves;
+pub(crate) mod native;
 pub(crate) mod numeric;
 
 use dotvm_isa::semantics::SlotValue;

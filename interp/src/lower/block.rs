@@ -180,7 +180,7 @@ impl Lowerer<'_> {
             return;
         }
         let at = self.emit(backward, operands);
-        self.out.push(0);
+        self.out.push(counter(target));
         let index = self
             .blocks
             .loops
@@ -222,6 +222,11 @@ impl Lowerer<'_> {
         self.retract(comparison.at);
         Some(comparison)
     }
+}
+
+/// The word of a back-edge's counter: the count is in the lower half, whose loop it is in the upper.
+fn counter(header: u32) -> u64 {
+    u64::from(header) << 32
 }
 
 fn jump_if(operand: Operand, when: bool) -> (Handler, Handler) {

@@ -1,16 +1,18 @@
 //! Reading the frames of stopped guest code.
 
 use std::collections::BTreeMap;
+use std::ptr;
 use std::sync::Arc;
 
 use dotvm_interp::{Code, walk};
+use dotvm_jit::{entry, traps};
 
 use super::entry::Place;
 use crate::backtrace::{Backtrace, BacktraceBuilder, Frame};
 use crate::module::Module;
 use crate::store::StoreOpaque;
 
-/// All lowered code of a store, by address.
+/// All threaded code of a store, by address.
 struct CodeMap<'s>(BTreeMap<usize, (Arc<Code>, &'s Module)>);
 
 impl<'s> CodeMap<'s> {
@@ -32,13 +34,16 @@ impl<'s> CodeMap<'s> {
     }
 }
 
-/// The frames of all runs, innermost first: those below `innermost`, then those that wait for host
-/// functions.
+/// The frames of all runs, innermost first: those below `innermost`, then those that wait for it.
 pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrace {
     let mut backtrace = BacktraceBuilder::default();
-    let suspended = store.vm.suspended().iter().rev().copied();
     let mut map = None;
-    for place in innermost.into_iter().chain(suspended) {
+    for place in innermost.into_iter().chain(store.vm.waiting()) {
+        if traps::find(place.ip.addr()).is_some() {
+            // SAFETY: as below; native code keeps frame pointers.
+            unsafe { walk_native(store, place, &mut backtrace) };
+            continue;
+        }
         let map = map.get_or_insert_with(|| CodeMap::new(store));
         let mut visit = |frame: dotvm_interp::Frame| {
             let (code, module) = map.find(frame.ip).expect("code that `find` has found");
@@ -48,9 +53,46 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
             });
         };
         let mut find = |ip| map.find(ip).map(|(code, _)| code);
+        let frame = dotvm_interp::Frame {
+            ip: place.ip,
+            fp: place.fp,
+            is_return_address: place.is_return_address,
+        };
         // SAFETY: the places are those that handlers noted when they stopped: `innermost` when its
         // run ended, and nothing ran on its part of the stack since; the others are waiting.
-        unsafe { walk(place.ip, place.fp, &mut find, &mut visit) };
+        unsafe { walk(frame, &mut find, &mut visit) };
     }
     backtrace.finish()
+}
+
+/// Visits the frames of one entry into native code.
+///
+/// # Safety
+/// `place` is a frame of native code that is stopped, and nothing ran on its part of the native stack
+/// since.
+unsafe fn walk_native(store: &StoreOpaque, place: Place, backtrace: &mut BacktraceBuilder) {
+    let mut pc = place.ip.addr();
+    let mut fp = place.fp.cast_const();
+    while let Some(code) = traps::find(pc) {
+        let owner = store
+            .modules
+            .iter()
+            .find(|module| module.owns_native(&code));
+        if let Some(module) = owner {
+            let imported = module.env().spaces.imported_funcs;
+            // The address is one that the frame returns to, or was made to look like one.
+            for (func, offset) in code.frames_at(pc - 1) {
+                let func = imported + func.unwrap_or_else(|| code.func().unwrap_or_default());
+                backtrace.push(|| Frame::at(module.clone(), func, offset));
+            }
+        }
+        // SAFETY: the frame pointer points to the one of the frame around it, and behind that is the
+        // address to return to.
+        let (outer, ret) = unsafe { (*fp, *fp.add(1)) };
+        if entry::is_outermost(ret as usize) {
+            return;
+        }
+        pc = ret as usize;
+        fp = ptr::with_exposed_provenance(outer as usize);
+    }
 }

@@ -7,12 +7,17 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use dotvm_isa::TrapCode;
-use dotvm_isa::abi::{EXIT_ERROR, EXIT_HALT, Signals, VmMemory, VmState};
+use dotvm_isa::abi::{
+    Activation, EXIT_ERROR, EXIT_HALT, Libcalls, NativeStack, Signals, VmMemory, VmState,
+};
+use dotvm_jit::traps::Running;
 
 use super::backtrace::capture;
 use super::funcs::{Callee, FuncKind};
+use super::native::{NativeStackMemory, Stub};
 use super::pinned::Pinned;
 use super::stack::Stack;
+use crate::backtrace::Backtrace;
 use crate::error::{Error, Result, Trap};
 use crate::host::HostFunc;
 use crate::signals::StoreSignals;
@@ -36,8 +41,14 @@ pub(crate) struct StoreVm {
     signals: Arc<StoreSignals>,
     /// Reserved when the first instance or call needs it.
     stack: Option<Stack>,
-    /// Guest code that waits for a host function, outermost first.
-    suspended: Vec<Place>,
+    /// Guest code that waits for host functions called from it, outermost first.
+    suspended: Vec<Pinned<Activation>>,
+    /// The stack of native code, reserved when there is some to run.
+    native_stack: Option<NativeStackMemory>,
+    /// Whether the engine compiles.
+    native: bool,
+    /// Where the run that is ending was, noted before native code was left.
+    noted: Option<Backtrace>,
     /// Calls from host to guest that have not returned, and host functions called by the host.
     depth: u32,
     /// Where on the native stack the outermost of these calls was made.
@@ -58,11 +69,13 @@ impl std::fmt::Debug for StoreState {
     }
 }
 
-/// An instruction in threaded code and its frame.
+/// An instruction and its frame: in threaded code, or in native code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(super) ip: *const u64,
     pub(super) fp: *mut u64,
+    /// Whether `ip` is an address to return to; always so in native code.
+    pub(super) is_return_address: bool,
 }
 
 /// Why a libcall stops the run it was called from.
@@ -98,10 +111,21 @@ impl std::fmt::Debug for Stop {
 }
 
 impl StoreVm {
-    /// Without a stack yet.
-    pub(crate) fn new(signals: Arc<StoreSignals>) -> StoreVm {
+    /// Without a stack yet. `native` says whether the engine compiles.
+    pub(crate) fn new(signals: Arc<StoreSignals>, native: bool) -> StoreVm {
         let vm = VmState {
             fuel: 0,
+            stack_next: ptr::null_mut(),
+            activation: ptr::null(),
+            resume: ptr::null(),
+            native: NativeStack {
+                top: ptr::null_mut(),
+                low: ptr::null_mut(),
+                reserve_end: ptr::null_mut(),
+                host_sp: ptr::null_mut(),
+                entry_sp: ptr::null_mut(),
+                ctx: ptr::null_mut(),
+            },
             trap_ip: ptr::null(),
             trap_fp: ptr::null_mut(),
             pending: ptr::null(),
@@ -118,6 +142,9 @@ impl StoreVm {
             signals,
             stack: None,
             suspended: Vec::new(),
+            native_stack: None,
+            native,
+            noted: None,
             depth: 0,
             native_base: 0,
             pending: None,
@@ -132,6 +159,48 @@ impl StoreVm {
     /// What contexts point to.
     pub(super) fn signals(&self) -> *const Signals {
         &raw const self.signals.vm
+    }
+
+    /// What contexts point to.
+    pub(super) fn native_libcalls(&self) -> *const Libcalls {
+        if self.native {
+            dotvm_jit::entry::libcalls()
+        } else {
+            ptr::null()
+        }
+    }
+
+    /// What contexts point to.
+    pub(super) fn safepoint_page(&self) -> *const u64 {
+        self.signals.page()
+    }
+
+    /// Has threaded code that is at a safepoint go on somewhere else.
+    pub(super) fn resume_at(&mut self, stub: &Stub) {
+        self.state.get_mut().vm.resume = stub.entry();
+    }
+
+    /// Reserves the stack of native code.
+    ///
+    /// # Errors
+    /// Where there is no address space for it.
+    pub(super) fn reserve_native_stack(&mut self) -> Result<()> {
+        if self.native_stack.is_none() {
+            let bytes = self.stack_bytes();
+            let stack = &mut self.state.get_mut().vm.native;
+            self.native_stack = Some(NativeStackMemory::new(bytes, stack)?);
+        }
+        Ok(())
+    }
+
+    /// Where the run that is ending was, if that was noted.
+    pub(super) fn noted(&self) -> Option<&Backtrace> {
+        self.noted.as_ref()
+    }
+
+    /// Notes where the run that is ending was.
+    pub(super) fn set_noted(&mut self, backtrace: Backtrace) {
+        self.noted = Some(backtrace);
     }
 
     /// What contexts point to.
@@ -173,9 +242,19 @@ impl StoreVm {
         self.state.get_mut().vm.fuel = fuel;
     }
 
-    /// Guest code that waits for host functions, outermost first.
-    pub(super) fn suspended(&self) -> &[Place] {
-        &self.suspended
+    /// The frames that wait for what is running, innermost first.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = Place> + '_ {
+        let mut next = self.state.get().vm.activation;
+        std::iter::from_fn(move || {
+            // SAFETY: the list holds records of calls that have not returned.
+            let activation = unsafe { next.as_ref() }?;
+            next = activation.outer;
+            Some(Place {
+                ip: activation.ip,
+                fp: activation.fp,
+                is_return_address: activation.is_return_address,
+            })
+        })
     }
 
     /// Keeps what a run is to be stopped by; returns the status that stops it.
@@ -195,6 +274,7 @@ impl StoreVm {
         (!last_ip.is_null()).then_some(Place {
             ip: last_ip,
             fp: last_fp,
+            is_return_address: false,
         })
     }
 
@@ -230,7 +310,17 @@ fn open(store: &mut StoreOpaque, slots: u32) -> Result<Outer> {
         vm.native_base = here;
     }
     let caller = vm.caller();
-    vm.suspended.extend(caller);
+    if let Some(Place { ip, fp, .. }) = caller {
+        let state = &mut vm.state.get_mut().vm;
+        let waiting = Pinned::new(Activation {
+            outer: state.activation,
+            ip,
+            fp,
+            is_return_address: false,
+        });
+        state.activation = waiting.as_ptr();
+        vm.suspended.push(waiting);
+    }
     vm.set_caller(None);
     vm.depth += 1;
     let state = &mut vm.state.get_mut().vm;
@@ -241,8 +331,10 @@ fn open(store: &mut StoreOpaque, slots: u32) -> Result<Outer> {
 
 fn close(vm: &mut StoreVm, outer: &Outer) {
     vm.depth -= 1;
-    if outer.caller.is_some() {
-        vm.suspended.pop();
+    if outer.caller.is_some()
+        && let Some(waiting) = vm.suspended.pop()
+    {
+        vm.state.get_mut().vm.activation = waiting.get().outer;
     }
     vm.set_caller(outer.caller);
     if let Some(stack) = &mut vm.stack {
@@ -284,7 +376,7 @@ pub(crate) fn call<R>(
             }
         };
     }
-    let result = result.map_err(|stop| settle(&store.opaque, stop));
+    let result = result.map_err(|stop| settle(&mut store.opaque, stop));
     close(&mut store.opaque.vm, &outer);
     match result {
         Ok(()) => {
@@ -298,19 +390,25 @@ pub(crate) fn call<R>(
 }
 
 /// What the embedder gets to see of a stop: an error that knows where it happened, or a panic.
-fn settle(store: &StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Send>> {
-    let place = || {
+fn settle(store: &mut StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Send>> {
+    let noted = store.vm.noted.take();
+    let backtrace = || {
+        if let Some(noted) = noted {
+            return noted;
+        }
         let VmState {
             trap_ip, trap_fp, ..
         } = store.vm.state.get().vm;
-        (!trap_ip.is_null()).then_some(Place {
+        let place = (!trap_ip.is_null()).then_some(Place {
             ip: trap_ip,
             fp: trap_fp,
-        })
+            is_return_address: false,
+        });
+        capture(store, place)
     };
     match stop {
-        Stop::Trap(code) => Ok(Error::Trap(Trap::new(code, capture(store, place())))),
-        Stop::Error(error) => Ok(error.or_backtrace(|| capture(store, place()))),
+        Stop::Trap(code) => Ok(Error::Trap(Trap::new(code, backtrace()))),
+        Stop::Error(error) => Ok(error.or_backtrace(backtrace)),
         Stop::Panic(panic) => Err(panic),
     }
 }
@@ -333,7 +431,9 @@ fn run_guest(store: &mut StoreInner<dyn Any>, callee: Callee, base: *mut u64) ->
     // * The stack below `base` is not ours, that from `base` on is unused (see `open`).
     let status = unsafe {
         let outer = (*state).store.replace(here);
+        let running = store.opaque.vm.native.then(|| Running::new(state.cast()));
         let status = dotvm_interp::call(ctx, code, param_slots, results, base);
+        drop(running);
         (*state).store = outer;
         status
     };

@@ -55,6 +55,10 @@ impl InstanceData {
             signals: store.vm.signals(),
             state: store.vm.state(),
             libcalls: &raw const LIBCALLS,
+            native_libcalls: store.vm.native_libcalls(),
+            cells: module.cells().as_ptr(),
+            type_ids: module.type_ids().as_ptr(),
+            safepoint: store.vm.safepoint_page(),
             // Not an address: libcalls find the instance by its number.
             owner: ptr::without_provenance_mut(index as usize),
         };

@@ -6,9 +6,12 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use dotvm_isa::abi::{FuncRef, Libcalls, VmContext};
+use dotvm_interp::ResultKind;
+use dotvm_isa::TrapCode;
+use dotvm_isa::abi::{EXIT_HALT, FuncRef, Libcalls, VmContext};
 
-use super::entry::{Stop, StoreState, run_host};
+use super::entry::{Place, Stop, StoreState, run_host};
+use super::native::{interpret, note, result_kind};
 use super::ops;
 use crate::host::HostFunc;
 use crate::store::StoreInner;
@@ -34,6 +37,11 @@ pub(super) static LIBCALLS: Libcalls = Libcalls {
     ref_func,
     alloc,
     free,
+    evaluate,
+    call_interpreted,
+    call_ref_interpreted,
+    native_exit,
+    native_stack,
 };
 
 /// Borrows the store for the time of a libcall from the instance `ctx`; returns the status.
@@ -70,9 +78,17 @@ unsafe extern "C" fn lower(ctx: *mut VmContext, _: *mut u64, cell: u64) -> u32 {
     }
 }
 
-unsafe extern "C" fn safepoint(ctx: *mut VmContext, _: *mut u64, _: u64) -> u32 {
-    // SAFETY: a handler is calling.
-    unsafe { with_store(ctx, |store, _| Ok(store.opaque.safepoint()?)) }
+unsafe extern "C" fn safepoint(ctx: *mut VmContext, _: *mut u64, counter: u64) -> u32 {
+    // SAFETY: a handler is calling with the address of a counter, which is a word of threaded code.
+    unsafe {
+        let counter = ptr::with_exposed_provenance::<u64>(counter as usize);
+        let count = *counter;
+        with_store(ctx, |store, instance| {
+            store.opaque.safepoint()?;
+            ops::count(&mut store.opaque, instance, counter.addr(), count);
+            Ok(())
+        })
+    }
 }
 
 unsafe extern "C" fn call_host(ctx: *mut VmContext, args: *mut u64, func: u64) -> u32 {
@@ -80,10 +96,95 @@ unsafe extern "C" fn call_host(ctx: *mut VmContext, args: *mut u64, func: u64) -
     // store keeps both. Slots for parameters and results from `args` on were checked to be there.
     unsafe {
         let func = ptr::with_exposed_provenance::<FuncRef>(func as usize);
+        let room = (*func).param_slots.max((*func).result_slots) as usize * size_of::<u64>();
+        if args.addr() + room > (*ctx).stack_end.addr() {
+            return TrapCode::StackExhausted as u32;
+        }
         let host = &*(*func).host.cast_const().cast::<HostFunc>();
         with_store(ctx, |store, instance| {
             run_host(store, host, Some(instance), args)
         })
+    }
+}
+
+/// Runs a defined function in the interpreter.
+unsafe extern "C" fn call_interpreted(ctx: *mut VmContext, slots: *mut u64, func: u64) -> u32 {
+    // SAFETY: native code of the instance is calling with a function of its module.
+    unsafe {
+        let mut callee = None;
+        let status = with_store(ctx, |store, instance| {
+            let module = &store.opaque.instances[instance as usize].module;
+            let isa = module.bytecode();
+            let ty = &isa.types[isa.bodies[func as usize].ty as usize];
+            callee = Some((
+                module.cell(func as u32),
+                ty.param_slots(),
+                ResultKind::of(ty),
+            ));
+            Ok(())
+        });
+        match callee {
+            Some((cell, params, results)) => interpret(ctx, cell, params, results, slots),
+            None => status,
+        }
+    }
+}
+
+/// Runs the function of a reference: in the interpreter, or the host's.
+unsafe extern "C" fn call_ref_interpreted(ctx: *mut VmContext, slots: *mut u64, func: u64) -> u32 {
+    // SAFETY: native code is calling with the address of a reference that the store keeps.
+    unsafe {
+        let func_ref = ptr::with_exposed_provenance::<FuncRef>(func as usize);
+        if (*func_ref).ctx.is_null() {
+            return call_host(ctx, slots, func);
+        }
+        let mut kind = ResultKind::Slots;
+        let status = with_store(ctx, |store, _| {
+            kind = result_kind(store, func_ref);
+            Ok(())
+        });
+        if status != 0 {
+            return status;
+        }
+        let params = (*func_ref).param_slots;
+        interpret((*func_ref).ctx, (*func_ref).code, params, kind, slots)
+    }
+}
+
+/// Notes where native code is about to be left.
+unsafe extern "C" fn native_exit(ctx: *mut VmContext, _: *mut u64, status: u64) -> u32 {
+    // SAFETY: a trampoline is calling, after it or the trap handler said where native code was.
+    unsafe {
+        if status != u64::from(EXIT_HALT) {
+            let state = (*ctx).state;
+            let place = Place {
+                ip: (*state).last_ip,
+                fp: (*state).last_fp,
+                is_return_address: true,
+            };
+            note(ctx, place);
+        }
+    }
+    status as u32
+}
+
+/// Reserves the stack of native code.
+unsafe extern "C" fn native_stack(ctx: *mut VmContext, _: *mut u64, _: u64) -> u32 {
+    // SAFETY: a handler is calling.
+    unsafe {
+        with_store(ctx, |store, _| {
+            store.opaque.vm.reserve_native_stack().map_err(Stop::from)
+        })
+    }
+}
+
+/// Computes a pure instruction.
+unsafe extern "C" fn evaluate(_: *mut VmContext, slots: *mut u64, op: u64) -> u32 {
+    // SAFETY: native code is calling with two operands.
+    let slots = unsafe { &mut *slots.cast::<[u64; 2]>() };
+    match ops::evaluate(slots, op) {
+        Ok(()) => 0,
+        Err(trap) => trap as u32,
     }
 }
 

@@ -89,6 +89,44 @@ impl Drop for Reservation {
     }
 }
 
+/// A page that native code reads, and that is made inaccessible to stop it.
+#[derive(Debug)]
+pub(crate) struct SafepointPage(Reservation);
+
+impl SafepointPage {
+    /// A page that can be read.
+    ///
+    /// # Errors
+    /// What the operating system says where there is no room.
+    pub(crate) fn new() -> io::Result<SafepointPage> {
+        let page = SafepointPage(Reservation::new(GRANULE_BYTES)?);
+        page.set(MprotectFlags::READ)?;
+        Ok(page)
+    }
+
+    /// What native code reads.
+    pub(crate) fn word(&self) -> *const u64 {
+        self.0.base().cast()
+    }
+
+    /// Makes the page inaccessible.
+    pub(crate) fn close(&self) {
+        // The counters of the interpreter are poked too; this fails only for want of kernel memory.
+        let _ = self.set(MprotectFlags::empty());
+    }
+
+    /// Makes the page accessible.
+    pub(crate) fn open(&self) {
+        let _ = self.set(MprotectFlags::READ);
+    }
+
+    fn set(&self, access: MprotectFlags) -> io::Result<()> {
+        // SAFETY: the mapping is ours, and nothing in it is written or referred to.
+        unsafe { mprotect(self.0.base().cast(), GRANULE_BYTES, access) }?;
+        Ok(())
+    }
+}
+
 /// Maps a file to be read.
 ///
 /// # Errors

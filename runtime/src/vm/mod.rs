@@ -24,6 +24,7 @@ pub(crate) mod instance;
 pub(crate) mod libcalls;
 pub(crate) mod mapping;
 pub(crate) mod memory;
+pub(crate) mod native;
 pub(crate) mod ops;
 pub(crate) mod pinned;
 pub(crate) mod stack;

@@ -9,6 +9,8 @@
 use std::ops::Range;
 
 use dotvm_isa::TrapCode;
+use dotvm_isa::ops::OPS;
+use dotvm_isa::semantics::eval_binary;
 
 use super::entry::Stop;
 use super::memory::{LinearMemory, Refused};
@@ -32,6 +34,35 @@ pub(super) fn lower(store: &StoreOpaque, instance: u32, cell: u64) -> Result<(),
     module
         .lower(defined)
         .map_err(|error| Stop::Error(error.into()))
+}
+
+/// A counter of threaded code is due: tells the compiler, unless the program was only asked to look at
+/// its signals. `word` is the counter's word, at `address`.
+pub(super) fn count(store: &mut StoreOpaque, instance: u32, address: usize, word: u64) {
+    let tier = store.engine.tier();
+    match tier.hot_limit() {
+        Some(limit) if word as u32 >= limit => {}
+        _ => return,
+    }
+    let module = &store.instances[instance as usize].module;
+    let Some((defined, index)) = module.find_code(address) else {
+        return;
+    };
+    if index == 0 {
+        return tier.hot_func(module, defined);
+    }
+    let header = (word >> 32) as u32;
+    if let Some(stub) = tier.hot_loop(module, defined, header) {
+        store.vm.resume_at(&stub);
+    }
+}
+
+/// Computes the pure instruction of two operands with that number.
+pub(super) fn evaluate(slots: &mut [u64; 2], op: u64) -> Done {
+    let op = OPS[op as usize].op;
+    let value = eval_binary(op, slots[0], slots[1]).expect("a pure instruction of two operands");
+    slots[0] = value?;
+    Ok(())
 }
 
 /// `start` and `len` as a range within `size`.

@@ -36,9 +36,11 @@ impl Stack {
             return Err(error(&"too large"));
         };
         let mut reservation =
-            Reservation::new(usable + 2 * GRANULE_BYTES).map_err(|reason| error(&reason))?;
+            Reservation::new(usable + 3 * GRANULE_BYTES).map_err(|reason| error(&reason))?;
+        // Native code puts arguments behind a frame before anybody looks whether the next one fits:
+        // they are always fewer than fill the extra granule.
         reservation
-            .commit(GRANULE_BYTES, usable)
+            .commit(GRANULE_BYTES, usable + GRANULE_BYTES)
             .map_err(|reason| error(&reason))?;
         // SAFETY: the reservation has a granule of guard on both sides of the usable bytes, and
         // `bytes` is at most their number.

@@ -13,6 +13,7 @@ use crate::failure::{Failure, Result};
 /// The machine's settings.
 pub(super) fn config(args: &Run) -> Result<Config> {
     let mut config = Config::new();
+    args.tiers.apply(&mut config);
     // Without a limit, --verbose counts instructions.
     config.metering(args.fuel.is_some() || args.verbose);
     if let Some(bytes) = args.max_memory {

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use dotvm::wasi::WasiCtx;
-use dotvm::{Module, Store};
+use dotvm::{Module, Store, TierReport};
 use dotvm_isa::types::PAGE_BYTES;
 
 use crate::phases::Phases;
-use crate::units::show_size;
+use crate::units::{show_size, show_time};
 
 /// Blocks that were not freed that are listed.
 const LEAKS_SHOWN: usize = 10;
@@ -58,6 +58,7 @@ pub(super) fn run_facts(store: &Store<WasiCtx>, module: &Module, phases: &Phases
         module.lowered_funcs(),
         show_size(module.code_bytes())
     );
+    text += &tiers(&store.engine().tier_report());
     text += &format!("peak memory: {} linear", show_size(usage.peak_memory_bytes));
     if let Some(bytes) = peak_resident_bytes() {
         text += &format!(", {} of the process", show_size(bytes));
@@ -73,6 +74,22 @@ pub(super) fn run_facts(store: &Store<WasiCtx>, module: &Module, phases: &Phases
         );
     }
     text + &leaks(store)
+}
+
+/// What was compiled to native code.
+fn tiers(report: &TierReport) -> String {
+    let mut text = format!(
+        "compiled: {} functions, {} loops, {} of native code in {}; loops entered: {}\n",
+        report.compiled_funcs,
+        report.compiled_loops,
+        show_size(report.code_bytes),
+        show_time(report.compile_time),
+        report.loop_entries,
+    );
+    for (reason, count) in &report.bailouts {
+        text += &format!("not compiled, {reason}: {count}\n");
+    }
+    text
 }
 
 /// Blocks that the program has allocated with `alloc` and not freed.

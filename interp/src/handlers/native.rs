@@ -1,0 +1,93 @@
+//! The door to native code: a function or loop that was compiled is a stub of threaded code whose
+//! one instruction runs it.
+
+use std::ptr;
+
+use dotvm_isa::abi::{Activation, FRAME_HEADER_SLOTS, VmContext};
+
+use super::calls::{CROSS_SLOTS, cross_return, leave_frame, load_result};
+use crate::code::{Code, CodeMemory, NativeCode, NativeEntry, PREFIX_WORDS};
+use crate::machine::{Exec, Flow, Regs, handler};
+
+/// Runs the native code of words 2 to 4 in the frame that was just entered (or, for a loop, that is
+/// there already) and returns from it. The header is at the slot named at byte 8, the kind of the
+/// results at byte 10.
+struct EnterNative;
+
+impl Exec for EnterNative {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: `stub` put these words there; the header was written when the frame was entered.
+        unsafe {
+            let header = r.slot(r.field(8));
+            // Results may overwrite it.
+            let saved = [*header, *header.add(1)];
+            let status = run(r.ctx, r.fp, r.ip.add(2), saved[0], saved[1]);
+            r.reload_memory();
+            if status != 0 {
+                return Flow::Exit(status);
+            }
+            load_result(r, r.fp, r.field(10) as u64);
+            leave_frame(r, saved.as_ptr());
+        }
+        Flow::Next
+    }
+}
+
+/// Runs native code for the frame at `fp`, whose header holds `ip` and `caller`.
+///
+/// # Safety
+/// `words` are those of a stub of the instance `ctx`.
+#[inline(never)]
+unsafe fn run(
+    ctx: *mut VmContext,
+    fp: *mut u64,
+    words: *const u64,
+    mut ip: u64,
+    mut caller: u64,
+) -> u32 {
+    // SAFETY: the caller's promise; the record is taken off the list before it goes.
+    unsafe {
+        let enter: NativeEntry = std::mem::transmute(*words);
+        let [adapter, code] = [1, 2].map(|i| ptr::with_exposed_provenance(*words.add(i) as usize));
+        let state = (*ctx).state;
+        if (*state).native.top.is_null() {
+            let status = ((*(*ctx).libcalls).native_stack)(ctx, fp, 0);
+            if status != 0 {
+                return status;
+            }
+        }
+        if ip == cross_return().addr() as u64 {
+            let below = fp.sub(CROSS_SLOTS);
+            (ip, caller) = (*below, *below.add(2));
+        }
+        let waiting = Activation {
+            outer: (*state).activation,
+            ip: ptr::with_exposed_provenance(ip as usize),
+            fp: ptr::with_exposed_provenance_mut(caller as usize),
+            is_return_address: true,
+        };
+        (*state).activation = &raw const waiting;
+        let next = std::mem::replace(&mut (*state).stack_next, fp);
+        let status = enter(ctx, fp, code, adapter);
+        (*state).stack_next = next;
+        (*state).activation = waiting.outer;
+        status
+    }
+}
+
+/// Makes the stub of native code for function `func`.
+pub(crate) fn stub(func: u32, native: &NativeCode, memory: &mut dyn CodeMemory) -> Code {
+    let params = u64::from(native.param_slots);
+    let frame = native.param_slots.max(native.result_slots) + FRAME_HEADER_SLOTS;
+    let words: [u64; PREFIX_WORDS + 5] = [
+        u64::from(func) << 32,
+        u64::from(frame) | params << 32,
+        (handler::<EnterNative>() as *const ()).expose_provenance() as u64,
+        params | (native.results as u64) << 16,
+        (native.enter as *const ()).expose_provenance() as u64,
+        native.adapter.expose_provenance() as u64,
+        native.code.expose_provenance() as u64,
+    ];
+    Code::new(&words, memory)
+}

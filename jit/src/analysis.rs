@@ -1,0 +1,141 @@
+//! What a function's bytecode looks like: basic blocks with the stacks they start with, loops, fuel.
+//!
+//! One pass of the verifier over the body. Code that cannot be reached is left out.
+
+use std::collections::BTreeMap;
+
+use dotvm_isa::verify::{FuncVerifier, ModuleEnv, Shape};
+use dotvm_isa::{Instr, Module, Op, ValType};
+
+use crate::bailout::Bailout;
+
+/// The longest body that is compiled, in bytes.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// The most values of operand stacks at the starts of basic blocks, all together.
+const MAX_JOIN_VALUES: usize = 1 << 17;
+
+/// A function, analyzed.
+#[derive(Debug)]
+pub(crate) struct Analysis {
+    /// Number among the defined functions.
+    pub(crate) defined: u32,
+    /// The instructions that can be reached, in order.
+    pub(crate) instrs: Vec<Instr>,
+    /// Types on the operand stack, bottom first, at each target of a jump.
+    pub(crate) leaders: BTreeMap<u32, Vec<ValType>>,
+    /// Loops by the offset of their header, with the offset of the last jump back to it.
+    pub(crate) loops: BTreeMap<u32, u32>,
+    /// What the blocks that fuel is charged for cost, by the offset of their first instruction.
+    pub(crate) fuel: BTreeMap<u32, u64>,
+    /// Types of all locals, parameters first.
+    pub(crate) locals: Vec<ValType>,
+    /// Slots of all locals.
+    pub(crate) local_slots: u32,
+    /// Whether it has tail calls.
+    pub(crate) tail_calls: bool,
+}
+
+impl Analysis {
+    /// Analyzes the defined function `defined`.
+    pub(crate) fn new(module: &Module, env: &ModuleEnv, defined: u32) -> Result<Analysis, Bailout> {
+        if module.body(defined).len() > MAX_BODY_BYTES {
+            return Err(Bailout::TooLarge);
+        }
+        let malformed = |_| Bailout::Malformed;
+        let mut verifier = FuncVerifier::new(module, env, defined).map_err(malformed)?;
+        let mut analysis = Analysis {
+            defined,
+            instrs: Vec::new(),
+            leaders: BTreeMap::new(),
+            loops: BTreeMap::new(),
+            fuel: BTreeMap::new(),
+            locals: verifier.locals().to_vec(),
+            local_slots: verifier.local_slots(),
+            tail_calls: false,
+        };
+        let mut join_values = 0;
+        let mut fuel_block = None;
+        while let Some(step) = verifier.step().map_err(malformed)? {
+            let instr = step.instr;
+            if step.reachable {
+                if step.label || instr.op == Op::Loop {
+                    let stack = types(&verifier);
+                    join_values += stack.len();
+                    if join_values > MAX_JOIN_VALUES {
+                        return Err(Bailout::TooComplex);
+                    }
+                    analysis.leaders.insert(instr.offset, stack);
+                    fuel_block = None;
+                }
+                analysis.note(&instr, &mut fuel_block);
+            } else if step.label {
+                fuel_block = None;
+            }
+            verifier.apply(&instr).map_err(malformed)?;
+            if step.reachable {
+                analysis.note_jumps(&verifier, &instr)?;
+            }
+        }
+        Ok(analysis)
+    }
+
+    /// Takes an instruction that can be reached into the list and the bill.
+    fn note(&mut self, instr: &Instr, fuel_block: &mut Option<u32>) {
+        self.instrs.push(*instr);
+        let block = *fuel_block.get_or_insert(instr.offset);
+        *self.fuel.entry(block).or_default() += u64::from(instr.op.info().fuel);
+        self.tail_calls |= matches!(instr.op, Op::RetCall | Op::RetCallIndirect);
+        // What ends a block here ends one in the interpreter: both charge at the same places.
+        if matches!(instr.op, Op::Jz | Op::Jnz) || instr.op.is_terminator() {
+            *fuel_block = None;
+        }
+    }
+
+    fn note_jumps(&mut self, verifier: &FuncVerifier<'_>, instr: &Instr) -> Result<(), Bailout> {
+        match instr.op {
+            Op::Jmp | Op::Jz | Op::Jnz => self.note_jump(instr.offset, instr.a as u32),
+            Op::BrTable => {
+                for target in verifier.targets(instr) {
+                    let target = target.map_err(|_| Bailout::Malformed)?;
+                    self.note_jump(instr.offset, target);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn note_jump(&mut self, from: u32, to: u32) {
+        if to <= from {
+            let end = self.loops.entry(to).or_insert(from);
+            *end = from.max(*end);
+        }
+    }
+
+    /// Index of the instruction at an offset.
+    pub(crate) fn index(&self, offset: u32) -> Option<usize> {
+        self.instrs
+            .binary_search_by_key(&offset, |instr| instr.offset)
+            .ok()
+    }
+
+    /// Whether control goes back in it.
+    pub(crate) fn has_loops(&self) -> bool {
+        !self.loops.is_empty()
+    }
+}
+
+/// Types on the operand stack, bottom first.
+fn types(verifier: &FuncVerifier<'_>) -> Vec<ValType> {
+    let mut types = Vec::new();
+    let mut shape: Shape = verifier.shape();
+    // Before an instruction is applied, `shape` is still that before it only where nothing jumped:
+    // `step` has settled it.
+    while let Some((ty, below)) = verifier.pop(shape) {
+        types.push(ty);
+        shape = below;
+    }
+    types.reverse();
+    types
+}

@@ -1,0 +1,188 @@
+//! Code memory: where machine code is kept, never writable and executable at once.
+//!
+//! Built on `cranelift-jit`: units are defined, which copies them, then published, which makes their
+//! pages executable. Published code is known to the [trap handler](crate::traps) until its memory is
+//! dropped.
+
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift_module::{FuncId, Module, ModuleReloc, default_libcall_names};
+
+use crate::bailout::Bailout;
+use crate::compile::{Compiled, Compiler, NativeTrap, Unit};
+use crate::lower::entry_signature;
+use crate::places::Places;
+use crate::traps;
+
+/// Machine code of a unit in its place.
+#[derive(Debug)]
+pub struct Code {
+    /// What it is.
+    pub unit: Unit,
+    start: usize,
+    len: usize,
+    traps: Vec<(u32, NativeTrap)>,
+    starts: Vec<(u32, Option<u32>)>,
+    places: Places,
+}
+
+impl Code {
+    /// The first instruction.
+    pub fn entry(&self) -> *const u8 {
+        std::ptr::with_exposed_provenance(self.start)
+    }
+
+    /// Bytes of machine code.
+    #[allow(clippy::len_without_is_empty, reason = "code is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Number of its function among the defined ones; `None` for an adapter.
+    pub fn func(&self) -> Option<u32> {
+        match self.unit {
+            Unit::Func { func } | Unit::Loop { func, .. } => Some(func),
+            Unit::Adapter { .. } => None,
+        }
+    }
+
+    /// The addresses of its instructions.
+    pub(crate) fn range(&self) -> std::ops::Range<usize> {
+        self.start..self.start + self.len
+    }
+
+    /// What a trap at that address means; `None` where no instruction there traps.
+    pub(crate) fn trap_at(&self, pc: usize) -> Option<NativeTrap> {
+        let offset = (pc - self.start) as u32;
+        let at = self.traps.binary_search_by_key(&offset, |trap| trap.0);
+        at.ok().map(|at| self.traps[at].1)
+    }
+
+    /// The frames at an address, innermost first: the function (by its number among the defined ones;
+    /// `None` for that of the unit) and the offset in its body. Nothing, where the address belongs to
+    /// no instruction: before a function's first one.
+    pub fn frames_at(&self, pc: usize) -> impl Iterator<Item = (Option<u32>, u32)> + '_ {
+        let offset = pc.wrapping_sub(self.start) as u32;
+        let at = self.starts.partition_point(|start| start.0 <= offset);
+        let place = at.checked_sub(1).and_then(|at| self.starts[at].1);
+        place
+            .into_iter()
+            .flat_map(|place| self.places.frames(place))
+    }
+}
+
+/// The machine code of one module.
+pub struct CodeMemory {
+    module: ManuallyDrop<JITModule>,
+    /// Bytes it may take.
+    limit: usize,
+    used: usize,
+    /// Defined and not published yet.
+    defined: Vec<(FuncId, Compiled)>,
+    published: Vec<Arc<Code>>,
+}
+
+impl std::fmt::Debug for CodeMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CodeMemory")
+            .field("used", &self.used)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Room that a unit may take besides its code: it starts on a page of its own at worst.
+const PAGE_BYTES: usize = 4096;
+
+impl CodeMemory {
+    /// For code of `compiler`, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// Where there is no address space for it.
+    pub fn new(compiler: &Compiler, limit: usize) -> Result<CodeMemory, Bailout> {
+        let mut builder = JITBuilder::with_isa(Arc::clone(compiler.isa()), default_libcall_names());
+        let arena = ArenaMemoryProvider::new_with_size(limit.max(PAGE_BYTES));
+        builder.memory_provider(Box::new(arena.map_err(|_| Bailout::CodeCache)?));
+        Ok(CodeMemory {
+            module: ManuallyDrop::new(JITModule::new(builder)),
+            limit,
+            used: 0,
+            defined: Vec::new(),
+            published: Vec::new(),
+        })
+    }
+
+    /// A number for a unit that is going to be defined.
+    ///
+    /// # Errors
+    /// Where there are too many.
+    pub fn declare(&mut self) -> Result<u32, Bailout> {
+        // Nobody looks at signatures of what is defined as bytes.
+        let declared = self.module.declare_anonymous_function(&entry_signature());
+        declared.map(FuncId::as_u32).map_err(|_| Bailout::CodeCache)
+    }
+
+    /// Copies the code of a declared unit into memory. Units it calls must be defined too before it
+    /// is published.
+    ///
+    /// # Errors
+    /// Where there is no room.
+    pub fn define(&mut self, id: u32, compiled: Compiled) -> Result<(), Bailout> {
+        let room = compiled.code.len().next_multiple_of(PAGE_BYTES) + PAGE_BYTES;
+        if self.used + room > self.limit {
+            return Err(Bailout::CodeCache);
+        }
+        self.used += room;
+        let relocs: Vec<ModuleReloc> = compiled.relocs.iter().map(|r| r.0.clone()).collect();
+        let alignment = u64::from(compiled.alignment.max(16));
+        let id = FuncId::from_u32(id);
+        self.module
+            .define_function_bytes(id, alignment, &compiled.code, &relocs)
+            .map_err(|_| Bailout::CodeCache)?;
+        self.defined.push((id, compiled));
+        Ok(())
+    }
+
+    /// Makes everything defined so far executable; returns it.
+    ///
+    /// # Errors
+    /// Where the operating system refuses.
+    pub fn publish(&mut self) -> Result<Vec<Arc<Code>>, Bailout> {
+        self.module
+            .finalize_definitions()
+            .map_err(|_| Bailout::CodeCache)?;
+        let defined = std::mem::take(&mut self.defined);
+        let codes: Vec<Arc<Code>> = defined
+            .into_iter()
+            .map(|(id, compiled)| {
+                Arc::new(Code {
+                    unit: compiled.unit,
+                    start: self.module.get_finalized_function(id).expose_provenance(),
+                    len: compiled.code.len(),
+                    traps: compiled.traps,
+                    starts: compiled.starts,
+                    places: compiled.places,
+                })
+            })
+            .collect();
+        traps::register(&codes);
+        self.published.extend(codes.iter().cloned());
+        Ok(codes)
+    }
+
+    /// Bytes of machine code in it.
+    pub fn code_bytes(&self) -> usize {
+        self.published.iter().map(|code| code.len).sum()
+    }
+}
+
+impl Drop for CodeMemory {
+    fn drop(&mut self) {
+        traps::unregister(&self.published);
+        // SAFETY: the module is taken once, here. Its code belongs to a module that is being dropped:
+        // no store that could run it is left, and the trap handler has just forgotten it.
+        unsafe { ManuallyDrop::take(&mut self.module).free_memory() };
+    }
+}

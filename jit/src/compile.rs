@@ -1,0 +1,284 @@
+//! Compiling: from a unit of bytecode to machine code with its tables.
+
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{Function, UserFuncName};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_codegen::{Context, FinalizedMachReloc};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_module::{FuncId, ModuleReloc, ModuleRelocTarget};
+use dotvm_isa::verify::ModuleEnv;
+use dotvm_isa::{FuncType, Module, TrapCode};
+
+use crate::bailout::Bailout;
+use crate::lower::{Lowerer, entry_signature, native_signature};
+use crate::places::Places;
+
+/// Trap number of the read of the safepoint page.
+pub(crate) const SAFEPOINT_TRAP: u8 = 200;
+
+/// What is compiled as one piece.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Unit {
+    /// A defined function, to be called by native code.
+    Func {
+        /// Its number among the defined functions.
+        func: u32,
+    },
+    /// The rest of a function from one of its loops on, to be entered from the interpreter.
+    Loop {
+        /// The function's number among the defined ones.
+        func: u32,
+        /// Offset of the loop's header.
+        header: u32,
+    },
+    /// What takes parameters of functions of a type from slots and puts results there.
+    Adapter {
+        /// Number of the type in the module.
+        ty: u32,
+    },
+}
+
+/// What is to be compiled, and what the code may count on.
+pub struct Request<'a> {
+    /// The module.
+    pub module: &'a Module,
+    /// Its verified declarations.
+    pub env: &'a ModuleEnv,
+    /// What.
+    pub unit: Unit,
+    /// Whether fuel is charged, and frames are tracked as the interpreter does.
+    pub metering: bool,
+    /// Whether small callees are inlined.
+    pub inlining: bool,
+    /// The number that a defined function has in code memory, where it is or is being compiled.
+    pub direct: &'a dyn Fn(u32) -> Option<u32>,
+    /// Slots of a defined function's frame in the interpreter; only asked for with metering.
+    pub frame_slots: &'a dyn Fn(u32) -> u32,
+}
+
+impl std::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Request")
+            .field("unit", &self.unit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Request<'_> {
+    pub(crate) fn direct(&self, defined: u32) -> Option<u32> {
+        (self.direct)(defined)
+    }
+
+    pub(crate) fn frame_slots(&self, defined: u32) -> u32 {
+        (self.frame_slots)(defined)
+    }
+
+    /// The type of a defined function.
+    pub(crate) fn func_type(&self, defined: u32) -> &FuncType {
+        &self.module.types[self.module.bodies[defined as usize].ty as usize]
+    }
+}
+
+/// What a trap in machine code means.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NativeTrap {
+    /// A trap of the program.
+    Trap(TrapCode),
+    /// The read of the safepoint page.
+    Safepoint,
+}
+
+/// Machine code of a unit.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// What it is.
+    pub unit: Unit,
+    /// The code, before relocation.
+    pub(crate) code: Vec<u8>,
+    pub(crate) alignment: u32,
+    pub(crate) relocs: Vec<Reloc>,
+    /// What instructions that trap mean, by their offset, ascending.
+    pub(crate) traps: Vec<(u32, NativeTrap)>,
+    /// Offsets where code of another place starts, ascending, and the place; `None` for code that
+    /// belongs to no instruction.
+    pub(crate) starts: Vec<(u32, Option<u32>)>,
+    pub(crate) places: Places,
+}
+
+/// A call in machine code of a function by its number in code memory.
+#[derive(Clone)]
+pub(crate) struct Reloc(pub(crate) ModuleReloc);
+
+impl std::fmt::Debug for Reloc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {}", self.0.name, self.0.offset)
+    }
+}
+
+/// The compiler for this machine. It can be used by any number of threads.
+pub struct Compiler {
+    isa: OwnedTargetIsa,
+}
+
+impl std::fmt::Debug for Compiler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Compiler")
+            .field(&self.isa.triple().to_string())
+            .finish()
+    }
+}
+
+/// Memory of one thread that compiles, to be used again.
+#[derive(Default)]
+pub struct Scratch {
+    context: Option<Context>,
+    builder: FunctionBuilderContext,
+}
+
+impl std::fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scratch").finish_non_exhaustive()
+    }
+}
+
+impl Compiled {
+    /// The numbers in code memory of the functions that it calls directly.
+    pub fn calls(&self) -> impl Iterator<Item = u32> + '_ {
+        self.relocs.iter().filter_map(|reloc| match reloc.0.name {
+            ModuleRelocTarget::User {
+                namespace: 0,
+                index,
+            } => Some(index),
+            _ => None,
+        })
+    }
+}
+
+impl Compiler {
+    /// For the machine this runs on.
+    ///
+    /// # Errors
+    /// Where there is no compiler for it.
+    pub fn new() -> Result<Compiler, Bailout> {
+        if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+            return Err(Bailout::NoHost);
+        }
+        let mut flags = settings::builder();
+        for (name, value) in [
+            ("opt_level", "speed"),
+            ("is_pic", "false"),
+            ("use_colocated_libcalls", "false"),
+            ("preserve_frame_pointers", "true"),
+            ("unwind_info", "false"),
+            ("enable_probestack", "true"),
+            ("probestack_strategy", "inline"),
+            ("enable_heap_access_spectre_mitigation", "false"),
+            ("enable_table_access_spectre_mitigation", "false"),
+            (
+                "enable_verifier",
+                if cfg!(debug_assertions) {
+                    "true"
+                } else {
+                    "false"
+                },
+            ),
+        ] {
+            flags.set(name, value).map_err(|_| Bailout::NoHost)?;
+        }
+        let builder = cranelift_native::builder().map_err(|_| Bailout::NoHost)?;
+        let isa = builder.finish(settings::Flags::new(flags));
+        Ok(Compiler {
+            isa: isa.map_err(|_| Bailout::NoHost)?,
+        })
+    }
+
+    /// The target.
+    pub(crate) fn isa(&self) -> &OwnedTargetIsa {
+        &self.isa
+    }
+
+    /// Compiles a unit that has the number `id` in code memory.
+    ///
+    /// # Errors
+    /// Why it is not compiled.
+    pub fn compile(
+        &self,
+        scratch: &mut Scratch,
+        request: &Request<'_>,
+        id: u32,
+    ) -> Result<Compiled, Bailout> {
+        let context = scratch.context.get_or_insert_with(Context::new);
+        context.clear();
+        let name = UserFuncName::user(0, id);
+        let signature = match request.unit {
+            Unit::Func { func } => native_signature(request.func_type(func)),
+            Unit::Loop { .. } | Unit::Adapter { .. } => entry_signature(),
+        };
+        context.func = Function::with_name_signature(name, signature);
+        let builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
+        let places = match Lowerer::run(builder, request, self.isa.frontend_config()) {
+            Ok(places) => places,
+            Err(bailout) => {
+                // What was begun is not fit to be used again.
+                *scratch = Scratch::default();
+                return Err(bailout);
+            }
+        };
+        let done = context.compile(&*self.isa, &mut ControlPlane::default());
+        if done.is_err() {
+            *scratch = Scratch::default();
+            return Err(Bailout::Codegen);
+        }
+        let code = context.compiled_code().expect("just compiled");
+        let func = &context.func;
+        let id = FuncId::from_u32(id);
+        let reloc =
+            |reloc: &FinalizedMachReloc| Reloc(ModuleReloc::from_mach_reloc(reloc, func, id));
+        Ok(Compiled {
+            unit: request.unit,
+            code: code.buffer.data().to_vec(),
+            alignment: code.buffer.alignment,
+            relocs: code.buffer.relocs().iter().map(reloc).collect(),
+            traps: traps(code),
+            starts: starts(code),
+            places,
+        })
+    }
+}
+
+fn traps(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, NativeTrap)> {
+    use cranelift_codegen::ir::TrapCode as Clif;
+    let traps = code.buffer.traps().iter().map(|trap| {
+        let meaning = match trap.code {
+            Clif::STACK_OVERFLOW => NativeTrap::Trap(TrapCode::StackExhausted),
+            Clif::INTEGER_OVERFLOW => NativeTrap::Trap(TrapCode::IntegerOverflow),
+            Clif::INTEGER_DIVISION_BY_ZERO => NativeTrap::Trap(TrapCode::IntegerDivideByZero),
+            Clif::BAD_CONVERSION_TO_INTEGER => {
+                NativeTrap::Trap(TrapCode::InvalidConversionToInteger)
+            }
+            Clif::HEAP_OUT_OF_BOUNDS => NativeTrap::Trap(TrapCode::MemoryOutOfBounds),
+            code => match code.as_raw().get() {
+                SAFEPOINT_TRAP => NativeTrap::Safepoint,
+                raw => NativeTrap::Trap(TrapCode::from_code(raw).unwrap_or(TrapCode::Unreachable)),
+            },
+        };
+        (trap.offset, meaning)
+    });
+    traps.collect()
+}
+
+fn starts(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, Option<u32>)> {
+    let mut starts = Vec::new();
+    let mut end = 0;
+    for range in code.buffer.get_srclocs_sorted() {
+        if range.start > end {
+            starts.push((end, None));
+        }
+        let place = (!range.loc.is_default()).then(|| range.loc.bits());
+        starts.push((range.start, place));
+        end = range.end;
+    }
+    starts.push((end, None));
+    starts
+}

@@ -1,0 +1,569 @@
+//! Lowering: verified bytecode to Cranelift's intermediate form.
+//!
+//! The operand stack is followed symbolically: its values are SSA values, and block parameters where
+//! paths join; locals are the front end's variables. A value of one slot is one SSA value; a wider
+//! one is its 64-bit limbs, least significant first, which never go through memory.
+//!
+//! # Conventions
+//!
+//! A compiled function takes the instance and then the limbs of its parameters, in registers by
+//! Cranelift's convention for tail calls, and returns the limbs of its results in the same way where
+//! that many registers exist. More results than that are left in slots: those of the VM stack from
+//! [`VmState::stack_next`](dotvm_isa::abi::VmState) on. An *adapter* and the entry of a *loop* take
+//! the instance and the address of a frame's slots, by the C convention, and leave results in slots.
+//!
+//! # Worlds
+//!
+//! Where a loop is entered from the interpreter (on-stack replacement), the paths that lead out of
+//! the loop and back to the headers of the loops around it are lowered twice: first for the iteration
+//! that is being entered in the middle (world 1), then as always (world 0). So each loop still has
+//! one entry, which is what the optimizer needs to move invariants out of it.
+
+mod calls;
+mod control;
+mod memory;
+mod numeric;
+mod ops;
+mod stack;
+mod table;
+
+use std::collections::BTreeMap;
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::{
+    self, AbiParam, AliasRegion, AliasRegionData, Block, BlockArg, InstBuilder, MemFlagsData,
+    Signature, SourceLoc, Type, Value, types,
+};
+use cranelift_codegen::isa::CallConv;
+use cranelift_frontend::{FunctionBuilder, Variable};
+use dotvm_isa::abi::{FRAME_HEADER_SLOTS, VmContext, VmState};
+use dotvm_isa::{FuncType, Instr, Op, TrapCode, ValType};
+
+use crate::analysis::Analysis;
+use crate::bailout::Bailout;
+use crate::compile::{Request, Unit};
+use crate::places::Places;
+
+pub use memory::GUARD_BYTES;
+
+/// The most slots of a value: those of 512 bits.
+const MAX_LIMBS: usize = 8;
+
+/// The most limbs of each class that results have registers for.
+const RESULT_REGISTERS: usize = 8;
+
+/// A value on the operand stack.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operand {
+    ty: ValType,
+    limbs: [Value; MAX_LIMBS],
+}
+
+impl Operand {
+    fn new(ty: ValType, values: &[Value]) -> Operand {
+        let mut limbs = [Value::from_u32(0); MAX_LIMBS];
+        limbs[..values.len()].copy_from_slice(values);
+        Operand { ty, limbs }
+    }
+
+    fn limbs(&self) -> &[Value] {
+        &self.limbs[..self.ty.slots() as usize]
+    }
+}
+
+/// Cranelift's type of each limb of a value.
+fn limb_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => types::I32,
+        ValType::F32 => types::F32,
+        ValType::F64 => types::F64,
+        _ => types::I64,
+    }
+}
+
+/// Types of the limbs of values.
+fn limb_types(tys: &[ValType]) -> impl Iterator<Item = Type> + '_ {
+    tys.iter()
+        .flat_map(|&ty| std::iter::repeat_n(limb_type(ty), ty.slots() as usize))
+}
+
+/// Whether there are more results than registers for them.
+fn returns_in_slots(ty: &FuncType) -> bool {
+    let floats = limb_types(&ty.results).filter(|ty| ty.is_float()).count();
+    let all = limb_types(&ty.results).count();
+    floats > RESULT_REGISTERS || all - floats > RESULT_REGISTERS
+}
+
+/// How compiled functions of that type are called.
+pub(crate) fn native_signature(ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.push(AbiParam::new(types::I64));
+    signature
+        .params
+        .extend(limb_types(&ty.params).map(AbiParam::new));
+    if !returns_in_slots(ty) {
+        signature
+            .returns
+            .extend(limb_types(&ty.results).map(AbiParam::new));
+    }
+    signature
+}
+
+/// How adapters and entries of loops are called: instance, slots, and for adapters the function.
+pub(crate) fn entry_signature() -> Signature {
+    let mut signature = Signature::new(CallConv::SystemV);
+    signature.params = vec![AbiParam::new(types::I64); 3];
+    signature
+}
+
+/// Parts of memory that never overlap.
+#[derive(Clone, Copy)]
+struct Regions {
+    heap: AliasRegion,
+    state: AliasRegion,
+    globals: AliasRegion,
+    tables: AliasRegion,
+    slots: AliasRegion,
+}
+
+impl Regions {
+    fn new(func: &mut ir::Function) -> Regions {
+        let mut region = |user_id, description: &'static str| {
+            func.dfg.alias_regions.insert(AliasRegionData {
+                user_id,
+                description: description.into(),
+            })
+        };
+        Regions {
+            heap: region(0, "linear memory"),
+            state: region(1, "state of the store"),
+            globals: region(2, "globals"),
+            tables: region(3, "tables"),
+            slots: region(4, "VM stack"),
+        }
+    }
+}
+
+/// A function body being lowered: that of the unit, or one inlined into it.
+struct Body {
+    analysis: Analysis,
+    ty: FuncType,
+    locals: Vec<Vec<Variable>>,
+    /// Blocks by world and offset.
+    blocks: BTreeMap<(u8, u32), Block>,
+    /// Blocks to be lowered.
+    worklist: Vec<(u8, u32)>,
+    /// What is entered from the interpreter.
+    entered: Option<Entered>,
+    /// Where to go on after an inlined body.
+    after: Option<Block>,
+    /// Number of the place it is inlined at.
+    site: u32,
+    /// Slots from the unit's frame base to its own, where metering tracks frames.
+    frame_offset: u32,
+    /// World of the block being lowered.
+    world: u8,
+}
+
+/// A loop being entered from the interpreter.
+#[derive(Clone, Copy)]
+struct Entered {
+    header: u32,
+    /// Offsets of the outermost loop around it.
+    outermost: (u32, u32),
+}
+
+/// The state of lowering one unit.
+pub(crate) struct Lowerer<'a, 'b> {
+    b: FunctionBuilder<'b>,
+    request: &'a Request<'a>,
+    regions: Regions,
+    ctx: Value,
+    /// Base of the frame on the VM stack, where metering tracks frames.
+    fp: Option<Value>,
+    /// Slots of the frame that a loop was entered with, or of an adapter.
+    slots: Option<Value>,
+    stack: Vec<Operand>,
+    body: Body,
+    /// Bodies that the one being lowered is inlined into, outermost first.
+    around: Vec<Body>,
+    pub(crate) places: Places,
+    /// Instructions inlined so far.
+    inlined: usize,
+}
+
+impl<'a, 'b> Lowerer<'a, 'b> {
+    /// Lowers a unit into `b`'s function.
+    pub(crate) fn run(
+        mut b: FunctionBuilder<'b>,
+        request: &'a Request<'a>,
+        frontend: cranelift_codegen::isa::TargetFrontendConfig,
+    ) -> Result<Places, Bailout> {
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        let ctx = b.block_params(entry)[0];
+        let regions = Regions::new(b.func);
+        if let Unit::Adapter { ty } = request.unit {
+            calls::adapter(&mut b, &request.module.types[ty as usize], entry, regions);
+            b.seal_all_blocks();
+            b.finalize(frontend);
+            return Ok(Places::default());
+        }
+        let (defined, header) = match request.unit {
+            Unit::Func { func } => (func, None),
+            Unit::Loop { func, header } => (func, Some(header)),
+            Unit::Adapter { .. } => unreachable!("lowered above"),
+        };
+        let analysis = Analysis::new(request.module, request.env, defined)?;
+        let body = Body::new(&mut b, request, analysis, header)?;
+        let mut lowerer = Lowerer {
+            b,
+            request,
+            regions,
+            ctx,
+            fp: None,
+            slots: None,
+            stack: Vec::new(),
+            body,
+            around: Vec::new(),
+            places: Places::default(),
+            inlined: 0,
+        };
+        match header {
+            None => lowerer.enter_function(entry),
+            Some(header) => lowerer.enter_loop(entry, header),
+        }
+        lowerer.lower_body()?;
+        lowerer.b.seal_all_blocks();
+        lowerer.b.finalize(frontend);
+        Ok(lowerer.places)
+    }
+
+    /// The start of a function: parameters to locals.
+    fn enter_function(&mut self, entry: Block) {
+        self.metered_prologue();
+        let params: Vec<Value> = self.b.block_params(entry)[1..].to_vec();
+        self.define_locals(&params);
+        self.jump_to_first();
+    }
+
+    /// Parameters from values, other locals zero.
+    fn define_locals(&mut self, params: &[Value]) {
+        let mut params = params.iter();
+        for i in 0..self.body.locals.len() {
+            let ty = limb_type(self.body.analysis.locals[i]);
+            for limb in 0..self.body.locals[i].len() {
+                let value = match params.next() {
+                    Some(&value) => value,
+                    None => self.zero(ty),
+                };
+                self.b.def_var(self.body.locals[i][limb], value);
+            }
+        }
+    }
+
+    /// Leaves the entry block for the first instruction.
+    fn jump_to_first(&mut self) {
+        let first = self.body.analysis.instrs[0].offset;
+        let block = self.block(0, first);
+        self.b.ins().jump(block, &[]);
+    }
+
+    /// The entry of a loop: locals and operand stack from the interpreter's frame.
+    fn enter_loop(&mut self, entry: Block, header: u32) {
+        let slots = self.b.block_params(entry)[1];
+        self.slots = Some(slots);
+        if self.request.metering {
+            self.fp = Some(slots);
+        }
+        let params = self.body.ty.params.len();
+        let mut at = 0;
+        for i in 0..self.body.locals.len() {
+            at += if i == params { FRAME_HEADER_SLOTS } else { 0 };
+            let local = self.load_slots(slots, at, self.body.analysis.locals[i]);
+            at += local.ty.slots();
+            for (limb, &value) in local.limbs().iter().enumerate() {
+                self.b.def_var(self.body.locals[i][limb], value);
+            }
+        }
+        let mut at = self.stack_base();
+        let stack = self.body.analysis.leaders[&header].clone();
+        let mut args: Vec<BlockArg> = Vec::new();
+        for ty in stack {
+            let value = self.load_slots(slots, at, ty);
+            at += ty.slots();
+            args.extend(value.limbs().iter().map(|&limb| BlockArg::from(limb)));
+        }
+        let world = u8::from(self.body.entered.is_some());
+        let block = self.block(world, header);
+        self.b.ins().jump(block, &args);
+    }
+
+    /// First slot of the operand stack in a frame of this body.
+    fn stack_base(&self) -> u32 {
+        self.body.analysis.local_slots + FRAME_HEADER_SLOTS
+    }
+
+    /// Lowers all blocks of the current body that can be reached.
+    fn lower_body(&mut self) -> Result<(), Bailout> {
+        while let Some((world, offset)) = self.body.worklist.pop() {
+            let block = self.body.blocks[&(world, offset)];
+            self.body.world = world;
+            self.b.switch_to_block(block);
+            self.stack.clear();
+            if let Some(types) = self.body.analysis.leaders.get(&offset) {
+                let params = self.b.block_params(block);
+                let mut at = 0;
+                for &ty in types {
+                    let slots = ty.slots() as usize;
+                    self.stack.push(Operand::new(ty, &params[at..at + slots]));
+                    at += slots;
+                }
+            }
+            self.lower_block(offset)?;
+        }
+        Ok(())
+    }
+
+    /// Lowers a basic block.
+    fn lower_block(&mut self, start: u32) -> Result<(), Bailout> {
+        let mut at = self
+            .body
+            .analysis
+            .index(start)
+            .expect("blocks start at instructions");
+        loop {
+            let instr = self.body.analysis.instrs[at];
+            if instr.offset != start && self.body.analysis.leaders.contains_key(&instr.offset) {
+                self.jump(instr.offset, start);
+                return Ok(());
+            }
+            self.mark_place(&instr);
+            self.charge(&instr);
+            lower(self, &instr)?;
+            if instr.op.is_terminator() {
+                return Ok(());
+            }
+            at += 1;
+        }
+    }
+
+    /// Says that what follows belongs to an instruction.
+    fn mark_place(&mut self, instr: &Instr) {
+        let place = self.places.place(self.body.site, instr.offset);
+        self.b.set_srcloc(SourceLoc::new(place));
+    }
+
+    /// Charges the block that starts with this instruction.
+    fn charge(&mut self, instr: &Instr) {
+        if !self.request.metering {
+            return;
+        }
+        let Some(&cost) = self.body.analysis.fuel.get(&instr.offset) else {
+            return;
+        };
+        let flags = self.state_flags();
+        let state = self.state();
+        let at = offset_of!(VmState, fuel) as i32;
+        let fuel = self.b.ins().load(types::I64, flags, state, at);
+        let cost = self.b.ins().iconst(types::I64, cost as i64);
+        let short = self
+            .b
+            .ins()
+            .icmp(ir::condcodes::IntCC::UnsignedLessThan, fuel, cost);
+        self.b.ins().trapnz(short, trap_code(TrapCode::OutOfFuel));
+        let left = self.b.ins().isub(fuel, cost);
+        self.b.ins().store(flags, left, state, at);
+    }
+
+    /// The state of the store.
+    fn state(&mut self) -> Value {
+        self.ctx_field(offset_of!(VmContext, state))
+    }
+
+    /// A field of the instance that never changes while its code runs.
+    fn ctx_field(&mut self, offset: usize) -> Value {
+        let flags = constant_flags();
+        self.b
+            .ins()
+            .load(types::I64, flags, self.ctx, offset as i32)
+    }
+
+    fn state_flags(&self) -> MemFlagsData {
+        MemFlagsData::trusted().with_alias_region(Some(self.regions.state))
+    }
+
+    fn slot_flags(&self) -> MemFlagsData {
+        MemFlagsData::trusted().with_alias_region(Some(self.regions.slots))
+    }
+
+    fn zero(&mut self, ty: Type) -> Value {
+        match ty {
+            types::F32 => self.b.ins().f32const(0.0),
+            types::F64 => self.b.ins().f64const(0.0),
+            ty => self.b.ins().iconst(ty, 0),
+        }
+    }
+
+    /// Reads a value from slots.
+    fn load_slots(&mut self, base: Value, slot: u32, ty: ValType) -> Operand {
+        let flags = self.slot_flags();
+        load_slots(&mut self.b, flags, base, slot, ty)
+    }
+
+    /// Writes a value to slots.
+    fn store_slots(&mut self, base: Value, slot: u32, value: &Operand) {
+        let flags = self.slot_flags();
+        store_slots(&mut self.b, flags, base, slot, value.limbs());
+    }
+
+    fn push(&mut self, ty: ValType, value: Value) {
+        self.stack.push(Operand::new(ty, &[value]));
+    }
+
+    fn pop(&mut self) -> Operand {
+        self.stack.pop().expect("verified")
+    }
+
+    /// Pops a value of one limb.
+    fn pop_one(&mut self) -> Value {
+        self.pop().limbs[0]
+    }
+
+    /// Slots of the operand stack.
+    fn stack_slots(&self) -> u32 {
+        self.stack.iter().map(|value| value.ty.slots()).sum()
+    }
+}
+
+impl Body {
+    fn new(
+        b: &mut FunctionBuilder<'_>,
+        request: &Request<'_>,
+        analysis: Analysis,
+        header: Option<u32>,
+    ) -> Result<Body, Bailout> {
+        let ty = request.func_type(analysis.defined).clone();
+        let locals = analysis
+            .locals
+            .iter()
+            .map(|&ty| {
+                let limb = limb_type(ty);
+                (0..ty.slots()).map(|_| b.declare_var(limb)).collect()
+            })
+            .collect();
+        let mut entered = None;
+        if let Some(header) = header {
+            if !analysis.loops.contains_key(&header) || !analysis.leaders.contains_key(&header) {
+                return Err(Bailout::NoSuchLoop);
+            }
+            let around = |(&start, &end): (&u32, &u32)| {
+                (start < header && end >= header).then_some((start, end))
+            };
+            entered = analysis
+                .loops
+                .iter()
+                .find_map(around)
+                .map(|outermost| Entered { header, outermost });
+        }
+        Ok(Body {
+            analysis,
+            ty,
+            locals,
+            blocks: BTreeMap::new(),
+            worklist: Vec::new(),
+            entered,
+            after: None,
+            site: 0,
+            frame_offset: 0,
+            world: 0,
+        })
+    }
+}
+
+/// Flags of reads of what does not change while code runs.
+fn constant_flags() -> MemFlagsData {
+    MemFlagsData::trusted().with_readonly().with_can_move()
+}
+
+/// A trap of ours as Cranelift writes it down: with the same number.
+fn trap_code(code: TrapCode) -> ir::TrapCode {
+    ir::TrapCode::unwrap_user(code as u8)
+}
+
+fn load_slots(
+    b: &mut FunctionBuilder<'_>,
+    flags: MemFlagsData,
+    base: Value,
+    slot: u32,
+    ty: ValType,
+) -> Operand {
+    let mut limbs = [Value::from_u32(0); MAX_LIMBS];
+    let count = ty.slots() as usize;
+    for (i, limb) in limbs[..count].iter_mut().enumerate() {
+        let offset = (slot as i32 + i as i32) * 8;
+        *limb = b.ins().load(limb_type(ty), flags, base, offset);
+    }
+    Operand::new(ty, &limbs[..count])
+}
+
+/// Writes limbs to slots; the upper halves of narrow ones are zero.
+fn store_slots(
+    b: &mut FunctionBuilder<'_>,
+    flags: MemFlagsData,
+    base: Value,
+    slot: u32,
+    limbs: &[Value],
+) {
+    for (i, &limb) in limbs.iter().enumerate() {
+        let wide = match b.func.dfg.value_type(limb) {
+            types::I32 => b.ins().uextend(types::I64, limb),
+            types::F32 => {
+                let bits = b.ins().bitcast(types::I32, MemFlagsData::new(), limb);
+                b.ins().uextend(types::I64, bits)
+            }
+            _ => limb,
+        };
+        let offset = (slot as i32 + i as i32) * 8;
+        b.ins().store(flags, wide, base, offset);
+    }
+}
+
+macro_rules! by_group {
+    (
+        unary { $($u:ident $um:literal $uc:literal $ui:tt $ucat:ident $ua:ident $uf:literal $us:tt $ud:literal;)* }
+        binary { $($b:ident $bm:literal $bc:literal $bi:tt $bcat:ident $ba:ident $bf:literal $bs:tt $bd:literal;)* }
+        load { $($l:ident $lm:literal $lc:literal $li:tt $lcat:ident $la:ident $lf:literal $ls:tt $ld:literal;)* }
+        store { $($s:ident $sm:literal $sc:literal $si:tt $scat:ident $sa:ident $sf:literal $ss:tt $sd:literal;)* }
+        other { $($o:ident $of:ident $om:literal $oc:literal $oi:tt $ocat:ident $oa:ident $oy:literal $os:tt $od:literal;)* }
+    ) => {
+        /// The instructions of each group, so that a row nobody lowers does not compile.
+        #[derive(Clone, Copy, Debug)]
+        enum UnaryOp { $($u),* }
+        #[derive(Clone, Copy, Debug)]
+        enum BinaryOp { $($b),* }
+        #[derive(Clone, Copy, Debug)]
+        enum LoadOp { $($l),* }
+        #[derive(Clone, Copy, Debug)]
+        enum StoreOp { $($s),* }
+
+        /// Instructions with a rule of their own: one method for each row of that group.
+        trait LowerOther {
+            $(fn $of(&mut self, instr: &Instr) -> Result<(), Bailout>;)*
+        }
+
+        /// Lowers one instruction.
+        fn lower(l: &mut Lowerer<'_, '_>, instr: &Instr) -> Result<(), Bailout> {
+            match instr.op {
+                $(Op::$u => l.unary(UnaryOp::$u, instr),)*
+                $(Op::$b => l.binary(BinaryOp::$b, instr),)*
+                $(Op::$l => l.load(LoadOp::$l, instr),)*
+                $(Op::$s => l.store(StoreOp::$s, instr),)*
+                $(Op::$o => LowerOther::$of(l, instr)?,)*
+            }
+            Ok(())
+        }
+    };
+}
+dotvm_isa::for_each_op!(by_group);

@@ -1,0 +1,76 @@
+//! Which method lowers each instruction that has a rule of its own.
+
+use dotvm_isa::abi::Libcalls;
+use dotvm_isa::{Instr, TrapCode};
+use std::mem::offset_of;
+
+use super::{LowerOther, Lowerer};
+use crate::bailout::Bailout;
+
+type Done = Result<(), Bailout>;
+
+macro_rules! rules {
+    ($($name:ident |$l:ident, $instr:ident| $body:expr;)*) => {
+        impl LowerOther for Lowerer<'_, '_> {
+            $(fn $name(&mut self, $instr: &Instr) -> Done {
+                let $l = self;
+                #[allow(clippy::unit_arg, reason = "most rules cannot fail")]
+                Ok($body)
+            })*
+        }
+    };
+}
+
+rules! {
+    trap |l, _instr| l.trap(TrapCode::Unreachable);
+    nop |_l, _instr| ();
+    loop_header |_l, _instr| ();
+    jmp |l, instr| l.jump(instr.a as u32, instr.offset);
+    jz |l, instr| l.jump_if(instr, false);
+    jnz |l, instr| l.jump_if(instr, true);
+    br_table |l, instr| l.jump_table(instr)?;
+    call |l, instr| l.call(instr)?;
+    call_indirect |l, instr| l.call_indirect(instr);
+    ret |l, _instr| l.ret();
+    halt |l, _instr| l.halt();
+    ret_call |l, instr| l.tail_call(instr);
+    ret_call_indirect |l, instr| l.tail_call_indirect(instr);
+    select |l, _instr| l.select();
+    pop |l, _instr| l.drop_top();
+    dup |l, _instr| l.rearrange(1, &[0, 0]);
+    swap |l, _instr| l.rearrange(2, &[1, 0]);
+    rot |l, _instr| l.rearrange(3, &[1, 2, 0]);
+    over |l, _instr| l.rearrange(2, &[0, 1, 0]);
+    nip |l, _instr| l.rearrange(2, &[1]);
+    tuck |l, _instr| l.rearrange(2, &[1, 0, 1]);
+    pick |l, instr| l.pick(instr.a as usize);
+    slide |l, instr| l.slide(instr.a as usize, instr.b as usize);
+    local_get |l, instr| l.local_get(instr.a as usize);
+    local_set |l, instr| l.local_set(instr.a as usize);
+    local_tee |l, instr| l.local_tee(instr.a as usize);
+    global_get |l, instr| l.global_get(instr.a as u32);
+    global_set |l, instr| l.global_set(instr.a as u32);
+    i32_push |l, instr| l.i32_push(instr.a);
+    i64_push |l, instr| l.i64_push(instr.a);
+    f32_push |l, instr| l.f32_push(instr.a);
+    f64_push |l, instr| l.f64_push(instr.a);
+    memory_size |l, _instr| l.memory_size();
+    memory_grow |l, instr| l.libcall(instr, offset_of!(Libcalls, memory_grow), 1);
+    ref_null |l, instr| l.ref_null(instr.a as u8);
+    ref_is_null |l, _instr| l.ref_is_null();
+    ref_func |l, instr| l.libcall(instr, offset_of!(Libcalls, ref_func), 0);
+    memory_init |l, instr| l.libcall(instr, offset_of!(Libcalls, memory_init), 3);
+    data_drop |l, instr| l.libcall(instr, offset_of!(Libcalls, data_drop), 0);
+    memory_copy |l, instr| l.libcall(instr, offset_of!(Libcalls, memory_copy), 3);
+    memory_fill |l, instr| l.libcall(instr, offset_of!(Libcalls, memory_fill), 3);
+    table_init |l, instr| l.libcall(instr, offset_of!(Libcalls, table_init), 3);
+    elem_drop |l, instr| l.libcall(instr, offset_of!(Libcalls, elem_drop), 0);
+    table_copy |l, instr| l.libcall(instr, offset_of!(Libcalls, table_copy), 3);
+    table_grow |l, instr| l.libcall(instr, offset_of!(Libcalls, table_grow), 2);
+    table_size |l, instr| l.table_size(instr.a as u32);
+    table_fill |l, instr| l.libcall(instr, offset_of!(Libcalls, table_fill), 3);
+    table_get |l, instr| l.table_get(instr.a as u32);
+    table_set |l, instr| l.table_set(instr.a as u32);
+    alloc |l, instr| l.libcall(instr, offset_of!(Libcalls, alloc), 1);
+    free |l, instr| l.libcall(instr, offset_of!(Libcalls, free), 1);
+}

@@ -1,0 +1,303 @@
+//! Faults in machine code become traps: a signal handler that knows which instructions may fault.
+//!
+//! The handler looks at faults of threads that run guest code, at addresses of published code, and
+//! passes on everything else to whoever handled the signal before. It makes the faulting thread go on
+//! in [`entry`](crate::entry), outside of the signal, where the runtime notes what happened and the
+//! code is left.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io;
+use std::mem::{MaybeUninit, zeroed};
+use std::ptr;
+use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
+
+use dotvm_isa::TrapCode;
+use dotvm_isa::abi::VmState;
+
+use crate::code::Code;
+use crate::compile::NativeTrap;
+use crate::entry::trampolines;
+
+thread_local! {
+    /// The store whose code this thread is running, if any.
+    static RUNNING: Cell<*mut VmState> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// Published code by the address behind its last instruction.
+///
+/// The handler reads it while its own thread is in machine code, so that thread holds no lock.
+static CODES: RwLock<BTreeMap<usize, Arc<Code>>> = RwLock::new(BTreeMap::new());
+
+/// What is asked at a fault of the safepoint page: whether to go on, or the trap to stop with.
+pub type SafepointHook = unsafe fn(*mut VmState) -> Option<TrapCode>;
+
+static SAFEPOINT_HOOK: OnceLock<SafepointHook> = OnceLock::new();
+
+pub(crate) fn register(codes: &[Arc<Code>]) {
+    let mut all = CODES.write().unwrap_or_else(PoisonError::into_inner);
+    for code in codes {
+        all.insert(code.range().end, Arc::clone(code));
+    }
+}
+
+pub(crate) fn unregister(codes: &[Arc<Code>]) {
+    let mut all = CODES.write().unwrap_or_else(PoisonError::into_inner);
+    for code in codes {
+        all.remove(&code.range().end);
+    }
+}
+
+/// The published code that contains an address, its last one included (where a call that does not
+/// return is the last instruction).
+pub fn find(pc: usize) -> Option<Arc<Code>> {
+    let all = CODES.read().unwrap_or_else(PoisonError::into_inner);
+    let (_, code) = all.range(pc..).next()?;
+    (code.range().start <= pc).then(|| Arc::clone(code))
+}
+
+/// What a fault at an address means.
+fn trap_at(pc: usize) -> Option<NativeTrap> {
+    let all = CODES.read().unwrap_or_else(PoisonError::into_inner);
+    let (_, code) = all.range(pc + 1..).next()?;
+    code.range().contains(&pc).then(|| code.trap_at(pc))?
+}
+
+/// Whether an address is in published code.
+fn is_code(pc: usize) -> bool {
+    let all = CODES.read().unwrap_or_else(PoisonError::into_inner);
+    let next = all.range(pc + 1..).next();
+    next.is_some_and(|(_, code)| code.range().contains(&pc))
+}
+
+/// Says, until it is dropped, that this thread runs code of a store.
+#[derive(Debug)]
+pub struct Running {
+    before: *mut VmState,
+}
+
+impl Running {
+    /// Begins.
+    ///
+    /// # Safety
+    /// `state` is the state of a store, valid until this is dropped.
+    pub unsafe fn new(state: *mut VmState) -> Running {
+        Running {
+            before: RUNNING.replace(state),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.set(self.before);
+    }
+}
+
+/// The signals that faults in machine code raise.
+const SIGNALS: [libc::c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
+
+/// Who handled each of [`SIGNALS`] before.
+static BEFORE: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
+
+/// Installs the handler, once a process. `hook` is asked at safepoints.
+///
+/// # Errors
+/// Where the operating system refuses.
+pub fn install(hook: SafepointHook) -> io::Result<()> {
+    static ONCE: Once = Once::new();
+    let mut result = Ok(());
+    ONCE.call_once(|| {
+        let _ = SAFEPOINT_HOOK.set(hook);
+        // SAFETY: plain data, for which zero is valid.
+        let mut before: [libc::sigaction; SIGNALS.len()] = unsafe { zeroed() };
+        for (i, &signal) in SIGNALS.iter().enumerate() {
+            // SAFETY: the handlers before are read first, so that ours knows them when it runs.
+            if unsafe { libc::sigaction(signal, ptr::null(), &raw mut before[i]) } != 0 {
+                result = Err(io::Error::last_os_error());
+                return;
+            }
+        }
+        let _ = BEFORE.set(before);
+        for signal in SIGNALS {
+            // SAFETY: the action is initialized, and `handle` may be called at any time.
+            unsafe {
+                let mut action: libc::sigaction = zeroed();
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
+                action.sa_sigaction = (handle as *const ()).expose_provenance();
+                libc::sigemptyset(&raw mut action.sa_mask);
+                if libc::sigaction(signal, &raw const action, ptr::null_mut()) != 0 {
+                    result = Err(io::Error::last_os_error());
+                    return;
+                }
+            }
+        }
+    });
+    result
+}
+
+/// Makes sure that this thread has another stack for signal handlers, since a fault may be for want
+/// of stack. Threads that Rust started have one.
+///
+/// # Errors
+/// Where there is no memory for it.
+pub fn ensure_signal_stack() -> io::Result<()> {
+    const BYTES: usize = 64 << 10;
+    thread_local! {
+        static DONE: Cell<bool> = const { Cell::new(false) };
+    }
+    if DONE.get() {
+        return Ok(());
+    }
+    // SAFETY: reading and setting this thread's own signal stack; the memory for a new one is never
+    // given back.
+    unsafe {
+        let mut stack = MaybeUninit::<libc::stack_t>::uninit();
+        if libc::sigaltstack(ptr::null(), stack.as_mut_ptr()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if stack.assume_init().ss_flags & libc::SS_DISABLE != 0 {
+            let memory = Box::leak(vec![0u8; BYTES].into_boxed_slice());
+            let new = libc::stack_t {
+                ss_sp: memory.as_mut_ptr().cast(),
+                ss_flags: 0,
+                ss_size: BYTES,
+            };
+            if libc::sigaltstack(&raw const new, ptr::null_mut()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+    }
+    DONE.set(true);
+    Ok(())
+}
+
+/// The handler.
+///
+/// # Safety
+/// To be called by the kernel only.
+unsafe extern "C" fn handle(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    // SAFETY: the kernel passes valid pointers.
+    unsafe {
+        let context = &mut *context.cast::<libc::ucontext_t>();
+        if divert(signal, &*info, context) {
+            return;
+        }
+        let Some(before) = BEFORE.get() else { return };
+        let at = SIGNALS.iter().position(|&s| s == signal).unwrap_or(0);
+        pass_on(signal, info, context, &before[at]);
+    }
+}
+
+/// Where this is a trap of guest code, makes the thread go on where it is left.
+///
+/// # Safety
+/// As for [`handle`].
+unsafe fn divert(
+    signal: libc::c_int,
+    info: &libc::siginfo_t,
+    context: &mut libc::ucontext_t,
+) -> bool {
+    let state = RUNNING.get();
+    if state.is_null() {
+        return false;
+    }
+    let registers = &mut context.uc_mcontext.gregs;
+    let pc = registers[libc::REG_RIP as usize] as usize;
+    // SAFETY: whoever set `RUNNING` keeps the state alive; machine code is stopped.
+    let native = unsafe { &(*state).native };
+    if native.host_sp.is_null() {
+        return false;
+    }
+    let trampolines = trampolines();
+    let exhausted = signal == libc::SIGSEGV && {
+        // SAFETY: this signal carries an address.
+        let address = unsafe { info.si_addr() }.addr();
+        let low = native.low.addr();
+        (low.saturating_sub(STACK_GUARD_BYTES)..low).contains(&address)
+            && (is_code(pc) || trampolines.contains(pc))
+    };
+    let trap = if exhausted {
+        Some(NativeTrap::Trap(TrapCode::StackExhausted))
+    } else {
+        trap_at(pc)
+    };
+    let code = match trap {
+        None => return false,
+        Some(NativeTrap::Trap(code)) => code,
+        Some(NativeTrap::Safepoint) => {
+            let Some(hook) = SAFEPOINT_HOOK.get() else {
+                return false;
+            };
+            // SAFETY: the state is that of a running store; the hook only uses atomics and system
+            // calls.
+            match unsafe { hook(state) } {
+                None => return true,
+                Some(code) => code,
+            }
+        }
+    };
+    // SAFETY: as above; nothing else uses the state now.
+    unsafe {
+        // As if the instruction had made a call: whoever reads frames looks at what is before.
+        (*state).last_ip = ptr::with_exposed_provenance(pc + 1);
+        (*state).last_fp =
+            ptr::with_exposed_provenance_mut(registers[libc::REG_RBP as usize] as usize);
+        if exhausted && frameless(pc, trampolines.contains(pc)) {
+            // The frame of the code at `pc` is not there yet: the address to return to is on top.
+            let sp = registers[libc::REG_RSP as usize] as usize;
+            (*state).last_ip = *ptr::with_exposed_provenance::<*const u64>(sp);
+        }
+    }
+    registers[libc::REG_RIP as usize] = trampolines.trapped.addr() as i64;
+    registers[libc::REG_RDI as usize] = state.expose_provenance() as i64;
+    registers[libc::REG_RSI as usize] = i64::from(code as u8);
+    true
+}
+
+/// Bytes below the native stack that can never be accessed, more than the code of any function skips
+/// without touching them.
+pub const STACK_GUARD_BYTES: usize = 1 << 20;
+
+/// Whether code at `pc` has not made its frame yet.
+fn frameless(pc: usize, trampoline: bool) -> bool {
+    trampoline || find(pc).is_some_and(|code| code.range().start == pc)
+}
+
+/// Does what would have been done without us.
+///
+/// # Safety
+/// As for [`handle`].
+unsafe fn pass_on(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: &mut libc::ucontext_t,
+    before: &libc::sigaction,
+) {
+    // SAFETY: the action before was made for these arguments.
+    unsafe {
+        match before.sa_sigaction {
+            libc::SIG_DFL | libc::SIG_IGN => {
+                // The instruction is executed again, and this time nobody is asked.
+                libc::sigaction(signal, before, ptr::null_mut());
+            }
+            handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
+                let handler: unsafe extern "C" fn(
+                    libc::c_int,
+                    *mut libc::siginfo_t,
+                    *mut libc::c_void,
+                ) = std::mem::transmute(ptr::with_exposed_provenance::<()>(handler));
+                handler(signal, info, ptr::from_mut(context).cast());
+            }
+            handler => {
+                let handler: unsafe extern "C" fn(libc::c_int) =
+                    std::mem::transmute(ptr::with_exposed_provenance::<()>(handler));
+                handler(signal);
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Native code: the stack it runs on, the stubs it is entered by, and what it calls back.
+
+use std::any::Any;
+use std::ptr;
+
+use dotvm_interp::{NativeCode, ResultKind};
+use dotvm_isa::TrapCode;
+use dotvm_isa::abi::{Activation, CodeCell, EXIT_HALT, FuncRef, NativeStack, VmContext, VmState};
+use dotvm_jit::{Bailout, Code, entry, traps};
+
+use super::backtrace::capture;
+use super::code::CodeBlocks;
+use super::entry::{Place, StoreState};
+use super::mapping::{GRANULE_BYTES, Reservation, round_up};
+use crate::error::{Error, Result};
+use crate::module::Module;
+use crate::store::StoreInner;
+
+/// Native frames may be so many times as large as those of the interpreter.
+const FRAME_FACTOR: usize = 4;
+
+/// Bytes of the native stack for the runtime and for host functions.
+const RESERVE_BYTES: usize = 1 << 20;
+
+/// Threaded code that enters native code: where it starts. It lives as long as its module.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stub(*const u64);
+
+// SAFETY: the address of code that does not change.
+unsafe impl Send for Stub {}
+// SAFETY: as above.
+unsafe impl Sync for Stub {}
+
+impl Stub {
+    /// Its first instruction.
+    pub(crate) fn entry(&self) -> *const u64 {
+        self.0
+    }
+}
+
+/// Makes ready what all native code of the process needs.
+///
+/// # Errors
+/// Where the operating system refuses.
+pub(crate) fn prepare() -> Result<(), Bailout> {
+    traps::install(safepoint_hook).map_err(|_| Bailout::NoHost)
+}
+
+/// Makes a stub for a defined function or (without `code`) the entry of one of its loops.
+pub(crate) fn stub(module: &Module, defined: u32, adapter: &Code, code: Option<&Code>) -> Stub {
+    let ty = &module.bytecode().types[module.bytecode().bodies[defined as usize].ty as usize];
+    let native = NativeCode {
+        enter: entry::entry(),
+        adapter: adapter.entry(),
+        code: code.map_or(ptr::null(), Code::entry),
+        param_slots: ty.param_slots(),
+        result_slots: ty.result_slots(),
+        results: ResultKind::of(ty),
+    };
+    let func = module.env().spaces.imported_funcs + defined;
+    module.with_code_memory(|memory: &mut CodeBlocks| {
+        // SAFETY: the code is that of this function, and belongs to the module as the stub does.
+        let code = unsafe { dotvm_interp::Code::native(func, &native, memory) };
+        Stub(code.entry())
+    })
+}
+
+/// A store's native stack.
+#[derive(Debug)]
+pub(crate) struct NativeStackMemory {
+    _reservation: Reservation,
+}
+
+impl NativeStackMemory {
+    /// For a store whose guest frames may take `stack_bytes`; `stack` is made to point to it.
+    ///
+    /// # Errors
+    /// Where there is no address space for it.
+    pub(crate) fn new(stack_bytes: usize, stack: &mut NativeStack) -> Result<NativeStackMemory> {
+        let usable = stack_bytes
+            .checked_mul(FRAME_FACTOR)
+            .and_then(|bytes| round_up(bytes.checked_add(RESERVE_BYTES)?));
+        let guard = traps::STACK_GUARD_BYTES;
+        let too_large = || Error::Limit(format!("native stack for {stack_bytes} bytes of frames"));
+        let usable = usable.ok_or_else(too_large)?;
+        let whole = usable
+            .checked_add(guard + GRANULE_BYTES)
+            .ok_or_else(too_large)?;
+        let refused = |error| Error::Limit(format!("a native stack of {usable} bytes: {error}"));
+        let mut memory = Reservation::new(whole).map_err(refused)?;
+        memory.commit(guard, usable).map_err(refused)?;
+        traps::ensure_signal_stack().map_err(refused)?;
+        let low = memory.base().wrapping_add(guard);
+        stack.low = low;
+        stack.reserve_end = low.wrapping_add(RESERVE_BYTES);
+        stack.top = low.wrapping_add(usable);
+        Ok(NativeStackMemory {
+            _reservation: memory,
+        })
+    }
+}
+
+/// What the trap handler asks at a safepoint.
+///
+/// # Safety
+/// `state` is that of a store whose code is running on this thread.
+unsafe fn safepoint_hook(state: *mut VmState) -> Option<TrapCode> {
+    // SAFETY: as for libcalls (see `libcalls::with_store`); `safepoint` only takes locks that nobody
+    // holds while running guest code.
+    unsafe {
+        let store = (*state.cast::<StoreState>()).store?.as_ref();
+        store.opaque.safepoint().err()
+    }
+}
+
+/// Runs a function in the interpreter for native code.
+///
+/// # Safety
+/// As for [`dotvm_interp::call`]; native code of the store of `ctx` is calling through a trampoline.
+pub(super) unsafe fn interpret(
+    ctx: *mut VmContext,
+    cell: *const CodeCell,
+    param_slots: u32,
+    results: ResultKind,
+    slots: *mut u64,
+) -> u32 {
+    // SAFETY: the caller's promise; the record is taken off the list before it goes.
+    unsafe {
+        let state = (*ctx).state;
+        let waiting = Activation {
+            outer: (*state).activation,
+            ip: (*state).last_ip,
+            fp: (*state).last_fp,
+            is_return_address: true,
+        };
+        (*state).activation = &raw const waiting;
+        let status = dotvm_interp::call(ctx, cell, param_slots, results, slots);
+        if status != 0 && status != EXIT_HALT {
+            let place = Place {
+                ip: (*state).trap_ip,
+                fp: (*state).trap_fp,
+                is_return_address: false,
+            };
+            note(ctx, place);
+        }
+        (*state).activation = waiting.outer;
+        (*state).last_ip = waiting.ip;
+        (*state).last_fp = waiting.fp;
+        status
+    }
+}
+
+/// Notes the frames that are about to be left, unless that was done.
+///
+/// # Safety
+/// As for libcalls.
+pub(super) unsafe fn note(ctx: *mut VmContext, place: Place) {
+    // SAFETY: as for `libcalls::with_store`.
+    unsafe {
+        let state = (*ctx).state.cast::<StoreState>();
+        let Some(mut store) = (*state).store else {
+            return;
+        };
+        let store: &mut StoreInner<dyn Any> = store.as_mut();
+        if store.opaque.vm.noted().is_none() {
+            let backtrace = capture(&store.opaque, Some(place));
+            store.opaque.vm.set_noted(backtrace);
+        }
+    }
+}
+
+/// The result kind of the function of a reference.
+pub(super) fn result_kind(store: &StoreInner<dyn Any>, func: *const FuncRef) -> ResultKind {
+    let number = store.opaque.funcs.find(func.addr() as u64);
+    number.map_or(ResultKind::Slots, |number| {
+        store.opaque.funcs.entry(number).results
+    })
+}
