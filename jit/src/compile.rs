@@ -10,6 +10,7 @@ use cranelift_module::{FuncId, ModuleReloc, ModuleRelocTarget};
 use dotvm_isa::verify::ModuleEnv;
 use dotvm_isa::{FuncType, Module, TrapCode};
 
+use crate::accesses::Accesses;
 use crate::bailout::Bailout;
 use crate::lower::{Lowerer, entry_signature, native_signature};
 use crate::places::Places;
@@ -103,6 +104,8 @@ pub struct Compiled {
     /// Offsets where code of another place starts, ascending, and the place; `None` for code that
     /// belongs to no instruction.
     pub(crate) starts: Vec<(u32, Option<u32>)>,
+    /// The places of faults of instructions that belong to others, by their offset, ascending.
+    pub(crate) faults: Vec<(u32, u32)>,
     pub(crate) places: Places,
 }
 
@@ -217,8 +220,9 @@ impl Compiler {
         };
         context.func = Function::with_name_signature(name, signature);
         let builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
-        let places = match Lowerer::run(builder, request, self.isa.frontend_config()) {
-            Ok(places) => places,
+        let lowered = Lowerer::run(builder, request, self.isa.frontend_config());
+        let (places, accesses) = match lowered {
+            Ok(lowered) => lowered,
             Err(bailout) => {
                 // What was begun is not fit to be used again.
                 *scratch = Scratch::default();
@@ -235,19 +239,21 @@ impl Compiler {
         let id = FuncId::from_u32(id);
         let reloc =
             |reloc: &FinalizedMachReloc| Reloc(ModuleReloc::from_mach_reloc(reloc, func, id));
+        let starts = starts(code);
         Ok(Compiled {
             unit: request.unit,
             code: code.buffer.data().to_vec(),
             alignment: code.buffer.alignment,
             relocs: code.buffer.relocs().iter().map(reloc).collect(),
-            traps: traps(code),
-            starts: starts(code),
+            traps: traps(code, &accesses),
+            faults: faults(code, &accesses, &starts),
+            starts,
             places,
         })
     }
 }
 
-fn traps(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, NativeTrap)> {
+fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u32, NativeTrap)> {
     use cranelift_codegen::ir::TrapCode as Clif;
     let traps = code.buffer.traps().iter().map(|trap| {
         let meaning = match trap.code {
@@ -258,6 +264,9 @@ fn traps(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, NativeTrap)> {
                 NativeTrap::Trap(TrapCode::InvalidConversionToInteger)
             }
             Clif::HEAP_OUT_OF_BOUNDS => NativeTrap::Trap(TrapCode::MemoryOutOfBounds),
+            code if accesses.place(code.as_raw(), None).is_some() => {
+                NativeTrap::Trap(TrapCode::MemoryOutOfBounds)
+            }
             code => match code.as_raw().get() {
                 SAFEPOINT_TRAP => NativeTrap::Safepoint,
                 raw => NativeTrap::Trap(TrapCode::from_code(raw).unwrap_or(TrapCode::Unreachable)),
@@ -281,4 +290,21 @@ fn starts(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, Option<u32>)> {
     }
     starts.push((end, None));
     starts
+}
+
+/// The places of accesses whose machine instruction belongs to another place, or to none.
+fn faults(
+    code: &cranelift_codegen::CompiledCode,
+    accesses: &Accesses,
+    starts: &[(u32, Option<u32>)],
+) -> Vec<(u32, u32)> {
+    let traps = code.buffer.traps().iter();
+    let faults = traps.filter_map(|trap| {
+        let end = starts.partition_point(|start| start.0 <= trap.offset);
+        let own = starts[..end].last().and_then(|start| start.1);
+        let near = starts[..end].iter().rev().find_map(|start| start.1);
+        let place = accesses.place(trap.code.as_raw(), near)?;
+        (own != Some(place)).then_some((trap.offset, place))
+    });
+    faults.collect()
 }

@@ -9,6 +9,7 @@
     reason = "machine code is entered, left and freed here; lowering to it is all safe"
 )]
 
+mod accesses;
 mod analysis;
 mod bailout;
 mod code;
