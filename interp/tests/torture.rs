@@ -107,7 +107,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         native_libcalls: std::ptr::null(),
         cells: cells.as_ptr(),
         type_ids: type_ids.as_ptr(),
-        safepoint: std::ptr::null(),
+        memory_base: std::ptr::null_mut(),
         owner: std::ptr::null_mut(),
     };
     stack[..args.len()].copy_from_slice(args);

@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) jit_threads: usize,
     pub(crate) jit_inlining: bool,
     pub(crate) max_native_code_bytes: usize,
+    pub(crate) perf_map: bool,
 }
 
 /// What is compiled to native code, and when.
@@ -60,6 +61,7 @@ impl Default for Config {
             jit_threads: 1,
             jit_inlining: true,
             max_native_code_bytes: 256 << 20,
+            perf_map: false,
         }
     }
 }
@@ -156,6 +158,12 @@ impl Config {
     /// Default: 256 MiB, of address space until it is used.
     pub fn max_native_code_bytes(&mut self, bytes: usize) -> &mut Config {
         self.max_native_code_bytes = bytes;
+        self
+    }
+
+    /// Whether native code is listed in a file that `perf` reads: `/tmp/perf-PID.map`. Default: no.
+    pub fn perf_map(&mut self, on: bool) -> &mut Config {
+        self.perf_map = on;
         self
     }
 

@@ -89,26 +89,15 @@ impl Drop for Reservation {
     }
 }
 
-/// A page that native code reads, and that is made inaccessible to stop it.
+/// A page in front of a memory that native code reads, and that is made inaccessible to stop it. It
+/// belongs to a [`Reservation`], which must outlive it.
 #[derive(Debug)]
-pub(crate) struct SafepointPage(Reservation);
+pub(crate) struct SafepointPage(NonNull<c_void>);
+
+// SAFETY: an address, only used for changing access to what is there.
+unsafe impl Send for SafepointPage {}
 
 impl SafepointPage {
-    /// A page that can be read.
-    ///
-    /// # Errors
-    /// What the operating system says where there is no room.
-    pub(crate) fn new() -> io::Result<SafepointPage> {
-        let page = SafepointPage(Reservation::new(GRANULE_BYTES)?);
-        page.set(MprotectFlags::READ)?;
-        Ok(page)
-    }
-
-    /// What native code reads.
-    pub(crate) fn word(&self) -> *const u64 {
-        self.0.base().cast()
-    }
-
     /// Makes the page inaccessible.
     pub(crate) fn close(&self) {
         // The counters of the interpreter are poked too; this fails only for want of kernel memory.
@@ -121,9 +110,21 @@ impl SafepointPage {
     }
 
     fn set(&self, access: MprotectFlags) -> io::Result<()> {
-        // SAFETY: the mapping is ours, and nothing in it is written or referred to.
-        unsafe { mprotect(self.0.base().cast(), GRANULE_BYTES, access) }?;
+        // SAFETY: the mapping exists (see the type), and nothing in it is written or referred to.
+        unsafe { mprotect(self.0.as_ptr(), GRANULE_BYTES, access) }?;
         Ok(())
+    }
+}
+
+impl Reservation {
+    /// Makes the first granule one that native code reads at its safepoints.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(crate) fn safepoint_page(&mut self) -> io::Result<SafepointPage> {
+        let page = SafepointPage(self.base);
+        page.set(MprotectFlags::READ)?;
+        Ok(page)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::failure::{Failure, Result};
 pub(super) fn config(args: &Run) -> Result<Config> {
     let mut config = Config::new();
     args.tiers.apply(&mut config);
+    config.perf_map(args.profile.is_some());
     // Without a limit, --verbose counts instructions.
     config.metering(args.fuel.is_some() || args.verbose);
     if let Some(bytes) = args.max_memory {
