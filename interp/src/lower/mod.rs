@@ -118,8 +118,10 @@ struct Lowerer<'m> {
     at: u32,
     /// First word of the instruction emitted last.
     last_instr: usize,
-    /// The comparison emitted last, which a jump may take back and fuse with.
-    comparison: Option<ops::Comparison>,
+    /// The binary instruction emitted last, which what uses its result may take back and fuse with.
+    binary: Option<ops::Binary>,
+    /// The instruction emitted last that adds a constant to a local, as loops do before they jump.
+    step: Option<ops::Step>,
 }
 
 impl<'m> Lowerer<'m> {
@@ -168,7 +170,8 @@ impl<'m> Lowerer<'m> {
             offsets: None,
             at: 0,
             last_instr: usize::MAX,
-            comparison: None,
+            binary: None,
+            step: None,
             verifier,
         })
     }

@@ -375,6 +375,7 @@ impl Lowerer<'_> {
             && self.is_last(producer.at)
         {
             self.redirect(producer, slot);
+            self.note_step(slot);
         } else {
             self.preserve_local(local);
             match value.place {
