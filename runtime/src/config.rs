@@ -79,7 +79,10 @@ impl Config {
         self
     }
 
-    /// Size of a store's stack of guest frames; a program that needs more traps with
+    /// The largest stack that can be asked for: 16 GiB.
+    pub const MAX_STACK_BYTES: usize = 16 << 30;
+
+    /// Size of a store's stack of guest frames, at most [`Config::MAX_STACK_BYTES`]; a program that needs more traps with
     /// [`TrapCode::StackExhausted`](crate::TrapCode::StackExhausted). Memory is only used as far as
     /// the program gets. Default: 8 MiB.
     pub fn max_stack_bytes(&mut self, bytes: usize) -> &mut Config {
