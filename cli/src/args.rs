@@ -175,6 +175,9 @@ pub(crate) struct Run {
     /// Native code.
     #[command(flatten)]
     pub(crate) tiers: Tiers,
+    /// List native code in a file that perf reads (perfmap)
+    #[arg(long, value_name = "HOW", value_parser = ["perfmap"], hide_possible_values = true)]
+    pub(crate) profile: Option<String>,
     /// How it is compiled where it is not bytecode yet.
     #[command(flatten)]
     pub(crate) source: Source,

@@ -9,6 +9,8 @@ use crate::args::Source;
 use crate::failure::{Failure, Result};
 use crate::phases::Phases;
 use crate::progress::ProgressLine;
+use crate::signals::Interruption;
+use crate::source::{Kind, Program};
 
 /// What is made of a program besides its translation.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,20 +33,22 @@ const ZSTD_LEVEL: i32 = 19;
 /// # Errors
 /// Whatever is wrong with the program, or with the compiler.
 pub(crate) fn build(
-    path: &Path,
+    program: Program<'_>,
     source: &Source,
     style: Style,
     phases: &mut Phases,
 ) -> Result<(Vec<u8>, Report)> {
-    let driver = DriverOptions {
-        opt_level: source.target.opt_level(),
-        bin: source.bin.clone(),
-        ..DriverOptions::default()
+    let path = program.path;
+    if source.bin.is_some() && program.kind != Kind::CargoProject {
+        return Err(Failure::usage(format_args!(
+            "{}: --bin is for Cargo projects",
+            path.display()
+        )));
+    }
+    let wasm = match program.content {
+        Some(wasm) => wasm,
+        None => load(path, source, style)?,
     };
-    let mut line = ProgressLine::new(style.verbose, style.warnings);
-    let wasm = load_wasm(path, &driver, &mut |progress| line.show(progress));
-    line.clear();
-    let wasm = wasm.map_err(|error| failure(path, &error))?;
     phases.end("compile");
     let options = Options {
         arch: source.target.arch(),
@@ -59,6 +63,22 @@ pub(crate) fn build(
     let bytes = encode(&output.module, &output.names, options);
     phases.end("encode");
     Ok((bytes, output.report))
+}
+
+/// Reads WebAssembly, or has it made by a compiler.
+fn load(path: &Path, source: &Source, style: Style) -> Result<Vec<u8>> {
+    let interruption = Interruption::catch();
+    let driver = DriverOptions {
+        opt_level: source.target.opt_level(),
+        bin: source.bin.clone(),
+        cancel: interruption.flag(),
+        ..DriverOptions::default()
+    };
+    let mut line = ProgressLine::new(style.verbose, style.warnings);
+    let wasm = load_wasm(path, &driver, &mut |progress| line.show(progress));
+    line.clear();
+    interruption.resume();
+    wasm.map_err(|error| failure(path, &error))
 }
 
 /// What is wrong, with the program's name where the error does not say it.

@@ -75,7 +75,21 @@ pub(crate) fn print(message: &str) {
     };
     // One write, so that messages of processes that share a terminal do not mix. If standard error
     // is closed, there is nobody to tell.
+    let message = printable(message);
     let _ = stderr.write_all(format!("{prefix} {message}\n").as_bytes());
+}
+
+/// Without characters that could make a terminal show other things than there are: names in modules
+/// and of files may be anything.
+fn printable(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    for c in message.chars() {
+        match c.is_control() && !matches!(c, '\n' | '\t') {
+            true => text.extend(c.escape_default()),
+            false => text.push(c),
+        }
+    }
+    text
 }
 
 /// Replaces the panic message by one that says whose fault it is.

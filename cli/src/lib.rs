@@ -13,6 +13,7 @@ mod failure;
 mod output;
 mod phases;
 mod progress;
+mod signals;
 mod source;
 mod units;
 pub mod wast;
@@ -24,8 +25,7 @@ use failure::{EXIT_ERROR, Result};
 
 /// Runs the command line of this process and ends the process.
 pub fn main() -> ! {
-    // Where nobody reads the output any more, end quietly, as other commands do.
-    sigpipe::reset();
+    signals::prepare();
     failure::install_panic_hook();
     // The hook has said what there is to say.
     let code = std::panic::catch_unwind(run).unwrap_or(EXIT_ERROR);

@@ -1,7 +1,9 @@
 //! Writing results: to standard output and to files.
 
-use std::io::Write as _;
-use std::path::Path;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Result};
 
@@ -18,6 +20,12 @@ pub(crate) fn print(text: &str) -> Result {
     written.map_err(|error| Failure::new(format_args!("cannot write to standard output: {error}")))
 }
 
+/// Says something on standard error. If that is closed or full, there is nobody to tell, and no
+/// reason not to go on.
+pub(crate) fn say(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
 /// Writes a file, by replacing the one that is there: a program that runs from it, mapped into
 /// memory, keeps the old one, and nobody sees half of the new one. What is no regular file, such
 /// as `/dev/stdout`, is written in place.
@@ -25,29 +33,78 @@ pub(crate) fn print(text: &str) -> Result {
 /// # Errors
 /// Where it cannot be written.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result {
-    let fail =
-        |error: std::io::Error| Failure::at(path, format_args!("cannot be written: {error}"));
-    match std::fs::metadata(path) {
-        Ok(there) if !there.is_file() => return std::fs::write(path, bytes).map_err(fail),
-        _ => {}
+    let written = match std::fs::metadata(path) {
+        Ok(there) if !there.is_file() => std::fs::write(path, bytes),
+        _ => target(path).and_then(|target| replace(&target, bytes)),
+    };
+    written.map_err(|error| Failure::at(path, format_args!("cannot be written: {error}")))
+}
+
+/// Refuses to write the result of `input` over it.
+///
+/// # Errors
+/// Where `output` is the same file.
+pub(crate) fn keep_input(input: &Path, output: &Path) -> Result {
+    let (Ok(read), Ok(written)) = (std::fs::metadata(input), std::fs::metadata(output)) else {
+        return Ok(());
+    };
+    // Devices can be both, as the terminal is.
+    if written.is_file() && (read.dev(), read.ino()) == (written.dev(), written.ino()) {
+        return Err(Failure::at(
+            output,
+            "is the input, too, which would be lost; write to another file with -o",
+        ));
     }
-    // Symbolic links are followed as if the file were written in place.
-    let path_buf = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let name = path_buf
-        .file_name()
-        .ok_or_else(|| Failure::at(path, "is no name for a file"))?;
-    let mut temporary = std::ffi::OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!(".{}", std::process::id()));
-    let temporary = path_buf.with_file_name(temporary);
-    let written = std::fs::write(&temporary, bytes)
-        .and_then(|()| keep_permissions(&path_buf, &temporary))
-        .and_then(|()| std::fs::rename(&temporary, &path_buf));
-    written.map_err(|error| {
+    Ok(())
+}
+
+/// Where a file is in the end that is written to by the name of `path`: symbolic links are followed,
+/// also to files that are not there yet.
+fn target(path: &Path) -> std::io::Result<PathBuf> {
+    /// As many links as Linux follows.
+    const LINKS_MAX: usize = 40;
+    let mut target = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        match std::fs::symlink_metadata(&target) {
+            Ok(there) if there.is_symlink() => {
+                let link = std::fs::read_link(&target)?;
+                target.pop();
+                target.push(link);
+            }
+            _ => return Ok(target),
+        }
+    }
+    Err(std::io::Error::other("too many levels of symbolic links"))
+}
+
+/// Replaces a file, or makes it.
+fn replace(target: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // A short name, as that of the file may be as long as names can be. It must be a new file: in a
+    // folder that others may write to, there could be a link of that name to somewhere else.
+    let mut number = 0;
+    let (temporary, mut file) = loop {
+        let name = format!(".dotvm-{}-{number}", std::process::id());
+        let temporary = target.with_file_name(name);
+        match File::options()
+            .write(true)
+            .create_new(true)
+            .open(&temporary)
+        {
+            Ok(file) => break (temporary, file),
+            // Left by a process that was killed, years ago maybe.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && number < 100 => number += 1,
+            Err(error) => return Err(error),
+        }
+    };
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| keep_permissions(target, &temporary))
+        .and_then(|()| std::fs::rename(&temporary, target));
+    if written.is_err() {
         // Best effort: the error to report is the one above.
         let _ = std::fs::remove_file(&temporary);
-        fail(error)
-    })
+    }
+    written
 }
 
 /// A file that is replaced keeps its permissions.

@@ -1,9 +1,11 @@
 //! What people see of a compiler that runs.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use dotvm_transpiler::Progress;
+
+use crate::output;
 
 /// After how long something is worth a line.
 const WORTH_A_LINE: Duration = Duration::from_secs(1);
@@ -53,7 +55,7 @@ impl ProgressLine {
             // Cargo also reports that it has done its work.
             Progress::Diagnostics(text) if self.warnings && text.contains("warning: ") => {
                 self.clear();
-                eprintln!("{}", text.trim_end());
+                output::say(&format!("{}\n", text.trim_end()));
             }
             _ => {}
         }
@@ -66,11 +68,9 @@ impl ProgressLine {
             .map_or(("", 0), |(step, told)| (step, *told));
         match self.style {
             Style::Terminal if (last, told) != (step, seconds) => {
-                eprint!("\r\x1b[K{step} ({seconds} s)");
-                // Without a line end, nothing is written otherwise.
-                let _ = std::io::stderr().flush();
+                output::say(&format!("\r\x1b[K{step} ({seconds} s)"));
             }
-            Style::Lines if last != step => eprintln!("{step}"),
+            Style::Lines if last != step => output::say(&format!("{step}\n")),
             _ => return,
         }
         self.shown = Some((step.to_owned(), seconds));
@@ -79,7 +79,7 @@ impl ProgressLine {
     /// Takes the line away, where it would be in the way of others.
     pub(crate) fn clear(&mut self) {
         if self.shown.take().is_some() && self.style == Style::Terminal {
-            eprint!("\r\x1b[K");
+            output::say("\r\x1b[K");
         }
     }
 }

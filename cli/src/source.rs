@@ -1,5 +1,6 @@
 //! Program files: reading them, and finding out what they are.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 const WASM_MAGIC: [u8; 4] = *b"\0asm";
 
 /// Bytes looked at to tell what a file is: those of the magic numbers.
-const SNIFF_BYTES: usize = 4;
+const SNIFF_BYTES: u64 = 4;
 
 /// What a program can be given as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,34 +34,64 @@ pub(crate) enum Kind {
     CargoProject,
 }
 
-impl Kind {
-    /// What a program at `path` is: by its content where that tells, then by its name's ending.
+/// A program that is there.
+#[derive(Debug)]
+pub(crate) struct Program<'a> {
+    /// Its file or folder.
+    pub(crate) path: &'a Path,
+    /// What it is: bytecode or binary WebAssembly where there is `content`.
+    pub(crate) kind: Kind,
+    /// All of it, where it had to be read to find out, and cannot be read again.
+    pub(crate) content: Option<Vec<u8>>,
+}
+
+impl Program<'_> {
+    /// Finds out what the program at `path` is: by its content where that tells, then by its name's
+    /// ending.
     ///
     /// # Errors
     /// Where there is nothing that can be read, or it is no program.
-    pub(crate) fn of(path: &Path) -> Result<Kind> {
+    pub(crate) fn open(path: &Path) -> Result<Program<'_>> {
         let fail = |error: std::io::Error| Failure::at(path, error);
-        let mut file = File::open(path).map_err(fail)?;
+        let file = File::open(path).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
         if metadata.is_dir() {
-            return Ok(Kind::CargoProject);
+            let kind = Kind::CargoProject;
+            let content = None;
+            return Ok(Program {
+                path,
+                kind,
+                content,
+            });
         }
-        // The start of a pipe cannot be read twice: there the name has to tell.
-        let mut start = [0; SNIFF_BYTES];
-        let len = if metadata.is_file() {
-            file.read(&mut start).map_err(fail)?
-        } else {
-            0
-        };
-        Kind::of_content(&start[..len], path).ok_or_else(|| {
-            Failure::at(
+        let mut start = Vec::new();
+        let mut content = None;
+        if metadata.is_file() {
+            file.take(SNIFF_BYTES)
+                .read_to_end(&mut start)
+                .map_err(fail)?;
+        } else if Kind::of_content(&[], path).is_none() {
+            // A pipe cannot be read twice. This one's name does not tell, so that the content must.
+            let bytes = read_from(file, path)?;
+            start.extend(bytes.iter().take(SNIFF_BYTES as usize));
+            content = Some(bytes);
+        }
+        match Kind::of_content(&start, path) {
+            Some(kind) => Ok(Program {
+                path,
+                kind,
+                content,
+            }),
+            None => Err(Failure::at(
                 path,
                 "neither bytecode nor WebAssembly, and not named .dasm, .wat or .rs, \
                  nor a Cargo project's folder",
-            )
-        })
+            )),
+        }
     }
+}
 
+impl Kind {
     /// What a file with these first bytes and that name is.
     fn of_content(start: &[u8], path: &Path) -> Option<Kind> {
         if start.starts_with(&MAGIC) {
@@ -68,6 +99,9 @@ impl Kind {
         }
         if start.starts_with(&WASM_MAGIC) {
             return Some(Kind::Wasm);
+        }
+        if path.file_name() == Some(OsStr::new("Cargo.toml")) {
+            return Some(Kind::CargoProject);
         }
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("dotvm") => Some(Kind::Bytecode),
@@ -84,13 +118,15 @@ impl Kind {
 /// # Errors
 /// Where it cannot be read, or is too large.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    let fail = |error: std::io::Error| Failure::at(path, error);
-    let mut file = File::open(path).map_err(fail)?;
+    let file = File::open(path).map_err(|error| Failure::at(path, error))?;
+    read_from(file, path)
+}
+
+fn read_from(file: File, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.by_ref()
-        .take(MAX_FILE_BYTES + 1)
+    file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut bytes)
-        .map_err(fail)?;
+        .map_err(|error| Failure::at(path, error))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(Failure::at(path, "more than 1 GiB"));
     }
@@ -169,6 +205,7 @@ mod tests {
         assert_eq!(kind("DO", "program"), None);
         assert_eq!(kind("", "program.dasm"), Some(Kind::Assembler));
         assert_eq!(kind("#!/bin/sh", "program.sh"), None);
+        assert_eq!(kind("[pac", "a/Cargo.toml"), Some(Kind::CargoProject));
     }
 
     #[test]

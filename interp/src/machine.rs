@@ -55,6 +55,7 @@ pub(crate) enum Flow {
 }
 
 impl Flow {
+    #[inline(always)]
     pub(crate) fn trap(code: TrapCode) -> Flow {
         Flow::Exit(code as u32)
     }

@@ -107,7 +107,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         native_libcalls: std::ptr::null(),
         cells: cells.as_ptr(),
         type_ids: type_ids.as_ptr(),
-        safepoint: std::ptr::null(),
+        memory_base: std::ptr::null_mut(),
         owner: std::ptr::null_mut(),
     };
     stack[..args.len()].copy_from_slice(args);
@@ -199,6 +199,34 @@ fn sum() -> Module {
 #[test]
 fn ten_million_turns_of_a_loop() {
     on_small_stack(|| assert_eq!(run(&sum(), &[10_000_000]), Ok(50_000_005_000_000)));
+}
+
+/// Counts up to the `i32` parameter: a step, a comparison and a jump back in one instruction.
+fn count_up() -> Module {
+    let mut code = CodeBuilder::new(&[(1, ValType::I32)]);
+    let head = code.new_label();
+    code.bind(head);
+    code.op(Op::Loop);
+    code.op1(Op::LocalGet, 1);
+    code.op1(Op::I32Push, 1);
+    code.op(Op::I32Add);
+    code.op1(Op::LocalTee, 1);
+    code.op1(Op::LocalGet, 0);
+    code.op(Op::I32Ne);
+    code.jump(Op::Jnz, head);
+    code.op1(Op::LocalGet, 1);
+    code.op(Op::Ret);
+    let mut module = Module {
+        types: vec![FuncType::new([ValType::I32], [ValType::I32])],
+        ..Module::default()
+    };
+    module.set_bodies([(0, code.finish())]);
+    module
+}
+
+#[test]
+fn ten_million_turns_of_one_instruction() {
+    on_small_stack(|| assert_eq!(run(&count_up(), &[10_000_000]), Ok(10_000_000)));
 }
 
 #[test]

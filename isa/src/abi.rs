@@ -160,7 +160,8 @@ pub struct VmState {
     pub last_ip: *const u64,
 }
 
-/// An instance as handlers and machine code see it.
+/// An instance as handlers and machine code see it. The slots of the globals that its module defines
+/// follow it in memory (see [`VmContext::own_global`]).
 #[repr(C)]
 #[derive(Debug)]
 pub struct VmContext {
@@ -186,10 +187,18 @@ pub struct VmContext {
     pub cells: *const CodeCell,
     /// The engine's numbers of the module's types.
     pub type_ids: *const u32,
-    /// A word that native code reads at every back-edge; its page is made inaccessible to stop it.
-    pub safepoint: *const u64,
+    /// First byte of memory 0. The 8 bytes before it, where there is no memory too, can be read:
+    /// native code does so at every back-edge, and their page is made inaccessible to stop it.
+    pub memory_base: *mut u8,
     /// The runtime's own data of this instance.
     pub owner: *mut c_void,
+}
+
+impl VmContext {
+    /// Bytes from an instance to a slot of the globals that its module defines.
+    pub const fn own_global(slot: u32) -> usize {
+        size_of::<VmContext>() + slot as usize * size_of::<u64>()
+    }
 }
 
 /// The shape of every libcall: the instance, its operands in consecutive slots (results replace

@@ -1,7 +1,7 @@
 //! Backtraces: where a program was when it was stopped.
 
 use std::collections::VecDeque;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, OnceLock};
 
 use crate::module::Module;
@@ -162,12 +162,31 @@ impl fmt::Debug for Frame {
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(module) = self.module.name() {
-            write!(f, "{module}!")?;
+            write!(f, "{}!", Printable(module))?;
         }
         let (func, offset) = (self.func, self.offset());
         match self.func_name() {
-            Some(name) => write!(f, "{name} (function {func}, offset {offset:#x})"),
+            Some(name) => {
+                let name = Printable(name);
+                write!(f, "{name} (function {func}, offset {offset:#x})")
+            }
             None => write!(f, "function {func}, offset {offset:#x}"),
         }
+    }
+}
+
+/// A name that a module gives, which may be anything: without line ends or what else could make a
+/// terminal show other things than there are.
+struct Printable<'a>(&'a str);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c.is_control() {
+                true => write!(f, "{}", c.escape_default())?,
+                false => f.write_char(c)?,
+            }
+        }
+        Ok(())
     }
 }

@@ -22,6 +22,7 @@ pub struct Config {
     pub(crate) jit_threads: usize,
     pub(crate) jit_inlining: bool,
     pub(crate) max_native_code_bytes: usize,
+    pub(crate) perf_map: bool,
 }
 
 /// What is compiled to native code, and when.
@@ -60,6 +61,7 @@ impl Default for Config {
             jit_threads: 1,
             jit_inlining: true,
             max_native_code_bytes: 256 << 20,
+            perf_map: false,
         }
     }
 }
@@ -77,7 +79,10 @@ impl Config {
         self
     }
 
-    /// Size of a store's stack of guest frames; a program that needs more traps with
+    /// The largest stack that can be asked for: 16 GiB.
+    pub const MAX_STACK_BYTES: usize = 16 << 30;
+
+    /// Size of a store's stack of guest frames, at most [`Config::MAX_STACK_BYTES`]; a program that needs more traps with
     /// [`TrapCode::StackExhausted`](crate::TrapCode::StackExhausted). Memory is only used as far as
     /// the program gets. Default: 8 MiB.
     pub fn max_stack_bytes(&mut self, bytes: usize) -> &mut Config {
@@ -156,6 +161,12 @@ impl Config {
     /// Default: 256 MiB, of address space until it is used.
     pub fn max_native_code_bytes(&mut self, bytes: usize) -> &mut Config {
         self.max_native_code_bytes = bytes;
+        self
+    }
+
+    /// Whether native code is listed in a file that `perf` reads: `/tmp/perf-PID.map`. Default: no.
+    pub fn perf_map(&mut self, on: bool) -> &mut Config {
+        self.perf_map = on;
         self
     }
 

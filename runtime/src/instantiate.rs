@@ -124,7 +124,7 @@ fn define(store: &mut StoreOpaque, instance: u32, module: &Module) -> Result<()>
     }
     for global in &isa.globals {
         let value = evaluate(store, instance, &global.init);
-        let number = store.new_global(global.ty, value);
+        let number = store.define_global(instance, global.ty, &value);
         store.instances[instance as usize].globals.push(number);
     }
     Ok(())

@@ -54,6 +54,7 @@ mod instantiate;
 mod linker;
 mod memory;
 mod module;
+mod perf_map;
 mod signals;
 mod store;
 mod table;

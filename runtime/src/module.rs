@@ -18,7 +18,7 @@ use crate::error::{Error, FileError, Result};
 use crate::tier::NativeModule;
 use crate::types::{ExportType, ExternType, ImportType};
 use crate::vm::code::CodeBlocks;
-use crate::vm::mapping::map_file;
+use crate::vm::mapping::{FileBytes, map_file};
 use crate::vm::native::Stub;
 
 /// A module, ready to be instantiated. Clones are the same module; it can be used by any number of
@@ -72,8 +72,9 @@ impl Module {
         Module::build(engine, dotvm_isa::decode(bytes)?, None)
     }
 
-    /// Loads a module from a file, which stays mapped into memory as long as the module exists and
-    /// must not be changed meanwhile.
+    /// Loads a module from a file. A file of more than 256 KiB stays mapped into memory as long as
+    /// the module exists, and must not be changed meanwhile: where it is truncated, the operating
+    /// system ends the process. To replace a program that runs, write a new file and rename it.
     ///
     /// # Errors
     /// Where the file cannot be read, or as for [`Module::new`].
@@ -420,12 +421,21 @@ impl fmt::Debug for Module {
     }
 }
 
-/// A file's bytes: mapped, or read where it is no regular file.
+/// The most bytes of a file that are read (256 KiB). Up to here that takes no longer than to map
+/// them; the copy of a file of a megabyte would be a tenth of a program's start.
+const READ_BYTES_MAX: u64 = 256 << 10;
+
+/// A file's bytes: read, or mapped where they are many.
 fn open(path: &Path) -> std::io::Result<Bytes> {
     let mut file = File::open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(Bytes::new(map_file(&file)?));
+    let metadata = file.metadata()?;
+    if metadata.is_file() {
+        return Ok(match metadata.len() {
+            0..=READ_BYTES_MAX => Bytes::new(FileBytes::read(&mut file)?),
+            _ => Bytes::new(map_file(&file)?),
+        });
     }
+    // Nobody knows how much will come out of a pipe.
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(Bytes::new(bytes))

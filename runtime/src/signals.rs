@@ -18,14 +18,18 @@ const UNASKED: u32 = u32::MAX;
 pub(crate) struct StoreSignals {
     /// What handlers look at.
     pub(crate) vm: Signals,
-    /// What native code looks at.
-    page: Option<SafepointPage>,
     /// How often a counter may count before guest code takes a look unasked.
     unasked: u32,
-    /// Whether guest code is being asked to take a look.
-    poked: Mutex<bool>,
+    poked: Mutex<Poked>,
     /// Whether an interrupt was asked for and has not happened yet.
     interrupt: AtomicBool,
+}
+
+/// Whether guest code is being asked to take a look, and the pages that tell native code so.
+#[derive(Debug, Default)]
+struct Poked {
+    on: bool,
+    pages: Vec<SafepointPage>,
 }
 
 impl StoreSignals {
@@ -37,39 +41,42 @@ impl StoreSignals {
         };
         StoreSignals {
             vm,
-            page: hot_limit.and_then(|_| SafepointPage::new().ok()),
             unasked,
-            poked: Mutex::new(false),
+            poked: Mutex::default(),
             interrupt: AtomicBool::new(false),
         }
     }
 
-    /// The word that native code reads; null where there is none and no native code either.
-    pub(crate) fn page(&self) -> *const u64 {
-        self.page
-            .as_ref()
-            .map_or(std::ptr::null(), SafepointPage::word)
+    /// Takes a page into account that native code reads. It must exist until
+    /// [`StoreSignals::forget_pages`].
+    pub(crate) fn watch(&self, page: SafepointPage) {
+        let mut poked = lock(&self.poked);
+        if poked.on {
+            page.close();
+        }
+        poked.pages.push(page);
+    }
+
+    /// Forgets all pages, before they go.
+    pub(crate) fn forget_pages(&self) {
+        lock(&self.poked).pages.clear();
     }
 
     /// Makes guest code call its safepoint at the next function entry or back-edge.
     pub(crate) fn poke(&self) {
         let mut poked = lock(&self.poked);
-        *poked = true;
+        poked.on = true;
         self.vm.hot_limit.store(0, Ordering::SeqCst);
-        if let Some(page) = &self.page {
-            page.close();
-        }
+        poked.pages.iter().for_each(SafepointPage::close);
     }
 
     /// Undoes [`StoreSignals::poke`]. Signals must be looked at after that: whoever raises one
     /// does so before poking, so none is lost.
     pub(crate) fn unpoke(&self) {
         let mut poked = lock(&self.poked);
-        if std::mem::take(&mut *poked) {
+        if std::mem::take(&mut poked.on) {
             self.vm.hot_limit.store(self.unasked, Ordering::SeqCst);
-            if let Some(page) = &self.page {
-                page.open();
-            }
+            poked.pages.iter().for_each(SafepointPage::open);
         }
     }
 

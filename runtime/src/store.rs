@@ -371,7 +371,9 @@ impl StoreOpaque {
             return Err(Error::Limit(reason));
         }
         let reservation = self.engine.config().memory_reservation_bytes;
-        self.memories.push(LinearMemory::new(ty, reservation)?);
+        let signals = self.engine.tier().is_on().then_some(&*self.signals);
+        let memory = LinearMemory::new(ty, reservation, signals)?;
+        self.memories.push(memory);
         self.note_memory(bytes);
         Ok(self.memories.len() as u32 - 1)
     }
@@ -435,6 +437,13 @@ impl StoreOpaque {
         Ok(old)
     }
 
+    /// Adds the next global that an instance's module defines; returns its number.
+    pub(crate) fn define_global(&mut self, instance: u32, ty: GlobalType, value: &[u64]) -> u32 {
+        let place = self.instances[instance as usize].next_global_slots(value.len());
+        self.globals.push(Global::of_instance(ty, place, value));
+        self.globals.len() as u32 - 1
+    }
+
     /// Adds a global of that value; returns its number.
     pub(crate) fn new_global(&mut self, ty: GlobalType, value: Vec<u64>) -> u32 {
         self.globals.push(Global::new(ty, value));
@@ -448,6 +457,10 @@ impl StoreOpaque {
     pub(crate) fn new_instance(&mut self, module: &Module) -> Result<u32> {
         self.vm
             .reserve_stack(self.engine.config().max_stack_bytes)?;
+        // Whoever has a memory reads in front of that.
+        if module.env().spaces.memories.is_empty() {
+            self.vm.reserve_page()?;
+        }
         if !self.modules.iter().any(|known| Module::same(known, module)) {
             self.modules.push(module.clone());
         }
@@ -505,6 +518,7 @@ impl StoreOpaque {
 
 impl Drop for StoreOpaque {
     fn drop(&mut self) {
+        self.signals.forget_pages();
         if let Some((_, ticket)) = self.deadline.take() {
             self.engine.watchdog().remove(ticket);
         }

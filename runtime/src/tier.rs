@@ -13,6 +13,7 @@ use dotvm_jit::{Bailout, Code, CodeMemory, Compiled, Compiler, Request, Scratch,
 
 use crate::config::{Config, Jit};
 use crate::module::Module;
+use crate::perf_map::PerfMap;
 use crate::vm::native::{self, Stub};
 
 /// What an engine compiled to native code, and why the rest was not.
@@ -41,6 +42,7 @@ pub(crate) struct Tier {
     inlining: bool,
     metering: bool,
     code_limit: usize,
+    perf_map: Option<PerfMap>,
     /// Made when it is first needed.
     compiler: OnceLock<Result<Compiler, Bailout>>,
     queue: Arc<Queue>,
@@ -110,6 +112,7 @@ impl Tier {
             inlining: config.jit_inlining,
             metering: config.metering,
             code_limit: config.max_native_code_bytes,
+            perf_map: config.perf_map.then(PerfMap::default),
             compiler: OnceLock::new(),
             queue: Arc::default(),
             report: Mutex::default(),
@@ -276,6 +279,7 @@ impl Tier {
         }
         let codes = memory.publish()?;
         let bytes = codes.iter().map(|code| code.len()).sum();
+        self.list(module, &codes);
         native.install(module, unit, id, codes)?;
         Ok(bytes)
     }
@@ -394,11 +398,19 @@ impl Tier {
             }
         }
         let codes = memory.publish()?;
+        self.list(module, &codes);
         let mut report = lock(&self.report);
         report.compiled_funcs += defined.len() as u64;
         report.code_bytes += codes.iter().map(|code| code.len() as u64).sum::<u64>();
         drop(report);
         native.install_all(module, &defined, codes)
+    }
+
+    /// Tells `perf` of native code, where it wants to know.
+    fn list(&self, module: &Module, codes: &[Arc<Code>]) {
+        if let Some(map) = &self.perf_map {
+            map.list(module, codes);
+        }
     }
 
     /// Compiles the functions that have a number and no code yet, on all processors.

@@ -5,7 +5,9 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::{engine, instance, instance_of, module, run, trap_code};
-use dotvm::{Caller, Engine, Error, Extern, Limits, Linker, Memory, MemoryType, Store, TrapCode};
+use dotvm::{
+    Caller, Config, Engine, Error, Extern, Limits, Linker, Memory, MemoryType, Store, TrapCode,
+};
 use expect_test::expect;
 
 const LOOPS: &str = r#"
@@ -449,13 +451,27 @@ fn what_cannot_be_reserved_is_an_error() {
         .instantiate(&mut store, &module)
         .unwrap_err();
     assert!(matches!(error, Error::Limit(_)), "{error}");
-    let engine = common::engine(|config| {
-        config.max_stack_bytes(usize::MAX);
+    for bytes in [usize::MAX, 100 << 30, Config::MAX_STACK_BYTES + 1] {
+        let engine = common::engine(|config| {
+            config.max_stack_bytes(bytes);
+        });
+        let mut store = Store::new(&engine, ());
+        let module = common::module(&engine, "");
+        let error = Linker::new(&engine)
+            .instantiate(&mut store, &module)
+            .unwrap_err();
+        assert!(matches!(error, Error::Limit(_)), "{error}");
+    }
+}
+
+#[test]
+fn the_largest_stack_works() {
+    let engine = engine(|config| {
+        config.max_stack_bytes(Config::MAX_STACK_BYTES);
     });
-    let mut store = Store::new(&engine, ());
-    let module = common::module(&engine, "");
-    let error = Linker::new(&engine)
-        .instantiate(&mut store, &module)
-        .unwrap_err();
-    assert!(matches!(error, Error::Limit(_)), "{error}");
+    let (mut store, instance) = instance_of(
+        &engine,
+        ".export \"run\" func $run\n.func $inner\nret\n.end\n.func $run\ncall $inner\nret\n.end",
+    );
+    run(&mut store, instance, "run").unwrap();
 }

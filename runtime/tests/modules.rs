@@ -116,12 +116,13 @@ fn functions_are_lowered_once_and_only_when_called() {
 }
 
 #[test]
-fn files_are_mapped() {
+fn files_are_read_once() {
     let engine = Engine::default();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&encoded(SUM)).unwrap();
     let module = Module::from_file(&engine, file.path()).unwrap();
-    // It stays usable when the file's name is gone.
+    // It stays usable when the file's content and name are gone.
+    file.as_file().set_len(0).unwrap();
     drop(file);
     assert_eq!(module.name(), Some("sum"));
     assert_eq!(module.arch(), Arch::Arch64);
@@ -143,6 +144,18 @@ fn files_are_mapped() {
     let error = Module::from_file(&engine, empty.path()).unwrap_err();
     expect!["malformed module: header, offset 0x0: 0 bytes; a header has 16"]
         .assert_eq(&error.to_string());
+}
+
+#[test]
+fn large_files_are_mapped() {
+    let engine = Engine::default();
+    let text = format!("{SUM}\n.data passive \"{}\"\n", "x".repeat(1 << 20));
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&encoded(&text)).unwrap();
+    let module = Module::from_file(&engine, file.path()).unwrap();
+    drop(file);
+    module.verify_all().unwrap();
+    assert_eq!(module.name(), Some("sum"));
 }
 
 #[test]

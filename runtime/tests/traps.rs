@@ -152,6 +152,18 @@ fn metering_does_not_change_backtraces() {
 }
 
 #[test]
+fn names_do_not_reach_a_terminal_as_they_are() {
+    let engine = Engine::default();
+    let text = ".export \"run\" func 0\n.func $\"\\u{1b}[31mred\\n\\u{e9}\" ()\ntrap\n.end";
+    let (mut store, instance) = instance_of(&engine, text);
+    let error = run(&mut store, instance, "run").unwrap_err();
+    expect![[r#"
+        trap: unreachable executed
+          0: \u{1b}[31mred\né (function 0, offset 0x1)"#]]
+    .assert_eq(&error.to_string());
+}
+
+#[test]
 fn without_a_debug_section_exports_lend_their_names() {
     let engine = Engine::default();
     let (isa, _) = dotvm::isa::text::assemble(DIVIDES).unwrap();

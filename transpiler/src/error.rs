@@ -55,6 +55,8 @@ pub enum Error {
         /// What it printed.
         output: String,
     },
+    /// Whoever asked for it has changed their mind while a compiler was running.
+    Cancelled,
 }
 
 impl Error {
@@ -94,6 +96,7 @@ impl fmt::Display for Error {
             Error::Compiler { command, output } => {
                 write!(f, "{}\n{command} failed", output.trim_end())
             }
+            Error::Cancelled => f.write_str("cancelled"),
         }
     }
 }

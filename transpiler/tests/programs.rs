@@ -6,7 +6,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use dotvm_isa::verify::verify_all;
 use dotvm_isa::{Arch, Bytes, EncodeOptions, decode, encode};
@@ -128,7 +129,7 @@ fn levels_and_debug_information_reach_the_compiler() {
         let options = DriverOptions {
             opt_level,
             debug_info,
-            bin: None,
+            ..DriverOptions::default()
         };
         let mut progress = |progress: Progress<'_>| {
             if let Progress::Diagnostics(text) = progress {
@@ -145,8 +146,43 @@ fn levels_and_debug_information_reach_the_compiler() {
     };
     let (plain, optimized) = (load(OptLevel::O0, false), load(OptLevel::O2, false));
     assert!(code(&plain) > code(&optimized));
-    assert!(load(OptLevel::O2, true).len() > optimized.len());
+    let debug = load(OptLevel::O2, true);
+    assert!(debug.len() > optimized.len());
+    // That of the standard library stays away, too, but names do not.
+    let has =
+        |wasm: &[u8], section: &str| wasm.windows(section.len()).any(|w| w == section.as_bytes());
+    for (wasm, wanted) in [(&plain, false), (&optimized, false), (&debug, true)] {
+        assert_eq!(has(wasm, ".debug_info"), wanted);
+        assert!(has(wasm, "\x04name") && has(wasm, "_start"));
+    }
     assert!(diagnostics.contains("unused variable"), "{diagnostics}");
+}
+
+#[test]
+fn whatever_a_source_is_called() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let long = format!("{}.rs", "long".repeat(60));
+    for name in ["2 odd-name.v1.rs", "-C.rs", "\u{fc}ber.rs", &long] {
+        let path = folder.path().join(name);
+        fs::write(&path, "fn main() {}").expect("written");
+        assert!(compiled(&path).starts_with(b"\0asm"), "{name}");
+    }
+    let folder_named_like_a_source = folder.path().join("folder.rs");
+    fs::create_dir(&folder_named_like_a_source).expect("created");
+    let error = compile(&folder_named_like_a_source, &DriverOptions::default());
+    assert!(matches!(error, Err(Error::Input { .. })));
+}
+
+#[test]
+fn compilers_are_stopped() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("program.rs");
+    fs::write(&path, "fn main() {}").expect("written");
+    let options = DriverOptions {
+        cancel: Some(Arc::new(AtomicBool::new(true))),
+        ..DriverOptions::default()
+    };
+    assert!(matches!(compile(&path, &options), Err(Error::Cancelled)));
 }
 
 #[test]

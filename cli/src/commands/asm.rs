@@ -11,11 +11,12 @@ use crate::{output, source};
 
 /// Assembles a file.
 pub(crate) fn asm(args: &Asm) -> Result<u8> {
-    let bytes = assemble_file(&args.input)?;
     let target = match &args.output {
         Some(path) => path.clone(),
         None => source::default_output(&args.input)?,
     };
+    output::keep_input(&args.input, &target)?;
+    let bytes = assemble_file(&args.input)?;
     output::write_file(&target, &bytes)?;
     Ok(0)
 }

@@ -9,6 +9,9 @@ use crate::{output, source};
 
 /// Disassembles a file. The module need not pass the verifier.
 pub(crate) fn disasm(args: &Disasm) -> Result<u8> {
+    if let Some(output) = &args.output {
+        output::keep_input(&args.input, output)?;
+    }
     let (module, _) = source::decode(&args.input)?;
     let text = Names::decode(&module)
         .and_then(|names| disassemble(&module, &names))

@@ -16,7 +16,7 @@ use crate::commands::asm::assemble_file;
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::phases::Phases;
-use crate::source::Kind;
+use crate::source::{Kind, Program};
 
 /// Runs a program; returns its exit code.
 pub(crate) fn run(args: &Run) -> Result<u8> {
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     // The process ends soon. To give everything back piece by piece would only take time.
     let module = ManuallyDrop::new(load(args, &engine, &mut phases)?);
     if args.verbose {
-        eprint!("{}", verbose::module_facts(args.file(), &module));
+        output::say(&verbose::module_facts(args.file(), &module));
         phases.restart();
     }
     let mut store = ManuallyDrop::new(Store::new(&engine, setup::wasi(args)?));
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     };
     if args.verbose {
         phases.end("run");
-        eprint!("{}", verbose::run_facts(&store, &module, &phases));
+        output::say(&verbose::run_facts(&store, &module, &phases));
     }
     outcome
 }
@@ -50,16 +50,19 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
 /// Loads bytecode, or makes it of whatever the file is.
 fn load(args: &Run, engine: &Engine, phases: &mut Phases) -> Result<Module> {
     let path = args.file();
-    let kind = Kind::of(path)?;
-    if matches!(kind, Kind::Bytecode | Kind::Assembler) && args.source.is_given() {
+    let program = Program::open(path)?;
+    if matches!(program.kind, Kind::Bytecode | Kind::Assembler) && args.source.is_given() {
         return Err(Failure::usage(format_args!(
             "{}: -a, --opt-level and --bin are for programs that are transpiled; \
              this one's architecture is fixed",
             path.display()
         )));
     }
-    let module = match kind {
-        Kind::Bytecode => Module::from_file(engine, path),
+    let module = match program.kind {
+        Kind::Bytecode => match program.content {
+            Some(bytes) => Module::from_bytes(engine, &Bytes::new(bytes)),
+            None => Module::from_file(engine, path),
+        },
         Kind::Assembler => {
             let bytes = assemble_file(path)?;
             phases.end("assemble");
@@ -71,7 +74,7 @@ fn load(args: &Run, engine: &Engine, phases: &mut Phases) -> Result<Module> {
                 warnings: args.verbose,
                 ..Style::default()
             };
-            let (bytes, _) = build(path, &args.source, style, phases)?;
+            let (bytes, _) = build(program, &args.source, style, phases)?;
             Module::from_bytes(engine, &Bytes::new(bytes))
         }
     };

@@ -6,12 +6,13 @@ use crate::args::Transpile;
 use crate::build::{Style, build};
 use crate::failure::{Failure, Result};
 use crate::phases::Phases;
-use crate::source::Kind;
+use crate::source::{Kind, Program};
 use crate::{output, source};
 
 /// Transpiles a program.
 pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
-    match Kind::of(&args.input)? {
+    let program = Program::open(&args.input)?;
+    match program.kind {
         Kind::Bytecode => return Err(Failure::at(&args.input, "is bytecode already")),
         Kind::Assembler => {
             return Err(Failure::at(
@@ -25,6 +26,7 @@ pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
         Some(path) => path.clone(),
         None => source::default_output(&args.input)?,
     };
+    output::keep_input(&args.input, &target)?;
     let style = Style {
         strip_names: args.strip_names,
         compress: args.compress,
@@ -32,18 +34,18 @@ pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
         warnings: true,
     };
     let mut phases = Phases::new(args.verbose);
-    let (bytes, report) = build(&args.input, &args.source, style, &mut phases)?;
+    let (bytes, report) = build(program, &args.source, style, &mut phases)?;
     output::write_file(&target, &bytes)?;
     phases.end("write");
     if args.verbose {
         let name = target.display();
-        eprint!(
-            "{name}: {} bytes, {}\n{}",
+        output::say(&format!(
+            "{name}: {} bytes, {}\n{}time: {}\n",
             bytes.len(),
             args.source.target.arch(),
-            show(&report)
-        );
-        eprintln!("time: {}", phases.show());
+            show(&report),
+            phases.show()
+        ));
     }
     Ok(0)
 }

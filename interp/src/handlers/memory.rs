@@ -9,7 +9,8 @@ use dotvm_isa::semantics::{LoadOp, StoreOp};
 use super::{Get, Put, Value};
 use crate::machine::{Exec, Flow, Regs};
 
-/// `dst = memory[a + offset]`, the offset in the 32 bits at byte 12.
+/// `dst = memory[a + offset]`, the offset in the 32 bits at byte 12. Addresses are of 32 bits, their sum
+/// with the offset is of 33.
 pub(crate) struct Load<O, A, D>(PhantomData<(O, A, D)>);
 
 impl<O: LoadOp, A: Get<u32>, D: Put> Exec for Load<O, A, D>

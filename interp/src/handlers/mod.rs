@@ -11,6 +11,8 @@ pub(crate) mod moves;
 pub(crate) mod native;
 pub(crate) mod numeric;
 
+use std::marker::PhantomData;
+
 use dotvm_isa::semantics::SlotValue;
 
 use crate::machine::Regs;
@@ -115,12 +117,20 @@ pub(crate) struct S8;
 pub(crate) struct S10;
 /// The slot named at byte 12.
 pub(crate) struct S12;
+/// The slot named at byte 16.
+pub(crate) struct S16;
 /// The 32 bits at byte 12.
 pub(crate) struct Imm;
 /// The second operand word.
 pub(crate) struct Wide;
 /// Zero.
 pub(crate) struct Zero;
+/// The wrapping sum of two operands.
+pub(crate) struct Sum<A, B>(PhantomData<(A, B)>);
+/// The slot named at byte 10, after adding the 32 bits at byte 16 to it.
+pub(crate) struct Stepped;
+/// The 32 bits at byte 20, in an instruction with [`Stepped`].
+pub(crate) struct High;
 
 impl<T: Value> Get<T> for Acc {
     const WORDS: usize = 0;
@@ -131,9 +141,9 @@ impl<T: Value> Get<T> for Acc {
 }
 
 macro_rules! slots {
-    ($($name:ident $at:literal)*) => {
+    ($($name:ident $at:literal $words:literal)*) => {
         $(impl<T: Value> Get<T> for $name {
-            const WORDS: usize = 0;
+            const WORDS: usize = $words;
             #[inline(always)]
             unsafe fn get(r: &Regs) -> T {
                 // SAFETY: the caller's promise; verified code reads initialized slots only.
@@ -142,7 +152,7 @@ macro_rules! slots {
         })*
     };
 }
-slots! { S8 8 S10 10 S12 12 }
+slots! { S8 8 0 S10 10 0 S12 12 0 S16 16 1 }
 
 impl<T: Value> Get<T> for Imm {
     const WORDS: usize = 0;
@@ -167,6 +177,38 @@ impl Get<u32> for Zero {
     #[inline(always)]
     unsafe fn get(_: &Regs) -> u32 {
         0
+    }
+}
+
+impl<A: Get<u32>, B: Get<u32>> Get<u32> for Sum<A, B> {
+    const WORDS: usize = A::WORDS + B::WORDS;
+    #[inline(always)]
+    unsafe fn get(r: &Regs) -> u32 {
+        // SAFETY: the caller's promise, for both operands.
+        unsafe { A::get(r).wrapping_add(B::get(r)) }
+    }
+}
+
+impl Get<u32> for Stepped {
+    const WORDS: usize = 1;
+    #[inline(always)]
+    unsafe fn get(r: &Regs) -> u32 {
+        // SAFETY: the caller's promise; the slot is one of the frame.
+        unsafe {
+            let slot = r.slot(r.field(10));
+            let value = (*slot as u32).wrapping_add(r.word(2) as u32);
+            *slot = u64::from(value);
+            value
+        }
+    }
+}
+
+impl Get<u32> for High {
+    const WORDS: usize = 0;
+    #[inline(always)]
+    unsafe fn get(r: &Regs) -> u32 {
+        // SAFETY: the caller's promise.
+        unsafe { (r.word(2) >> 32) as u32 }
     }
 }
 

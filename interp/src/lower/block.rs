@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use dotvm_isa::{Instr, Malformed, Op};
 
-use super::ops::Comparison;
-use super::select::{Place, jump_cmp};
+use super::ops::{Binary, Step};
+use super::select::{self, Place, jump_cmp};
 use super::stack::{Entry, Operand, Where};
 use super::{Lowerer, fields, fields_wide};
 use crate::handlers::control::{Backward, Forward, Fuel, Jump, JumpIf, JumpTable};
@@ -35,11 +35,14 @@ struct Pending {
 
 impl Lowerer<'_> {
     /// Charges an instruction to the block it is in, the block's first one opening it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn charge(&mut self, instr: &Instr) {
-        if !self.options.metering {
-            return;
+        if self.options.metering {
+            self.charge_metered(instr);
         }
+    }
+
+    fn charge_metered(&mut self, instr: &Instr) {
         let at = match self.blocks.fuel_at {
             Some(at) => at,
             None => self.emit(handler::<Fuel>(), &[0]) + 1,
@@ -92,7 +95,7 @@ impl Lowerer<'_> {
         let when = instr.op == Op::Jnz;
         let target = instr.a as u32;
         let condition = self.pop();
-        match self.take_comparison(&condition) {
+        match self.take_binary(&condition, |binary| select::fuses(binary.op)) {
             Some(comparison) => self.jump_comparing(comparison, when, target),
             None => {
                 let operand = match self.operand(condition, false) {
@@ -113,12 +116,22 @@ impl Lowerer<'_> {
         Ok(())
     }
 
-    fn jump_comparing(&mut self, comparison: Comparison, when: bool, target: u32) {
-        let Comparison {
-            op, a, b, mirror, ..
-        } = comparison;
-        self.restore_int_acc(mirror);
+    fn jump_comparing(&mut self, comparison: Binary, when: bool, target: u32) {
+        let Binary { op, a, b, .. } = comparison;
         self.settle();
+        if target <= self.at
+            && let Some((step, back)) = self.take_step(&comparison, when)
+        {
+            let limit = match b {
+                Operand::Const(bits) => bits as u32,
+                _ => 0,
+            };
+            let operands = [
+                fields(b.slot(), step.slot, 0, 0),
+                u64::from(step.by) | u64::from(limit) << 32,
+            ];
+            return self.emit_jump(target, back, back, &operands);
+        }
         let form = |back| {
             jump_cmp(op, a.place(), b.place(), when, back).expect("comparisons have jump forms")
         };
@@ -213,14 +226,35 @@ impl Lowerer<'_> {
         }
     }
 
-    /// Takes back the comparison that made a condition, where it was the last instruction.
-    pub(super) fn take_comparison(&mut self, condition: &Entry) -> Option<Comparison> {
-        let comparison = self.comparison.take()?;
-        if condition.place != Where::Acc || !self.is_last(comparison.at) {
+    /// Takes back the binary instruction that made a popped value, where it was the last instruction
+    /// and is wanted.
+    pub(super) fn take_binary(
+        &mut self,
+        value: &Entry,
+        wanted: impl FnOnce(&Binary) -> bool,
+    ) -> Option<Binary> {
+        let binary = self.binary.take()?;
+        if value.place != Where::Acc || !self.is_last(binary.at) || !wanted(&binary) {
             return None;
         }
-        self.retract(comparison.at);
-        Some(comparison)
+        self.retract(binary.at);
+        self.restore_int_acc(binary.mirror);
+        Some(binary)
+    }
+
+    /// Takes back the step that made the first operand of a comparison just taken back, where the two
+    /// fuse with a jump back; the handler is that jump's.
+    fn take_step(&mut self, comparison: &Binary, when: bool) -> Option<(Step, Handler)> {
+        let step = self.step.take()?;
+        let mirrored = comparison.a == Operand::Acc && comparison.mirror == Some(step.slot);
+        if !mirrored || self.out.len() != step.end {
+            return None;
+        }
+        let back = select::step_jump(comparison.op, comparison.b.place(), when)?;
+        self.retract(step.at);
+        self.restore_int_acc(step.mirror);
+        self.wrote(step.slot, 1);
+        Some((step, back))
     }
 }
 

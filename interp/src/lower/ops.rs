@@ -11,14 +11,27 @@ use crate::handlers::numeric::Select;
 use crate::handlers::{Acc, S10, ToAcc, ToSlot, Wide};
 use crate::machine::handler;
 
-/// A comparison in the accumulator that a jump may fuse with.
+/// A binary instruction whose result, in the integer accumulator, another one may fuse with.
 #[derive(Clone, Copy)]
-pub(super) struct Comparison {
+pub(super) struct Binary {
     /// Its first word.
     pub(super) at: usize,
     pub(super) op: Op,
     pub(super) a: Operand,
     pub(super) b: Operand,
+    /// What the integer accumulator mirrored before.
+    pub(super) mirror: Option<u16>,
+}
+
+/// An addition of a constant to an `i32` local.
+#[derive(Clone, Copy)]
+pub(super) struct Step {
+    /// Its first word and the one after its last.
+    pub(super) at: usize,
+    pub(super) end: usize,
+    /// The local's slot.
+    pub(super) slot: u16,
+    pub(super) by: u32,
     /// What the integer accumulator mirrored before.
     pub(super) mirror: Option<u16>,
 }
@@ -80,16 +93,9 @@ impl Lowerer<'_> {
 
     /// `eqz` is a comparison with zero, and the negation of another comparison.
     fn equal_zero(&mut self, op: Op, value: Entry) {
-        if let Some(comparison) = self.comparison
-            && op == Op::I32Eqz
-            && value.place == Where::Acc
-            && self.is_last(comparison.at)
-            && let Some(negated) = select::negated(comparison.op)
-        {
-            self.retract(comparison.at);
-            self.restore_int_acc(comparison.mirror);
-            self.emit_binary(negated, comparison.a, comparison.b);
-            return;
+        let negated = |binary: &Binary| op == Op::I32Eqz && select::negated(binary.op).is_some();
+        if let Some(Binary { op, a, b, .. }) = self.take_binary(&value, negated) {
+            return self.emit_binary(select::negated(op).expect("asked before"), a, b);
         }
         let op = if op == Op::I32Eqz {
             Op::I32Eq
@@ -126,7 +132,8 @@ impl Lowerer<'_> {
         let pair = select::binary(op, a.place(), b.place()).expect("one operand is not a constant");
         let mirror = self.mirror(Class::Int);
         let at = self.emit_result(pair, &words[..count], Self::result_type(op));
-        self.comparison = (select::fuses(op) && a.place() != Place::Const).then_some(Comparison {
+        let int = Class::of(Self::result_type(op)) == Class::Int;
+        self.binary = (int && a.place() != Place::Const).then_some(Binary {
             at,
             op,
             a,
@@ -135,8 +142,49 @@ impl Lowerer<'_> {
         });
     }
 
+    /// Notes that the instruction emitted last now puts its result into a local's slot as well.
+    pub(super) fn note_step(&mut self, slot: u16) {
+        self.step = match self.binary {
+            Some(Binary {
+                at,
+                op: Op::I32Add,
+                a: Operand::Slot(from),
+                b: Operand::Const(by),
+                mirror,
+            }) if self.is_last(at) && from == slot => Some(Step {
+                at,
+                end: self.out.len(),
+                slot,
+                by: by as u32,
+                mirror,
+            }),
+            _ => None,
+        };
+    }
+
+    /// Takes back the addition that made an address, where it was the last instruction.
+    fn take_sum(&mut self, address: &Entry) -> Option<(Operand, Operand)> {
+        let sum = self.take_binary(address, |binary| binary.op == Op::I32Add)?;
+        Some((sum.a, sum.b))
+    }
+
+    /// The third word of an instruction that fuses with an addition: its second operand.
+    fn summand(b: Operand) -> u64 {
+        match b {
+            Operand::Const(bits) => bits,
+            slot => u64::from(slot.slot()),
+        }
+    }
+
     fn load(&mut self, instr: &Instr) {
         let address = self.pop();
+        if let Some((a, b)) = self.take_sum(&address) {
+            let pair =
+                select::load_sum(instr.op, a.place(), b.place()).expect("a sum has that form");
+            let words = [fields_wide(0, a.slot(), instr.a as u32), Self::summand(b)];
+            self.emit_result(pair, &words, Self::result_type(instr.op));
+            return;
+        }
         let (operand, offset) = self.address(address, instr.a as u32);
         let pair = select::load(instr.op, operand.place());
         let words = [fields_wide(0, operand.slot(), offset)];
@@ -147,6 +195,15 @@ impl Lowerer<'_> {
         let value = self.pop();
         let address = self.pop();
         let stored = self.operand(value, false);
+        if let Operand::Slot(slot) = stored
+            && let Some((a, b)) = self.take_sum(&address)
+        {
+            let handler =
+                select::store_sum(instr.op, a.place(), b.place()).expect("a sum has that form");
+            let word = fields_wide(slot, a.slot(), instr.a as u32);
+            self.emit(handler, &[word, Self::summand(b)]);
+            return;
+        }
         let int_acc = stored == Operand::Acc && Class::of(value.ty) == Class::Int;
         let (operand, offset) = match int_acc && address.place != Where::Acc {
             true => match self.operand(address, true) {
@@ -409,6 +466,7 @@ impl LowerOther for Lowerer<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn local_get(&mut self, instr: &Instr) -> Result<(), Malformed> {
         let local = instr.a as u32;
         let ty = self.verifier.locals()[local as usize];
@@ -504,6 +562,7 @@ impl LowerOther for Lowerer<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn i32_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.push(Where::Const(u64::from(instr.a as u32)), ValType::I32);
         Ok(())

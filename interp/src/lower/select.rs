@@ -6,7 +6,7 @@ use dotvm_isa::semantics::{self as sem, Binary, LoadOp, StoreOp, Unary};
 use crate::handlers::control::{Backward, Direction, Forward, JumpCmp};
 use crate::handlers::memory::{Load, Store};
 use crate::handlers::numeric::{Bin, Un};
-use crate::handlers::{Acc, Get, S8, S10, S12, Value, Wide, Zero};
+use crate::handlers::{Acc, Get, High, S8, S10, S12, S16, Stepped, Sum, Value, Wide, Zero};
 use crate::machine::{Handler, handler};
 
 /// Where an operand is.
@@ -77,6 +77,32 @@ where
     }
 }
 
+fn load_sum_of<O: LoadOp>(a: Place, b: Place) -> Option<Pair>
+where
+    O::Out: Value,
+{
+    Some(match (a, b) {
+        (Place::Acc, Place::Slot) => pair!(Load<O, Sum<Acc, S16>>),
+        (Place::Slot, Place::Slot) => pair!(Load<O, Sum<S10, S16>>),
+        (Place::Acc, Place::Const) => pair!(Load<O, Sum<Acc, Wide>>),
+        (Place::Slot, Place::Const) => pair!(Load<O, Sum<S10, Wide>>),
+        _ => return None,
+    })
+}
+
+fn store_sum_of<O: StoreOp>(a: Place, b: Place) -> Option<Handler>
+where
+    O::In: Value,
+{
+    Some(match (a, b) {
+        (Place::Acc, Place::Slot) => handler::<Store<O, Sum<Acc, S16>, S8>>(),
+        (Place::Slot, Place::Slot) => handler::<Store<O, Sum<S10, S16>, S8>>(),
+        (Place::Acc, Place::Const) => handler::<Store<O, Sum<Acc, Wide>, S8>>(),
+        (Place::Slot, Place::Const) => handler::<Store<O, Sum<S10, Wide>, S8>>(),
+        _ => return None,
+    })
+}
+
 fn store_of<O: StoreOp>(a: Place, value: Place) -> Handler
 where
     O::In: Value,
@@ -128,6 +154,28 @@ where
         true => placed::<O, Backward>(a, b, when),
         false => placed::<O, Forward>(a, b, when),
     }
+}
+
+fn step_jump_of<O: Binary<In = u32>>(b: Place, when: bool) -> Option<Handler>
+where
+    O::Out: Into<u64>,
+{
+    Some(match (b, when) {
+        (Place::Slot, true) => handler::<JumpCmp<O, Stepped, S8, true, Backward>>(),
+        (Place::Slot, false) => handler::<JumpCmp<O, Stepped, S8, false, Backward>>(),
+        (Place::Const, true) => handler::<JumpCmp<O, Stepped, High, true, Backward>>(),
+        (Place::Const, false) => handler::<JumpCmp<O, Stepped, High, false, Backward>>(),
+        (Place::Acc, _) => return None,
+    })
+}
+
+macro_rules! step_jump {
+    (Comparison I32 $op:ident $b:ident $when:ident) => {
+        step_jump_of::<sem::$op>($b, $when)
+    };
+    ($($other:tt)*) => {
+        None
+    };
 }
 
 /// Of the instructions whose result is an `i32` truth value or bit test, those that fuse with a jump.
@@ -205,11 +253,37 @@ macro_rules! choose {
             }
         }
 
+        /// A comparison of a local, just stepped by a constant, fused with a jump back: the local is named
+        /// at byte 10, the step is the lower half of word 2; the other operand is named at byte 8 or
+        /// is the upper half of word 2.
+        pub(super) fn step_jump(op: Op, b: Place, when: bool) -> Option<Handler> {
+            match op {
+                $(Op::$b => step_jump!($bcat $bp $b b when),)*
+                _ => None,
+            }
+        }
+
         /// A load.
         pub(super) fn load(op: Op, a: Place) -> Pair {
             match op {
                 $(Op::$l => load_of::<sem::$l>(a),)*
                 _ => unreachable!("{op:?} is not a load"),
+            }
+        }
+
+        /// A load from the sum of two places, the second one's slot or constant in word 2.
+        pub(super) fn load_sum(op: Op, a: Place, b: Place) -> Option<Pair> {
+            match op {
+                $(Op::$l => load_sum_of::<sem::$l>(a, b),)*
+                _ => unreachable!("{op:?} is not a load"),
+            }
+        }
+
+        /// A store of a slot to such a sum.
+        pub(super) fn store_sum(op: Op, a: Place, b: Place) -> Option<Handler> {
+            match op {
+                $(Op::$s => store_sum_of::<sem::$s>(a, b),)*
+                _ => unreachable!("{op:?} is not a store"),
             }
         }
 

@@ -37,6 +37,10 @@ pub struct ModuleEnv {
     pub elems: Vec<ValType>,
     /// Number of data segments.
     pub data_count: u32,
+    /// First slot of each global that the module defines, among the slots of these.
+    pub own_globals: Vec<u32>,
+    /// Slots of all globals that the module defines.
+    pub own_globals_len: u32,
 }
 
 /// Checks all declarations: indices, types, limits, constant expressions. Function bodies are
@@ -50,7 +54,16 @@ pub fn verify_module(module: &Module) -> Result<ModuleEnv, Malformed> {
         spaces: module.spaces(),
     };
     checker.check()?;
+    let mut own_globals_len = 0;
+    let mut next = |ty: ValType| {
+        let slot = own_globals_len;
+        own_globals_len += ty.slots();
+        slot
+    };
+    let own_globals = module.globals.iter().map(|g| next(g.ty.ty)).collect();
     Ok(ModuleEnv {
+        own_globals,
+        own_globals_len,
         elems: module.elems.iter().map(|elem| elem.ty).collect(),
         data_count: module.data.len() as u32,
         spaces: checker.spaces,

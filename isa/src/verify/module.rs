@@ -9,6 +9,9 @@ use crate::module::{ConstExpr, ConstOp, ExternKind, Module, SegmentMode, Spaces}
 use crate::ops::Sig;
 use crate::types::{FuncType, GlobalType, Limits, MAX_PAGES_32, ValType};
 
+/// Where in the header the entry point stands.
+const ENTRY_OFFSET: u64 = 8;
+
 pub(super) struct ModuleChecker<'m> {
     pub(super) module: &'m Module,
     pub(super) spaces: Spaces,
@@ -28,16 +31,22 @@ impl ModuleChecker<'_> {
         }
         self.check_exports()?;
         if let Some(start) = module.start {
-            let ty = self.func_type(start, "the start function")?;
+            let ty = self
+                .func_type(start, "the start function")
+                .map_err(code_error)?;
             if *ty != FuncType::default() {
                 return Err(code_error(format!("the start function has type {ty}")));
             }
         }
         if let Some(entry) = module.entry {
-            let ty = self.func_type(entry, "the entry point")?;
+            let header_error = |reason: String| Malformed::new(Place::Header, ENTRY_OFFSET, reason);
+            let ty = self
+                .func_type(entry, "the entry point")
+                .map_err(header_error)?;
             if !ty.params.is_empty() {
-                let reason = format!("the entry point has parameters: {ty}");
-                return Err(Malformed::new(Place::Header, 8, reason));
+                return Err(header_error(format!(
+                    "the entry point has parameters: {ty}"
+                )));
             }
         }
         self.check_segments()
@@ -164,12 +173,10 @@ impl ModuleChecker<'_> {
         Ok(())
     }
 
-    fn func_type(&self, func: u32, what: &str) -> Result<&FuncType, Malformed> {
+    fn func_type(&self, func: u32, what: &str) -> Result<&FuncType, String> {
         match self.spaces.funcs.get(func as usize) {
             Some(&ty) => Ok(&self.module.types[ty as usize]),
-            None => Err(code_error(format!(
-                "{what} is function {func}, which there is not"
-            ))),
+            None => Err(format!("{what} is function {func}, which there is not")),
         }
     }
 

@@ -540,13 +540,13 @@ pub(super) fn adapter(b: &mut FunctionBuilder<'_>, ty: &FuncType, entry: Block, 
     let flags = MemFlagsData::trusted().with_alias_region(Some(regions.slots));
     let mut args = vec![ctx];
     for &param in &ty.params {
-        let slot = args.len() as u32 - 1;
-        let value = super::load_slots(b, flags, slots, slot, param);
+        let at = (args.len() as i32 - 1) * 8;
+        let value = super::load_slots(b, flags, (slots, at), param);
         args.extend_from_slice(value.limbs());
     }
     let signature = b.import_signature(native_signature(ty));
     let call = b.ins().call_indirect(signature, code, &args);
     let results = b.inst_results(call).to_vec();
-    super::store_slots(b, flags, slots, 0, &results);
+    super::store_slots(b, flags, (slots, 0), &results);
     b.ins().return_(&[]);
 }

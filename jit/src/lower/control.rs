@@ -109,14 +109,15 @@ impl Lowerer<'_, '_> {
         Ok(())
     }
 
-    /// Reads the page that is made inaccessible to stop a program.
+    /// Reads the page that is made inaccessible to stop a program: the one before the memory, since the
+    /// memory's address is in a register in most loops.
     fn safepoint(&mut self) {
-        let page = self.ctx_field(offset_of!(VmContext, safepoint));
+        let page = self.memory_base();
         let code = ClifTrap::unwrap_user(SAFEPOINT_TRAP);
         let flags = MemFlagsData::new()
             .with_trap_code(Some(code))
             .with_alias_region(Some(self.regions.state));
-        self.b.ins().load(types::I32, flags, page, 0);
+        self.b.ins().load(types::I32, flags, page, -8);
     }
 
     /// `ret`.
@@ -139,11 +140,11 @@ impl Lowerer<'_, '_> {
     pub(super) fn return_limbs(&mut self, limbs: &[cranelift_codegen::ir::Value]) {
         let flags = self.slot_flags();
         if let Some(slots) = self.slots {
-            super::store_slots(&mut self.b, flags, slots, 0, limbs);
+            super::store_slots(&mut self.b, flags, (slots, 0), limbs);
             self.b.ins().return_(&[]);
         } else if returns_in_slots(&self.unit_type()) {
             let slots = self.next_slots(0);
-            super::store_slots(&mut self.b, flags, slots, 0, limbs);
+            super::store_slots(&mut self.b, flags, (slots, 0), limbs);
             self.b.ins().return_(&[]);
         } else {
             self.b.ins().return_(limbs);

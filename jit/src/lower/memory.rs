@@ -11,7 +11,7 @@ use dotvm_isa::abi::{VmContext, VmMemory};
 use dotvm_isa::types::PAGE_BYTES;
 use dotvm_isa::{Instr, TrapCode, ValType};
 
-use super::{LoadOp, Lowerer, StoreOp, constant_flags, trap_code};
+use super::{LoadOp, Lowerer, StoreOp, trap_code};
 
 /// Bytes behind a memory's 4 GiB that native code relies on to fault.
 pub const GUARD_BYTES: u64 = 1 << 31;
@@ -24,6 +24,11 @@ impl Lowerer<'_, '_> {
         self.ctx_field(offset_of!(VmContext, memory))
     }
 
+    /// The first byte of the memory, or where that would be.
+    pub(super) fn memory_base(&mut self) -> Value {
+        self.ctx_field(offset_of!(VmContext, memory_base))
+    }
+
     /// Bytes of the memory now.
     fn memory_len(&mut self) -> Value {
         let memory = self.memory();
@@ -34,9 +39,7 @@ impl Lowerer<'_, '_> {
 
     /// The host's address for an address of the program, and what is to be added to it.
     fn address(&mut self, address: Value, offset: u64) -> (Value, i32) {
-        let memory = self.memory();
-        let at = offset_of!(VmMemory, base) as i32;
-        let base = self.b.ins().load(types::I64, constant_flags(), memory, at);
+        let base = self.memory_base();
         let index = self.b.ins().uextend(types::I64, address);
         if offset + MAX_ACCESS_BYTES <= GUARD_BYTES {
             return (self.b.ins().iadd(base, index), offset as i32);

@@ -418,13 +418,13 @@ impl<'a, 'b> Lowerer<'a, 'b> {
     /// Reads a value from slots.
     fn load_slots(&mut self, base: Value, slot: u32, ty: ValType) -> Operand {
         let flags = self.slot_flags();
-        load_slots(&mut self.b, flags, base, slot, ty)
+        load_slots(&mut self.b, flags, (base, slot as i32 * 8), ty)
     }
 
     /// Writes a value to slots.
     fn store_slots(&mut self, base: Value, slot: u32, value: &Operand) {
         let flags = self.slot_flags();
-        store_slots(&mut self.b, flags, base, slot, value.limbs());
+        store_slots(&mut self.b, flags, (base, slot as i32 * 8), value.limbs());
     }
 
     fn push(&mut self, ty: ValType, value: Value) {
@@ -501,17 +501,17 @@ fn trap_code(code: TrapCode) -> ir::TrapCode {
     ir::TrapCode::unwrap_user(code as u8)
 }
 
+/// Reads a value from slots at an address and an offset in bytes.
 fn load_slots(
     b: &mut FunctionBuilder<'_>,
     flags: MemFlagsData,
-    base: Value,
-    slot: u32,
+    (base, at): (Value, i32),
     ty: ValType,
 ) -> Operand {
     let mut limbs = [Value::from_u32(0); MAX_LIMBS];
     let count = ty.slots() as usize;
     for (i, limb) in limbs[..count].iter_mut().enumerate() {
-        let offset = (slot as i32 + i as i32) * 8;
+        let offset = at + i as i32 * 8;
         *limb = b.ins().load(limb_type(ty), flags, base, offset);
     }
     Operand::new(ty, &limbs[..count])
@@ -521,8 +521,7 @@ fn load_slots(
 fn store_slots(
     b: &mut FunctionBuilder<'_>,
     flags: MemFlagsData,
-    base: Value,
-    slot: u32,
+    (base, at): (Value, i32),
     limbs: &[Value],
 ) {
     for (i, &limb) in limbs.iter().enumerate() {
@@ -534,7 +533,7 @@ fn store_slots(
             }
             _ => limb,
         };
-        let offset = (slot as i32 + i as i32) * 8;
+        let offset = at + i as i32 * 8;
         b.ins().store(flags, wide, base, offset);
     }
 }

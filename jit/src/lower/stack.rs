@@ -67,28 +67,33 @@ impl Lowerer<'_, '_> {
     }
 
     /// Where a global's slots are.
-    fn global(&mut self, global: u32) -> (Value, MemFlagsData) {
+    fn global(&mut self, global: u32) -> (Value, i32, MemFlagsData) {
+        let flags = MemFlagsData::trusted().with_alias_region(Some(self.regions.globals));
+        let env = self.request.env;
+        if let Some(defined) = global.checked_sub(env.spaces.imported_globals) {
+            let slot = env.own_globals[defined as usize];
+            return (self.ctx, VmContext::own_global(slot) as i32, flags);
+        }
         let list = self.ctx_field(offset_of!(VmContext, globals));
         let offset = global as i32 * 8;
         let place = self
             .b
             .ins()
             .load(types::I64, constant_flags(), list, offset);
-        let flags = MemFlagsData::trusted().with_alias_region(Some(self.regions.globals));
-        (place, flags)
+        (place, 0, flags)
     }
 
     pub(super) fn global_get(&mut self, global: u32) {
         let ty = self.request.env.spaces.globals[global as usize].ty;
-        let (place, flags) = self.global(global);
-        let value = super::load_slots(&mut self.b, flags, place, 0, ty);
+        let (place, at, flags) = self.global(global);
+        let value = super::load_slots(&mut self.b, flags, (place, at), ty);
         self.stack.push(value);
     }
 
     pub(super) fn global_set(&mut self, global: u32) {
         let value = self.pop();
-        let (place, flags) = self.global(global);
-        super::store_slots(&mut self.b, flags, place, 0, value.limbs());
+        let (place, at, flags) = self.global(global);
+        super::store_slots(&mut self.b, flags, (place, at), value.limbs());
     }
 
     pub(super) fn i32_push(&mut self, bits: u64) {

@@ -14,6 +14,7 @@ use dotvm_jit::traps::Running;
 
 use super::backtrace::capture;
 use super::funcs::{Callee, FuncKind};
+use super::mapping::{GRANULE_BYTES, Reservation};
 use super::native::{NativeStackMemory, Stub};
 use super::pinned::Pinned;
 use super::stack::Stack;
@@ -43,6 +44,8 @@ pub(crate) struct StoreVm {
     stack: Option<Stack>,
     /// Guest code that waits for host functions called from it, outermost first.
     suspended: Vec<Pinned<Activation>>,
+    /// What is in front of the empty memory that `no_memory` is.
+    page: Option<Reservation>,
     /// The stack of native code, reserved when there is some to run.
     native_stack: Option<NativeStackMemory>,
     /// Whether the engine compiles.
@@ -142,6 +145,7 @@ impl StoreVm {
             signals,
             stack: None,
             suspended: Vec::new(),
+            page: None,
             native_stack: None,
             native,
             noted: None,
@@ -171,8 +175,24 @@ impl StoreVm {
     }
 
     /// What contexts point to.
-    pub(super) fn safepoint_page(&self) -> *const u64 {
-        self.signals.page()
+    pub(super) fn no_memory_base(&self) -> *mut u8 {
+        self.no_memory.get().base
+    }
+
+    /// Reserves a page for native code to read at safepoints where there is no memory.
+    ///
+    /// # Errors
+    /// Where there is no address space for it.
+    pub(crate) fn reserve_page(&mut self) -> Result<()> {
+        if self.native && self.page.is_none() {
+            let refused = |error| Error::Limit(format!("a page for safepoints: {error}"));
+            let mut reservation = Reservation::new(GRANULE_BYTES).map_err(refused)?;
+            let page = reservation.safepoint_page().map_err(refused)?;
+            self.signals.watch(page);
+            self.no_memory.get_mut().base = reservation.base().wrapping_add(GRANULE_BYTES);
+            self.page = Some(reservation);
+        }
+        Ok(())
     }
 
     /// Has threaded code that is at a safepoint go on somewhere else.

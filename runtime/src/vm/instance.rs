@@ -1,6 +1,6 @@
 //! Instances: a module's declarations made real, and the context that handlers see them through.
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use dotvm_isa::abi::{FuncRef, VmContext, VmMemory, VmTable};
 
@@ -17,7 +17,10 @@ use crate::store::StoreOpaque;
 pub(crate) struct InstanceData {
     /// Its module.
     pub(crate) module: Module,
-    ctx: Pinned<VmContext>,
+    /// The context, and behind it the slots of the globals that the module defines.
+    ctx: Pinned<[u64]>,
+    /// Slots of these globals that are taken.
+    global_slots: usize,
     // What `ctx` points to besides what the store owns.
     global_list: Pinned<[*mut u64]>,
     table_list: Pinned<[*mut VmTable]>,
@@ -58,13 +61,14 @@ impl InstanceData {
             native_libcalls: store.vm.native_libcalls(),
             cells: module.cells().as_ptr(),
             type_ids: module.type_ids().as_ptr(),
-            safepoint: store.vm.safepoint_page(),
+            memory_base: store.vm.no_memory_base(),
             // Not an address: libcalls find the instance by its number.
             owner: ptr::without_provenance_mut(index as usize),
         };
         InstanceData {
             module: module.clone(),
-            ctx: Pinned::new(ctx),
+            ctx: block(ctx, module.env().own_globals_len as usize),
+            global_slots: 0,
             global_list: Pinned::from_vec(Vec::new()),
             table_list: Pinned::from_vec(Vec::new()),
             import_list: Pinned::from_vec(Vec::new()),
@@ -79,7 +83,17 @@ impl InstanceData {
 
     /// The context, which is valid as long as the instance.
     pub(crate) fn ctx(&self) -> *mut VmContext {
-        self.ctx.as_ptr()
+        self.ctx.first().cast()
+    }
+
+    /// Takes the next `count` slots for a global that the module defines.
+    pub(crate) fn next_global_slots(&mut self, count: usize) -> NonNull<u64> {
+        let at = VmContext::own_global(self.global_slots as u32) / size_of::<u64>();
+        self.global_slots += count;
+        let room = self.ctx.get().len();
+        assert!(at + count <= room, "more globals than the module has");
+        // SAFETY: the slots are in the block.
+        unsafe { NonNull::new_unchecked(self.ctx.first().add(at)) }
     }
 
     /// Makes the context point to memory, tables, globals and imported functions (the first of
@@ -113,12 +127,24 @@ impl InstanceData {
         let memory: Option<*const VmMemory> = self.memory.map(|index| memories[at(&index)].vm());
         let (global_list, table_list) = (self.global_list.first(), self.table_list.first());
         let import_list = self.import_list.first();
-        let ctx = self.ctx.get_mut();
+        // SAFETY: the block starts with the context, which nobody else uses before code runs.
+        let ctx = unsafe { &mut *self.ctx() };
         ctx.globals = global_list;
         ctx.tables = table_list;
         ctx.imports = import_list;
         if let Some(memory) = memory {
             ctx.memory = memory;
+            // SAFETY: the store keeps the memory.
+            ctx.memory_base = unsafe { (*memory).base };
         }
     }
+}
+
+/// A context with room for slots behind it.
+fn block(ctx: VmContext, slots: usize) -> Pinned<[u64]> {
+    let words = VmContext::own_global(0) / size_of::<u64>();
+    let block = Pinned::from_vec(vec![0u64; words + slots]);
+    // SAFETY: the block is large enough, and aligned for what consists of words and addresses.
+    unsafe { block.first().cast::<VmContext>().write(ctx) };
+    block
 }

@@ -1,8 +1,8 @@
-//! Address space: reservations with guard pages, and files mapped into memory.
+//! Address space: reservations with guard pages, and files, mapped into memory or read.
 
 use std::ffi::c_void;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::ptr::{self, NonNull};
 
 use memmap2::Mmap;
@@ -89,26 +89,15 @@ impl Drop for Reservation {
     }
 }
 
-/// A page that native code reads, and that is made inaccessible to stop it.
+/// A page in front of a memory that native code reads, and that is made inaccessible to stop it. It
+/// belongs to a [`Reservation`], which must outlive it.
 #[derive(Debug)]
-pub(crate) struct SafepointPage(Reservation);
+pub(crate) struct SafepointPage(NonNull<c_void>);
+
+// SAFETY: an address, only used for changing access to what is there.
+unsafe impl Send for SafepointPage {}
 
 impl SafepointPage {
-    /// A page that can be read.
-    ///
-    /// # Errors
-    /// What the operating system says where there is no room.
-    pub(crate) fn new() -> io::Result<SafepointPage> {
-        let page = SafepointPage(Reservation::new(GRANULE_BYTES)?);
-        page.set(MprotectFlags::READ)?;
-        Ok(page)
-    }
-
-    /// What native code reads.
-    pub(crate) fn word(&self) -> *const u64 {
-        self.0.base().cast()
-    }
-
     /// Makes the page inaccessible.
     pub(crate) fn close(&self) {
         // The counters of the interpreter are poked too; this fails only for want of kernel memory.
@@ -121,9 +110,21 @@ impl SafepointPage {
     }
 
     fn set(&self, access: MprotectFlags) -> io::Result<()> {
-        // SAFETY: the mapping is ours, and nothing in it is written or referred to.
-        unsafe { mprotect(self.0.base().cast(), GRANULE_BYTES, access) }?;
+        // SAFETY: the mapping exists (see the type), and nothing in it is written or referred to.
+        unsafe { mprotect(self.0.as_ptr(), GRANULE_BYTES, access) }?;
         Ok(())
+    }
+}
+
+impl Reservation {
+    /// Makes the first granule one that native code reads at its safepoints.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(crate) fn safepoint_page(&mut self) -> io::Result<SafepointPage> {
+        let page = SafepointPage(self.base);
+        page.set(MprotectFlags::READ)?;
+        Ok(page)
     }
 }
 
@@ -139,4 +140,48 @@ pub(crate) fn map_file(file: &File) -> io::Result<Mmap> {
     // Populated at once: checksums are about to read all of it, and one system call is cheaper than a
     // fault for every few pages.
     unsafe { memmap2::MmapOptions::new().populate().map(file) }
+}
+
+/// The bytes of a file, in memory of their own.
+///
+/// Where a mapping of a file would change when somebody writes to it, after its checksums were found
+/// right, and end the process with a signal when somebody truncates it, these stay what they are.
+#[derive(Debug)]
+pub(crate) struct FileBytes {
+    memory: Reservation,
+    len: usize,
+}
+
+impl FileBytes {
+    /// Reads `file`, a regular one. What somebody adds to it meanwhile may be missing.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(crate) fn read(file: &mut File) -> io::Result<FileBytes> {
+        let bytes = usize::try_from(file.metadata()?.len()).ok();
+        let rounded = bytes.and_then(|bytes| round_up(bytes.max(1)));
+        let (Some(bytes), Some(rounded)) = (bytes, rounded) else {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        let memory = Reservation::populated(rounded)?;
+        // SAFETY: these bytes are readable and writable, zero, and nobody else's.
+        let target = unsafe { std::slice::from_raw_parts_mut(memory.base(), bytes) };
+        let mut len = 0;
+        while len < bytes {
+            match file.read(&mut target[len..]) {
+                Ok(0) => break,
+                Ok(read) => len += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(FileBytes { memory, len })
+    }
+}
+
+impl AsRef<[u8]> for FileBytes {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: these bytes are readable, initialized, and not written to any more.
+        unsafe { std::slice::from_raw_parts(self.memory.base(), self.len) }
+    }
 }

@@ -2,6 +2,7 @@
 //! touched.
 
 use super::mapping::{GRANULE_BYTES, Reservation, round_up};
+use crate::config::Config;
 use crate::error::{Error, Result};
 
 /// Slots for values of frames. Programs cannot address it.
@@ -31,9 +32,13 @@ impl Stack {
                 "a stack of {bytes} bytes cannot be reserved: {reason}"
             ))
         };
-        let usable = round_up(bytes).filter(|&usable| usable <= isize::MAX as usize / 2);
+        // A function that is not lowered yet pretends to have a frame of 2^32 - 1 slots, so that its
+        // first call ends up where it is lowered: no stack may have room for that.
+        const { assert!(Config::MAX_STACK_BYTES < u32::MAX as usize * size_of::<u64>()) };
+        let usable = round_up(bytes).filter(|&usable| usable <= Config::MAX_STACK_BYTES);
         let Some(usable) = usable else {
-            return Err(error(&"too large"));
+            let most = Config::MAX_STACK_BYTES;
+            return Err(error(&format_args!("the most is {most} bytes")));
         };
         let mut reservation =
             Reservation::new(usable + 3 * GRANULE_BYTES).map_err(|reason| error(&reason))?;

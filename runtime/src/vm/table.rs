@@ -1,5 +1,7 @@
 //! Tables of references and global variables: slots that handlers reach by address.
 
+use std::ptr::NonNull;
+
 use dotvm_isa::abi::VmTable;
 use dotvm_isa::{GlobalType, TableType};
 
@@ -109,33 +111,72 @@ impl Table {
 /// A global variable.
 #[derive(Debug)]
 pub(crate) struct Global {
-    slots: Pinned<[u64]>,
+    slots: Slots,
     /// Its type.
     pub(crate) ty: GlobalType,
 }
 
+/// Where a global's slots are.
+#[derive(Debug)]
+enum Slots {
+    /// In memory of its own.
+    Own(Pinned<[u64]>),
+    /// In that of the instance that defines it.
+    Instance(NonNull<[u64]>),
+}
+
+// SAFETY: the instance, like the global, belongs to a store.
+unsafe impl Send for Slots {}
+// SAFETY: `&Slots` only reads.
+unsafe impl Sync for Slots {}
+
 impl Global {
+    /// A variable in slots of the instance that defines it, which are not used otherwise and exist as
+    /// long as the store.
+    pub(crate) fn of_instance(ty: GlobalType, place: NonNull<u64>, value: &[u64]) -> Global {
+        debug_assert_eq!(value.len(), ty.ty.slots() as usize, "slots of a global");
+        let slots = NonNull::slice_from_raw_parts(place, value.len());
+        let mut global = Global {
+            slots: Slots::Instance(slots),
+            ty,
+        };
+        global.value_mut().copy_from_slice(value);
+        global
+    }
+
     /// A variable with that value, which has as many slots as the type.
     pub(crate) fn new(ty: GlobalType, value: Vec<u64>) -> Global {
         debug_assert_eq!(value.len(), ty.ty.slots() as usize, "slots of a global");
         Global {
-            slots: Pinned::from_vec(value),
+            slots: Slots::Own(Pinned::from_vec(value)),
             ty,
         }
     }
 
     /// What contexts point to.
     pub(crate) fn vm(&self) -> *mut u64 {
-        self.slots.first()
+        match &self.slots {
+            Slots::Own(slots) => slots.first(),
+            Slots::Instance(slots) => slots.as_ptr().cast(),
+        }
     }
 
     /// Its value.
     pub(crate) fn value(&self) -> &[u64] {
-        self.slots.get()
+        match &self.slots {
+            Slots::Own(slots) => slots.get(),
+            // SAFETY: the slots are initialized and exist as long as the store; guest code, which
+            // alone changes them behind our back, is not running while `self` is borrowed.
+            Slots::Instance(slots) => unsafe { slots.as_ref() },
+        }
     }
 
     /// Its value, to be changed; references as in [`Table::elements_mut`].
     pub(crate) fn value_mut(&mut self) -> &mut [u64] {
-        self.slots.get_mut()
+        match &mut self.slots {
+            Slots::Own(slots) => slots.get_mut(),
+            // SAFETY: as for `value`; nobody else has these slots.
+            Slots::Instance(slots) => unsafe { slots.as_mut() },
+        }
     }
 }

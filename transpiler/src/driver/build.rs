@@ -1,10 +1,11 @@
 //! Compiling a Rust file or a Cargo project to WebAssembly.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::process::{self, Finished};
-use super::toolchain::Toolchain;
+use super::toolchain::{self, Toolchain};
 use super::{DriverOptions, Progress, file_error, input_error, read};
 use crate::OptLevel;
 use crate::error::Error;
@@ -19,7 +20,16 @@ pub(super) fn file(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Vec<u8>, Error> {
     if !path.is_file() {
-        return Err(file_error(path, std::io::ErrorKind::NotFound.into()));
+        let reason = match path.try_exists() {
+            Ok(true) => "Rust sources are read from regular files only".to_owned(),
+            Ok(false) => return Err(file_error(path, ErrorKind::NotFound.into())),
+            Err(error) => return Err(file_error(path, error)),
+        };
+        return Err(input_error(path, reason));
+    }
+    if path.to_str().is_none() {
+        let reason = "the Rust compiler takes only names that are UTF-8".to_owned();
+        return Err(input_error(path, reason));
     }
     let toolchain = Toolchain::find(Path::new("."))?;
     let folder = temporary_folder()?;
@@ -33,23 +43,27 @@ pub(super) fn file(
             EDITION,
             "--crate-type",
             "bin",
+            "--crate-name",
+            &crate_name(path),
         ])
         .args([
             "-C",
             &format!("opt-level={}", rust_opt_level(options.opt_level)),
         ])
+        .args(match options.debug_info {
+            true => ["-C", "debuginfo=2"],
+            // That of the standard library, too; names stay.
+            false => ["-C", "strip=debuginfo"],
+        })
         .arg("-o")
         .arg(&output)
-        .arg(path);
-    if options.debug_info {
-        command.arg("-g");
-    }
+        .arg(no_option(path));
     let name = path
         .file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy();
     let step = format!("compiling {name} for {}", toolchain.target);
-    run(command, "rustc", &step, progress)?;
+    run(command, "rustc", &step, options, progress)?;
     read(&output)
 }
 
@@ -76,7 +90,13 @@ pub(super) fn project(
         .arg(target_folder())
         .env("RUSTC", &toolchain.rustc)
         // Names are wanted in listings and backtraces.
-        .env("CARGO_PROFILE_RELEASE_STRIP", "none");
+        .env(
+            "CARGO_PROFILE_RELEASE_STRIP",
+            match options.debug_info {
+                true => "none",
+                false => "debuginfo",
+            },
+        );
     if let Some(bin) = &options.bin {
         command.args(["--bin", bin]);
     }
@@ -89,7 +109,7 @@ pub(super) fn project(
         command.env("CARGO_PROFILE_RELEASE_DEBUG", "true");
     }
     let step = format!("building {} for {}", folder.display(), toolchain.target);
-    let finished = run(command, "cargo build", &step, progress)?;
+    let finished = run(command, "cargo build", &step, options, progress)?;
     let binaries = binaries(&finished.stdout);
     read(&choose(folder, &binaries)?)
 }
@@ -102,6 +122,29 @@ fn target_folder() -> PathBuf {
     chosen.unwrap_or_else(|| "target".into()).join("dotvm")
 }
 
+/// A name that rustc takes for a crate, of whatever the file is called.
+fn crate_name(path: &Path) -> String {
+    /// Files that the compiler derives names for from this one are to have names that are allowed.
+    const LONGEST: usize = 64;
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let chars = stem.chars().take(LONGEST);
+    let name: String = chars
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    match name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() {
+        true => format!("_{name}"),
+        false => name,
+    }
+}
+
+/// The same file, named such that a command cannot take it for one of its options.
+fn no_option(path: &Path) -> PathBuf {
+    match path.as_os_str().as_encoded_bytes().starts_with(b"-") {
+        true => Path::new(".").join(path),
+        false => path.to_owned(),
+    }
+}
+
 /// Runs a compiler.
 ///
 /// # Errors
@@ -110,13 +153,27 @@ fn run(
     command: Command,
     name: &str,
     step: &str,
+    options: &DriverOptions,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Finished, Error> {
     let program = PathBuf::from(command.get_program());
-    let finished =
-        process::run(command, step, progress).map_err(|error| file_error(&program, error))?;
+    let cancel = options.cancel.as_deref();
+    let finished = process::run(command, step, cancel, progress).map_err(|error| {
+        match (error.kind(), program.parent()) {
+            (ErrorKind::Interrupted, _) => Error::Cancelled,
+            // Looked for on the path.
+            (ErrorKind::NotFound, Some(parent)) if parent.as_os_str().is_empty() => {
+                Error::NoToolchain(toolchain::missing(&program))
+            }
+            _ => file_error(&program, error),
+        }
+    })?;
     if !finished.status.success() {
         let mut output = finished.stderr;
+        if output.trim().is_empty() {
+            // Killed, as a rule; it had no time to say anything.
+            output = format!("{}\n", finished.status);
+        }
         if output.contains("linker") && output.contains("not found") {
             output.push_str(
                 "\nthe WebAssembly linker is missing; on Debian and Ubuntu: apt-get install lld\n",
@@ -180,7 +237,7 @@ fn choose(folder: &Path, binaries: &[Binary]) -> Result<PathBuf, Error> {
         _ => {
             let names: Vec<&str> = binaries.iter().map(|binary| binary.name.as_str()).collect();
             let reason = format!(
-                "the project has several binaries ({}); say which one is meant",
+                "the project has several binaries ({}); say which one is meant (--bin NAME)",
                 names.join(", ")
             );
             Err(input_error(folder, reason))
@@ -204,6 +261,19 @@ not a message"#;
             path: "/t/b.wasm".into(),
         };
         assert_eq!(found, [binary]);
+    }
+
+    #[test]
+    fn crates_are_named_after_files() {
+        let name = |path: &str| crate_name(Path::new(path));
+        assert_eq!(name("a/hello.rs"), "hello");
+        assert_eq!(name("2 odd-name.v1.rs"), "_2_odd_name_v1");
+        assert_eq!(name("-x.rs"), "_x");
+        assert_eq!(name("\u{fc}ber.rs"), "_ber");
+        assert_eq!(name(&format!("{}.rs", "n".repeat(200))).len(), 64);
+        assert_eq!(name(""), "_");
+        assert_eq!(no_option(Path::new("-x.rs")), Path::new("./-x.rs"));
+        assert_eq!(no_option(Path::new("x.rs")), Path::new("x.rs"));
     }
 
     #[test]

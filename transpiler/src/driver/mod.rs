@@ -5,12 +5,18 @@ mod build;
 mod process;
 mod toolchain;
 
-use std::fs;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::OptLevel;
 use crate::error::Error;
+
+/// The most bytes of a file that are read (1 GiB): far more than can be translated.
+const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// How sources are compiled.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +27,9 @@ pub struct DriverOptions {
     pub debug_info: bool,
     /// Which binary of a Cargo project that has several.
     pub bin: Option<String>,
+    /// Set by somebody else, such as a signal handler, this has a compiler that runs killed, and
+    /// what it left behind removed.
+    pub cancel: Option<Arc<AtomicBool>>,
 }
 
 /// What is being done, for whoever waits.
@@ -47,7 +56,7 @@ pub enum Progress<'a> {
 /// [`Error::File`] where the file cannot be read, [`Error::Text`] for mistakes in WebAssembly text,
 /// [`Error::Input`] where the path is nothing of the above, [`Error::NoToolchain`] where no Rust
 /// compiler for WebAssembly is installed, [`Error::Compiler`] with the compiler's own words where
-/// it fails.
+/// it fails, [`Error::Cancelled`] where [`DriverOptions::cancel`] was set.
 pub fn load_wasm(
     path: &Path,
     options: &DriverOptions,
@@ -86,7 +95,16 @@ fn input_error(path: &Path, reason: String) -> Error {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|error| file_error(path, error))
+    let fail = |error| file_error(path, error);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(fail)?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(input_error(path, "more than 1 GiB".to_owned()));
+    }
+    Ok(bytes)
 }
 
 fn file_error(path: &Path, error: std::io::Error) -> Error {
@@ -116,7 +134,7 @@ mod tests {
     fn load(name: &str, content: &[u8]) -> Result<Vec<u8>, Error> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join(name);
-        let mut file = fs::File::create(&path).expect("created");
+        let mut file = File::create(&path).expect("created");
         file.write_all(content).expect("written");
         load_wasm(&path, &DriverOptions::default(), &mut |_| {})
     }
@@ -143,5 +161,15 @@ mod tests {
         };
         assert!(message.contains("bad.wat:2:10"), "{message}");
         assert!(message.contains("(func (i32.ad))"), "{message}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn endless_files_are_not_read_to_the_end() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("zero.wasm");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
+        let error = load_wasm(&path, &DriverOptions::default(), &mut |_| {}).expect_err("endless");
+        assert!(error.to_string().contains("more than 1 GiB"), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -17,13 +18,14 @@ pub(super) struct Finished {
     pub(super) stderr: String,
 }
 
-/// Runs a command to its end, telling `progress` about `step`.
+/// Runs a command to its end, telling `progress` about `step`; kills it once `cancel` is set.
 ///
 /// # Errors
-/// Where it cannot be started or waited for.
+/// Where it cannot be started or waited for; [`io::ErrorKind::Interrupted`] where it was killed.
 pub(super) fn run(
     mut command: Command,
     step: &str,
+    cancel: Option<&AtomicBool>,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> io::Result<Finished> {
     let start = Instant::now();
@@ -36,6 +38,7 @@ pub(super) fn run(
     let stderr = collect(child.stderr.take());
     let status = wait(
         &mut child,
+        cancel,
         |elapsed| progress(Progress::Running { step, elapsed }),
         start,
     )?;
@@ -48,6 +51,7 @@ pub(super) fn run(
 
 fn wait(
     child: &mut Child,
+    cancel: Option<&AtomicBool>,
     mut tell: impl FnMut(Duration),
     start: Instant,
 ) -> io::Result<ExitStatus> {
@@ -57,6 +61,11 @@ fn wait(
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
+        }
+        if cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
+            child.kill()?;
+            child.wait()?;
+            return Err(io::ErrorKind::Interrupted.into());
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));
@@ -83,4 +92,21 @@ fn text(reader: Option<JoinHandle<Vec<u8>>>) -> String {
         .and_then(|reader| reader.join().ok())
         .unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_is_no_longer_wanted_is_killed() {
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        let cancel = AtomicBool::new(true);
+        let error = run(command, "sleeping", Some(&cancel), &mut |_| {}).err();
+        assert_eq!(
+            error.map(|error| error.kind()),
+            Some(io::ErrorKind::Interrupted)
+        );
+    }
 }

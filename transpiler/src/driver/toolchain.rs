@@ -115,13 +115,22 @@ fn has_std(libraries: &Path) -> bool {
     })
 }
 
+/// What to do where there is a compiler, but not the tool (Cargo) that was looked for on the path.
+pub(super) fn missing(tool: &Path) -> String {
+    let tool = tool.display();
+    format!(
+        "building a Cargo project needs {tool}, which is not on the path; \
+         on Debian and Ubuntu: apt-get install {tool}; elsewhere, https://rustup.rs installs it"
+    )
+}
+
 /// What to do where nothing fits.
 fn advice(candidates: &[PathBuf]) -> String {
     let mut message = String::from(
         "compiling Rust needs a toolchain with the WebAssembly target wasm32-wasip1; install it with\n\
          \n    rustup target add wasm32-wasip1\n\
          \nor, on Debian and Ubuntu,\n\
-         \n    apt-get install rustc libstd-rust-dev-wasm32 lld\n\n",
+         \n    apt-get install rustc cargo libstd-rust-dev-wasm32 lld\n\n",
     );
     if candidates.is_empty() {
         message.push_str("(there is no rustc on the path; https://rustup.rs installs one)");
@@ -182,6 +191,6 @@ mod tests {
         );
         let message = advice(&[]);
         assert!(message.contains("rustup target add wasm32-wasip1"));
-        assert!(message.contains("apt-get install rustc libstd-rust-dev-wasm32 lld"));
+        assert!(message.contains("apt-get install rustc cargo libstd-rust-dev-wasm32 lld"));
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn exported_functions(module: &Module) -> String {
     let is_func = |ty: &ExternType| matches!(ty, ExternType::Func(_));
     let exports = module.exports().filter(|export| is_func(&export.ty));
     let names: Vec<String> = exports
-        .map(|export| export.name.escape_debug().to_string())
+        .map(|export| shortened(export.name).escape_debug().to_string())
         .collect();
     match names.len() {
         0 => "it exports none".to_owned(),
@@ -55,6 +55,12 @@ pub(super) fn exported_functions(module: &Module) -> String {
             n - SHOWN
         ),
     }
+}
+
+/// A name for a message: names may be as long as the module.
+fn shortened(name: &str) -> &str {
+    const LONGEST: usize = 200;
+    &name[..name.floor_char_boundary(LONGEST)]
 }
 
 /// Parses as many arguments as the function has parameters, each by its type.

@@ -14,6 +14,7 @@ use crate::failure::{Failure, Result};
 pub(super) fn config(args: &Run) -> Result<Config> {
     let mut config = Config::new();
     args.tiers.apply(&mut config);
+    config.perf_map(args.profile.is_some());
     // Without a limit, --verbose counts instructions.
     config.metering(args.fuel.is_some() || args.verbose);
     if let Some(bytes) = args.max_memory {
@@ -21,9 +22,10 @@ pub(super) fn config(args: &Run) -> Result<Config> {
         config.max_memory_bytes(bytes).limits_trap(true);
     }
     if let Some(bytes) = args.max_stack {
-        let bytes = usize::try_from(bytes)
-            .map_err(|_| Failure::usage("--max-stack: more than this machine can address"))?;
-        config.max_stack_bytes(bytes);
+        match usize::try_from(bytes) {
+            Ok(bytes @ ..=Config::MAX_STACK_BYTES) => config.max_stack_bytes(bytes),
+            _ => return Err(Failure::usage("--max-stack: the most is 16G")),
+        };
     }
     Ok(config)
 }
@@ -69,6 +71,10 @@ fn environment_variable(builder: &mut WasiCtxBuilder, text: &OsStr) -> Result<()
         Some(at) => {
             builder.env(&text[..at], &text[at + 1..])?;
         }
+        None if text.is_empty() => {
+            // The builder says what is wrong with that.
+            builder.env(text, "")?;
+        }
         None => {
             // One that is not set here is not set there, either.
             if let Some(value) = std::env::var_os(OsStr::from_bytes(text)) {
@@ -93,6 +99,12 @@ fn directory(builder: &mut WasiCtxBuilder, text: &OsStr) -> Result {
             text.display()
         ))
     })?;
+    if host.is_empty() || guest.is_empty() {
+        return Err(Failure::usage(format_args!(
+            "--dir {:?}: a folder's name is empty",
+            text.display().to_string()
+        )));
+    }
     let host = Path::new(OsStr::from_bytes(host));
     builder.preopened_dir(host, guest).map_err(Failure::new)?;
     Ok(())

@@ -1,0 +1,51 @@
+//! The list of native code that Linux's `perf` reads names from: `/tmp/perf-PID.map`, a line for each
+//! piece of code with its address and length in hexadecimal and a name (the kernel's
+//! `tools/perf/Documentation/jit-interface.txt`).
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dotvm_jit::{Code, Unit};
+
+use crate::module::Module;
+
+/// The list; its file is created with the first line.
+#[derive(Debug, Default)]
+pub(crate) struct PerfMap(Mutex<Option<File>>);
+
+impl PerfMap {
+    /// Adds code. A list that cannot be written only keeps `perf` from knowing names.
+    pub(crate) fn list(&self, module: &Module, codes: &[Arc<Code>]) {
+        let mut text = String::new();
+        for code in codes {
+            let (start, len) = (code.entry().addr(), code.len());
+            text += &format!("{start:x} {len:x} {}\n", name(module, code.unit));
+        }
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() {
+            let path = format!("/tmp/perf-{}.map", std::process::id());
+            *file = OpenOptions::new().create(true).append(true).open(path).ok();
+        }
+        if let Some(file) = &mut *file {
+            let _ = file.write_all(text.as_bytes());
+        }
+    }
+}
+
+fn name(module: &Module, unit: Unit) -> String {
+    let imported = module.env().spaces.imported_funcs;
+    let func = |defined| match module.func_name(imported + defined) {
+        // The list has a line for each name.
+        Some(name) => name.escape_debug().to_string(),
+        None => format!("function {}", imported + defined),
+    };
+    match unit {
+        Unit::Func { func: defined } => func(defined),
+        Unit::Loop {
+            func: defined,
+            header,
+        } => format!("{} from loop {header:#x}", func(defined)),
+        Unit::Adapter { ty } => format!("adapter of type {ty}"),
+    }
+}
