@@ -18,6 +18,10 @@ use crate::places::Places;
 /// Trap number of the read of the safepoint page.
 pub(crate) const SAFEPOINT_TRAP: u8 = 200;
 
+/// With metering, a native frame takes at most so many times the bytes that it has in the interpreter
+/// below those that it calls.
+pub const METERED_FRAME_FACTOR: u32 = 32;
+
 /// What is compiled as one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Unit {
@@ -221,7 +225,7 @@ impl Compiler {
         context.func = Function::with_name_signature(name, signature);
         let builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
         let lowered = Lowerer::run(builder, request, self.isa.frontend_config());
-        let (places, accesses) = match lowered {
+        let lowered = match lowered {
             Ok(lowered) => lowered,
             Err(bailout) => {
                 // What was begun is not fit to be used again.
@@ -235,6 +239,12 @@ impl Compiler {
             return Err(Bailout::Codegen);
         }
         let code = context.compiled_code().expect("just compiled");
+        let frame_bytes_max = lowered.base_slots.map_or(u32::MAX, |slots| {
+            slots.saturating_mul(8 * METERED_FRAME_FACTOR)
+        });
+        if request.metering && frame_bytes(code) > frame_bytes_max {
+            return Err(Bailout::FrameTooLarge);
+        }
         let func = &context.func;
         let id = FuncId::from_u32(id);
         let reloc =
@@ -245,10 +255,10 @@ impl Compiler {
             code: code.buffer.data().to_vec(),
             alignment: code.buffer.alignment,
             relocs: code.buffer.relocs().iter().map(reloc).collect(),
-            traps: traps(code, &accesses),
-            faults: faults(code, &accesses, &starts),
+            traps: traps(code, &lowered.accesses),
+            faults: faults(code, &lowered.accesses, &starts),
             starts,
-            places,
+            places: lowered.places,
         })
     }
 }
@@ -275,6 +285,12 @@ fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u3
         (trap.offset, meaning)
     });
     traps.collect()
+}
+
+/// Bytes of a unit's frame, with the address to return to and the caller's frame pointer.
+fn frame_bytes(code: &cranelift_codegen::CompiledCode) -> u32 {
+    let layout = code.buffer.frame_layout();
+    layout.map_or(0, |layout| layout.frame_to_fp_offset) + 16
 }
 
 fn starts(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, Option<u32>)> {

@@ -174,6 +174,16 @@ struct Entered {
     outermost: (u32, u32),
 }
 
+/// What a unit's code is to be read with.
+#[derive(Debug, Default)]
+pub(crate) struct Lowered {
+    pub(crate) places: Places,
+    pub(crate) accesses: Accesses,
+    /// Slots of its frame in the interpreter that lie below those of all that it calls; nothing for an
+    /// adapter, which has no frame there.
+    pub(crate) base_slots: Option<u32>,
+}
+
 /// The state of lowering one unit.
 pub(crate) struct Lowerer<'a, 'b> {
     b: FunctionBuilder<'b>,
@@ -200,7 +210,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         mut b: FunctionBuilder<'b>,
         request: &'a Request<'a>,
         frontend: cranelift_codegen::isa::TargetFrontendConfig,
-    ) -> Result<(Places, Accesses), Bailout> {
+    ) -> Result<Lowered, Bailout> {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
@@ -210,7 +220,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             calls::adapter(&mut b, &request.module.types[ty as usize], entry, regions);
             b.seal_all_blocks();
             b.finalize(frontend);
-            return Ok(Default::default());
+            return Ok(Lowered::default());
         }
         let (defined, header) = match request.unit {
             Unit::Func { func } => (func, None),
@@ -239,8 +249,13 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         }
         lowerer.lower_body()?;
         lowerer.b.seal_all_blocks();
+        let base_slots = Some(lowerer.stack_base());
         lowerer.b.finalize(frontend);
-        Ok((lowerer.places, lowerer.accesses))
+        Ok(Lowered {
+            base_slots,
+            places: lowerer.places,
+            accesses: lowerer.accesses,
+        })
     }
 
     /// The start of a function: parameters to locals.
