@@ -2,8 +2,10 @@
 
 use std::mem::offset_of;
 
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
-    Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, TrapCode as ClifTrap, types,
+    Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SourceLoc, TrapCode as ClifTrap,
+    types,
 };
 use dotvm_isa::abi::{EXIT_HALT, Libcalls, VmContext};
 use dotvm_isa::instr::InstrReader;
@@ -12,6 +14,9 @@ use dotvm_isa::{Instr, TrapCode};
 use super::{Lowerer, Operand, constant_flags, limb_types, returns_in_slots, trap_code};
 use crate::bailout::Bailout;
 use crate::compile::SAFEPOINT_TRAP;
+
+/// Where the page to be read is, from the start of the memory.
+const SAFEPOINT_AT: i32 = -8;
 
 impl Lowerer<'_, '_> {
     /// The block at an offset; when it is new, it will be lowered.
@@ -113,11 +118,30 @@ impl Lowerer<'_, '_> {
     /// memory's address is in a register in most loops.
     fn safepoint(&mut self) {
         let page = self.memory_base();
+        let flags = self.safepoint_flags();
+        self.b.ins().load(types::I32, flags, page, SAFEPOINT_AT);
+    }
+
+    fn safepoint_flags(&self) -> MemFlagsData {
         let code = ClifTrap::unwrap_user(SAFEPOINT_TRAP);
-        let flags = MemFlagsData::new()
+        MemFlagsData::new()
             .with_trap_code(Some(code))
-            .with_alias_region(Some(self.regions.state));
-        self.b.ins().load(types::I32, flags, page, -8);
+            .with_alias_region(Some(self.regions.state))
+    }
+
+    /// The same where a function starts that calls others: recursion that returns before the stack
+    /// ends, or makes tail calls, must be stopped too.
+    pub(super) fn entry_safepoint(&mut self, entry: Block) {
+        let flags = self.safepoint_flags();
+        let first = self.places.place(0, self.body.analysis.instrs[0].offset);
+        let mut cursor = FuncCursor::new(self.b.func)
+            .at_first_insertion_point(entry)
+            .with_srcloc(SourceLoc::new(first));
+        let at = offset_of!(VmContext, memory_base) as i32;
+        let base = cursor
+            .ins()
+            .load(types::I64, constant_flags(), self.ctx, at);
+        cursor.ins().load(types::I32, flags, base, SAFEPOINT_AT);
     }
 
     /// `ret`.
