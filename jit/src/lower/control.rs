@@ -15,8 +15,8 @@ use super::{Lowerer, Operand, constant_flags, limb_types, returns_in_slots, trap
 use crate::bailout::Bailout;
 use crate::compile::SAFEPOINT_TRAP;
 
-/// Where the page to be read is, from the start of the memory.
-const SAFEPOINT_AT: i32 = -8;
+/// Bytes before a memory that are made inaccessible to stop a program.
+const SAFEPOINT_BYTES: u32 = 64 << 10;
 
 impl Lowerer<'_, '_> {
     /// The block at an offset; when it is new, it will be lowered.
@@ -118,21 +118,30 @@ impl Lowerer<'_, '_> {
     /// memory's address is in a register in most loops.
     fn safepoint(&mut self) {
         let page = self.memory_base();
-        let flags = self.safepoint_flags();
-        self.b.ins().load(types::I32, flags, page, SAFEPOINT_AT);
+        let (flags, at) = self.new_safepoint();
+        self.b.ins().load(types::I32, flags, page, at);
     }
 
-    fn safepoint_flags(&self) -> MemFlagsData {
+    /// Flags and offset of the read of another safepoint. Every one reads something else: the
+    /// optimizer takes out what was read before.
+    fn new_safepoint(&mut self) -> (MemFlagsData, i32) {
+        self.safepoints += 1;
         let code = ClifTrap::unwrap_user(SAFEPOINT_TRAP);
-        MemFlagsData::new()
+        let flags = MemFlagsData::new()
             .with_trap_code(Some(code))
-            .with_alias_region(Some(self.regions.state))
+            .with_alias_region(Some(self.regions.state));
+        (flags, -4 * self.safepoints as i32)
     }
 
-    /// The same where a function starts that calls others: recursion that returns before the stack
+    /// Whether there are more safepoints than something to read.
+    pub(super) fn too_many_safepoints(&self) -> bool {
+        self.safepoints > SAFEPOINT_BYTES / 4
+    }
+
+    /// A safepoint where a function starts that calls others: recursion that returns before the stack
     /// ends, or makes tail calls, must be stopped too.
     pub(super) fn entry_safepoint(&mut self, entry: Block) {
-        let flags = self.safepoint_flags();
+        let (flags, safepoint) = self.new_safepoint();
         let first = self.places.place(0, self.body.analysis.instrs[0].offset);
         let mut cursor = FuncCursor::new(self.b.func)
             .at_first_insertion_point(entry)
@@ -141,7 +150,7 @@ impl Lowerer<'_, '_> {
         let base = cursor
             .ins()
             .load(types::I64, constant_flags(), self.ctx, at);
-        cursor.ins().load(types::I32, flags, base, SAFEPOINT_AT);
+        cursor.ins().load(types::I32, flags, base, safepoint);
     }
 
     /// `ret`.

@@ -204,6 +204,8 @@ pub(crate) struct Lowerer<'a, 'b> {
     inlined: usize,
     /// Whether there are calls of functions.
     calls: bool,
+    /// How many safepoints there are.
+    safepoints: u32,
 }
 
 impl<'a, 'b> Lowerer<'a, 'b> {
@@ -245,6 +247,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             accesses: Accesses::default(),
             inlined: 0,
             calls: false,
+            safepoints: 0,
         };
         match header {
             None => lowerer.enter_function(entry),
@@ -253,6 +256,9 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         lowerer.lower_body()?;
         if lowerer.calls && header.is_none() {
             lowerer.entry_safepoint(entry);
+        }
+        if lowerer.too_many_safepoints() {
+            return Err(Bailout::TooComplex);
         }
         lowerer.b.seal_all_blocks();
         let base_slots = Some(lowerer.stack_base());
