@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use dotvm_interp::{Code, walk};
-use dotvm_jit::{entry, traps};
+use dotvm_jit::{Code as NativeCode, entry, traps};
 
 use super::entry::Place;
 use crate::backtrace::{Backtrace, BacktraceBuilder, Frame};
@@ -73,17 +73,23 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
 unsafe fn walk_native(store: &StoreOpaque, place: Place, backtrace: &mut BacktraceBuilder) {
     let mut pc = place.ip.addr();
     let mut fp = place.fp.cast_const();
-    while let Some(code) = traps::find(pc) {
-        let owner = store
-            .modules
-            .iter()
-            .find(|module| module.owns_native(&code));
+    // Of deep recursion, most frames are of the same code as the one before.
+    let mut last: Option<(Arc<NativeCode>, Option<&Module>)> = None;
+    loop {
+        if last.as_ref().is_none_or(|(code, _)| !code.returns_to(pc)) {
+            last = traps::find(pc).map(|code| {
+                let mut modules = store.modules.iter();
+                let owner = modules.find(|module| module.owns_native(&code));
+                (code, owner)
+            });
+        }
+        let Some((code, owner)) = &last else { return };
         if let Some(module) = owner {
             let imported = module.env().spaces.imported_funcs;
             // The address is one that the frame returns to, or was made to look like one.
             for (func, offset) in code.frames_at(pc - 1) {
                 let func = imported + func.unwrap_or_else(|| code.func().unwrap_or_default());
-                backtrace.push(|| Frame::at(module.clone(), func, offset));
+                backtrace.push(|| Frame::at((*module).clone(), func, offset));
             }
         }
         // SAFETY: the frame pointer points to the one of the frame around it, and behind that is the
