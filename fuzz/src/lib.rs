@@ -1,0 +1,243 @@
+//! The peer: the same cases in wasmtime, whose results, memories, globals and traps must be ours.
+
+use dotvm_tests::differential::{
+    Call, Case, Difference, HOST_ERROR, MEMORY_BYTES_MAX, Outcome, TABLE_ELEMENTS_MAX, bounded,
+    engine, host, is_unbounded, memory_text, outcomes, INTERPRETED, Way,
+};
+use dotvm::{TrapCode, Val as Ours};
+use wasmtime::{
+    Config, Engine, Extern, ExternType, Instance, Linker, Module, Ref, ResourceLimiter, Store,
+    Trap, Val, ValType,
+};
+
+/// What host functions and limits need.
+struct Host {
+    log: u64,
+    table_elements: usize,
+}
+
+impl ResourceLimiter for Host {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired as u64 <= MEMORY_BYTES_MAX)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let all = self.table_elements + (desired - current);
+        if all as u64 > TABLE_ELEMENTS_MAX {
+            return Ok(false);
+        }
+        self.table_elements = all;
+        Ok(true)
+    }
+}
+
+/// Runs the calls of a case that end by themselves here and in the peer; how many outcomes are the
+/// same.
+///
+/// # Errors
+/// The first difference.
+pub fn check(case: &Case) -> Result<u32, Difference> {
+    let target = case.targets()[0];
+    if !case.canonical {
+        return Ok(0);
+    }
+    let Some((calls, _)) = bounded(case, target) else {
+        return Ok(0);
+    };
+    let ours = engine(Way {
+        metering: false,
+        ..INTERPRETED
+    });
+    let Some(module) = case.load(&ours, target) else {
+        return Ok(0);
+    };
+    let ours = outcomes(&ours, &module, &calls);
+    let theirs = run(case, &calls);
+    let mut same = 0;
+    for (i, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+        if is_unbounded(b) {
+            // Its stack is another one.
+            break;
+        }
+        if normalized(&a.end) != b.end || a.state != b.state {
+            return Err(Difference::new("ours and the peer's".into(), case, &calls, i, a, b));
+        }
+        same += 1;
+    }
+    Ok(same)
+}
+
+/// Where we say more than the peer does.
+fn normalized(end: &str) -> String {
+    let [undefined, outside] = [TrapCode::UndefinedElement, TrapCode::TableOutOfBounds]
+        .map(|code| format!("trap: {}", code.message()));
+    if end == undefined { outside } else { end.to_owned() }
+}
+
+fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
+    let mut config = Config::new();
+    config.cranelift_opt_level(wasmtime::OptLevel::None);
+    config.consume_fuel(true);
+    let engine = Engine::new(&config).expect("a configuration that works");
+    let module = Module::new(&engine, &case.wasm).expect("a valid module");
+    let host = Host {
+        log: 0,
+        table_elements: 0,
+    };
+    let mut store = Store::new(&engine, host);
+    store.limiter(|host| host);
+    store.set_fuel(1 << 40).expect("fuel is consumed");
+    let instance = linker(&engine, &module).instantiate(&mut store, &module);
+    let instance = match instance {
+        Ok(instance) => instance,
+        Err(error) => return vec![outcome(&mut store, None, Err(error))],
+    };
+    let mut all = vec![outcome(&mut store, Some(&instance), Ok(Vec::new()))];
+    for call in calls {
+        let func = instance.get_func(&mut store, &call.export).expect("the same exports");
+        let args: Vec<Val> = call.args.iter().map(value).collect();
+        let mut results = vec![Val::I32(0); func.ty(&store).results().len()];
+        let result = func.call(&mut store, &args, &mut results).map(|()| results);
+        all.push(outcome(&mut store, Some(&instance), result));
+    }
+    all
+}
+
+fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
+    let mut linker = Linker::new(engine);
+    linker.allow_shadowing(true);
+    for import in module.imports() {
+        let ExternType::Func(ty) = import.ty() else {
+            unreachable!("only functions can be imported");
+        };
+        let name = import.name().to_owned();
+        let call = move |mut caller: wasmtime::Caller<'_, Host>, args: &[Val], results: &mut [Val]| {
+            let args: Vec<u64> = args.iter().map(bits).collect();
+            let values = host(&name, &args, &mut caller.data_mut().log)
+                .map_err(wasmtime::Error::msg)?;
+            for (result, bits) in results.iter_mut().zip(values) {
+                *result = match result {
+                    Val::I32(_) => Val::I32((bits as u32).cast_signed()),
+                    _ => Val::I64(bits.cast_signed()),
+                };
+            }
+            Ok(())
+        };
+        let types: Vec<ValType> = ty.results().collect();
+        let call = move |caller: wasmtime::Caller<'_, Host>, args: &[Val], results: &mut [Val]| {
+            for (result, ty) in results.iter_mut().zip(&types) {
+                *result = if ty.is_i32() { Val::I32(0) } else { Val::I64(0) };
+            }
+            call(caller, args, results)
+        };
+        linker
+            .func_new(import.module(), import.name(), ty, call)
+            .expect("names may be defined again");
+    }
+    linker
+}
+
+fn bits(value: &Val) -> u64 {
+    match *value {
+        Val::I32(value) => u64::from(value.cast_unsigned()),
+        Val::I64(value) => value.cast_unsigned(),
+        Val::F32(bits) => u64::from(bits),
+        Val::F64(bits) => bits,
+        _ => unreachable!("no import has such a parameter"),
+    }
+}
+
+fn value(value: &Ours) -> Val {
+    match *value {
+        Ours::I32(value) => Val::I32(value),
+        Ours::I64(value) => Val::I64(value),
+        Ours::F32(bits) => Val::F32(bits),
+        Ours::F64(bits) => Val::F64(bits),
+        Ours::FuncRef(None) => Val::FuncRef(None),
+        Ours::ExternRef(None) => Val::ExternRef(None),
+        _ => unreachable!("no call has such an argument"),
+    }
+}
+
+fn outcome(
+    store: &mut Store<Host>,
+    instance: Option<&Instance>,
+    result: wasmtime::Result<Vec<Val>>,
+) -> Outcome {
+    let end = match result {
+        Ok(values) => values.iter().map(one).collect::<Vec<_>>().join(" "),
+        Err(error) => match error.downcast_ref::<Trap>() {
+            Some(&trap) => format!("trap: {}", code(trap).message()),
+            None if error.root_cause().to_string() == HOST_ERROR => format!("host: {HOST_ERROR}"),
+            None => error.to_string(),
+        },
+    };
+    Outcome {
+        end,
+        place: Vec::new(),
+        fuel: None,
+        state: instance.map_or_else(String::new, |instance| state(store, instance)),
+    }
+}
+
+fn code(trap: Trap) -> TrapCode {
+    match trap {
+        Trap::StackOverflow => TrapCode::StackExhausted,
+        Trap::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
+        Trap::TableOutOfBounds => TrapCode::TableOutOfBounds,
+        Trap::IndirectCallToNull => TrapCode::UninitializedElement,
+        Trap::BadSignature => TrapCode::IndirectCallTypeMismatch,
+        Trap::IntegerOverflow => TrapCode::IntegerOverflow,
+        Trap::IntegerDivisionByZero => TrapCode::IntegerDivideByZero,
+        Trap::BadConversionToInteger => TrapCode::InvalidConversionToInteger,
+        Trap::UnreachableCodeReached => TrapCode::Unreachable,
+        Trap::OutOfFuel => TrapCode::OutOfFuel,
+        other => unreachable!("a trap that no module has: {other}"),
+    }
+}
+
+fn one(value: &Val) -> String {
+    match value {
+        Val::I32(value) => format!("i32:{value}"),
+        Val::I64(value) => format!("i64:{value}"),
+        Val::F32(bits) => format!("f32:{bits:#x}"),
+        Val::F64(bits) => format!("f64:{bits:#x}"),
+        Val::FuncRef(func) => format!("funcref:{}", func.is_some()),
+        Val::ExternRef(object) => format!("externref:{}", object.is_some()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn state(store: &mut Store<Host>, instance: &Instance) -> String {
+    let mut text = format!("log {:x}", store.data().log);
+    let mut exports: Vec<(String, Extern)> = instance
+        .exports(&mut *store)
+        .map(|export| (export.name().to_owned(), export.into_extern()))
+        .collect();
+    exports.sort_by(|a, b| a.0.cmp(&b.0));
+    for (name, item) in exports {
+        text += &match item {
+            Extern::Memory(memory) => memory_text(&name, memory.data(&*store)),
+            Extern::Global(global) => format!(", {name}: {}", one(&global.get(&mut *store))),
+            Extern::Table(table) => {
+                let elements = (0..table.size(&*store)).map(|i| match table.get(&mut *store, i) {
+                    Some(Ref::Func(None) | Ref::Extern(None)) | None => '0',
+                    Some(_) => '1',
+                });
+                format!(", {name}: {}", elements.collect::<String>())
+            }
+            _ => continue,
+        };
+    }
+    text
+}

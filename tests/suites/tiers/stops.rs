@@ -1,0 +1,388 @@
+//! Stopping native code from outside, many times, and on many threads at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dotvm::{Config, Engine, Instance, Jit, Linker, Module, Store, TrapCode, TypedFunc};
+use dotvm_tests::differential::{end_of, engine};
+
+use crate::harness::{load, native_ways};
+
+/// What never ends: a loop, two loops, calls, calls through a table, tail calls, and a loop that does
+/// nothing but call the host.
+const ENDLESS: &str = r#"
+.import "host" "log" func $log
+.memory 1
+.table $t funcref 2
+.elem funcref at 0 in $t ($small, $tail)
+.export "loop" func $loop
+.export "loops" func $loops
+.export "calls" func $calls
+.export "indirect" func $indirect
+.export "tail" func $tail
+.export "host" func $host
+.func $small
+    ret
+.end
+.func $loop (i32 $n)
+again:
+    loop
+    local.get $n
+    i32.push 1
+    i32.add
+    local.set $n
+    jmp again
+.end
+.func $loops (i32 $n)
+    .local i32 $i
+outer:
+    loop
+    i32.push 0
+    local.set $i
+inner:
+    loop
+    local.get $i
+    i32.push 1
+    i32.add
+    local.tee $i
+    i32.push 1000
+    i32.lt_u
+    jnz inner
+    jmp outer
+.end
+.func $recurse (i32 $n)
+    local.get $n
+    jz end
+    local.get $n
+    i32.push 1
+    i32.sub
+    call $recurse
+    local.get $n
+    i32.push 1
+    i32.sub
+    call $recurse
+end:
+    ret
+.end
+.func $calls (i32 $n)
+    i32.push 60
+    call $recurse
+    ret
+.end
+.func $indirect (i32 $n)
+again:
+    loop
+    i32.push 0
+    call_indirect () $t
+    i32.push 0
+    br_table again
+.end
+.func $tail (i32 $n)
+    local.get $n
+    i32.push 1
+    i32.add
+    i32.push 1
+    ret_call_indirect (i32) $t
+.end
+.func $host (i32 $n)
+again:
+    loop
+    call $log
+    jmp again
+.end
+"#;
+
+const ENDLESS_NAMES: [&str; 6] = ["loop", "loops", "calls", "indirect", "tail", "host"];
+
+fn instantiate(engine: &Engine, text: &str) -> (Store<()>, Instance) {
+    instantiate_module(engine, &load(engine, text))
+}
+
+fn instantiate_module(engine: &Engine, module: &Module) -> (Store<()>, Instance) {
+    let mut store = Store::new(engine, ());
+    let mut linker = Linker::new(engine);
+    linker.func_wrap("host", "log", || ()).expect("a new name");
+    let instance = linker.instantiate(&mut store, module).expect("an instance");
+    (store, instance)
+}
+
+fn function(store: &mut Store<()>, instance: &Instance, name: &str) -> TypedFunc<i32, ()> {
+    instance.get_typed_func(store, name).expect("an export")
+}
+
+fn jit(jit: Jit, threshold: u32) -> Engine {
+    let mut config = Config::new();
+    config.jit(jit).jit_threshold(threshold);
+    Engine::new(&config)
+}
+
+#[test]
+fn time_stops_native_code_within_20_milliseconds() {
+    const LATE_MAX: Duration = Duration::from_millis(20);
+    for engine in [
+        jit(Jit::Eager, 1),
+        jit(Jit::Tiered, 1),
+        jit(Jit::Tiered, 100),
+    ] {
+        let (mut store, instance) = instantiate(&engine, ENDLESS);
+        for name in ENDLESS_NAMES {
+            let func = function(&mut store, &instance, name);
+            // A busy machine may wake a thread late once, but not every time.
+            let mut late = Duration::MAX;
+            for _ in 0..10 {
+                let timeout = Duration::from_millis(30);
+                let start = Instant::now();
+                store.set_timeout(timeout).expect("a timeout");
+                let error = func.call(&mut store, 0).expect_err("it never ends");
+                let time = start.elapsed();
+                assert_eq!(
+                    error.trap_code(),
+                    Some(TrapCode::Timeout),
+                    "{name}: {error}"
+                );
+                assert!(!end_of(&error).1.is_empty(), "{name}: {error}");
+                assert!(time >= timeout, "{name}: stopped after {time:?}");
+                late = late.min(time - timeout);
+                if late <= LATE_MAX {
+                    break;
+                }
+            }
+            assert!(late <= LATE_MAX, "{name}: {late:?} late");
+        }
+    }
+}
+
+#[test]
+fn interrupts_stop_native_code_and_it_runs_again() {
+    for engine in [
+        jit(Jit::Eager, 1),
+        jit(Jit::Tiered, 1),
+        jit(Jit::Tiered, 50),
+    ] {
+        let (mut store, instance) = instantiate(&engine, ENDLESS);
+        for name in ENDLESS_NAMES {
+            let func = function(&mut store, &instance, name);
+            for pause in [0, 1, 20] {
+                let handle = store.interrupt_handle();
+                let other = thread::spawn(move || {
+                    thread::sleep(Duration::from_millis(pause));
+                    handle.interrupt();
+                });
+                let error = func.call(&mut store, 0).expect_err("it never ends");
+                assert_eq!(
+                    error.trap_code(),
+                    Some(TrapCode::Interrupted),
+                    "{name}: {error}"
+                );
+                other.join().expect("a thread that only waits");
+                store.clear_interrupt();
+            }
+        }
+    }
+}
+
+/// A trap of each kind that a signal reports, by the number.
+const TRAPPING: &str = r#"
+.memory 1
+.export "trap" func $trap
+.func $trap (i32 $kind) -> i32
+    local.get $kind
+    br_table load divide unreachable recurse over fine
+load:
+    i32.push -1
+    i32.load 0
+    ret
+divide:
+    i32.push 1
+    local.get $kind
+    i32.push 1
+    i32.sub
+    i32.div
+    ret
+unreachable:
+    trap
+recurse:
+    local.get $kind
+    call $trap
+    ret
+over:
+    f64.push 1e300
+    i32.trunc_f64
+    ret
+fine:
+    local.get $kind
+    ret
+.end
+"#;
+
+/// The trap of each kind in [`TRAPPING`].
+const TRAPS: [Option<TrapCode>; 6] = [
+    Some(TrapCode::MemoryOutOfBounds),
+    Some(TrapCode::IntegerDivideByZero),
+    Some(TrapCode::Unreachable),
+    Some(TrapCode::StackExhausted),
+    Some(TrapCode::IntegerOverflow),
+    None,
+];
+
+/// The kind for each round; the end of the stack takes long to get to, and comes less often.
+fn kind_of(round: usize) -> usize {
+    match round % TRAPS.len() {
+        3 if round % 60 != 3 => 0,
+        kind => kind,
+    }
+}
+
+fn trapping(engine: &Engine, module: &Module, rounds: usize) {
+    let mut store = Store::new(engine, ());
+    let instance = Linker::new(engine)
+        .instantiate(&mut store, module)
+        .expect("an instance");
+    let func = instance
+        .get_typed_func::<i32, i32>(&mut store, "trap")
+        .expect("an export");
+    for round in 0..rounds {
+        let kind = kind_of(round);
+        let found = func
+            .call(&mut store, kind as i32)
+            .map_err(|error| error.trap_code());
+        assert_eq!(
+            found,
+            TRAPS[kind].map_or(Ok(kind as i32), |code| Err(Some(code)))
+        );
+    }
+}
+
+fn small_stack(jit: Jit, threshold: u32) -> Engine {
+    let mut config = Config::new();
+    config
+        .jit(jit)
+        .jit_threshold(threshold)
+        .max_stack_bytes(16 << 10);
+    Engine::new(&config)
+}
+
+#[test]
+fn a_hundred_thousand_traps_leave_nothing_behind() {
+    let engine = small_stack(Jit::Eager, 1);
+    let module = load(&engine, TRAPPING);
+    trapping(&engine, &module, 5_000);
+    let before = resident_bytes();
+    trapping(&engine, &module, 100_000);
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 4 << 20, "{grown} bytes more");
+}
+
+#[test]
+fn stores_and_modules_leave_nothing_behind() {
+    let round = || {
+        let engine = small_stack(Jit::Tiered, 1);
+        let module = load(&engine, TRAPPING);
+        trapping(&engine, &module, 7);
+    };
+    (0..30).for_each(|_| round());
+    let before = resident_bytes();
+    (0..300).for_each(|_| round());
+    let grown = resident_bytes().saturating_sub(before);
+    assert!(grown < 8 << 20, "{grown} bytes more");
+}
+
+/// Memory of this process.
+fn resident_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").expect("the kernel says");
+    let pages = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
+    pages.expect("a number of pages") * 4096
+}
+
+#[test]
+fn two_engines_on_eight_threads() {
+    let engines = [small_stack(Jit::Eager, 1), small_stack(Jit::Tiered, 20)];
+    let modules: Vec<Module> = engines
+        .iter()
+        .map(|engine| load(engine, TRAPPING))
+        .collect();
+    thread::scope(|scope| {
+        for i in 0..8 {
+            let (engine, module) = (&engines[i % 2], &modules[i % 2]);
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    trapping(engine, module, 120);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn modules_go_while_others_run() {
+    let engine = jit(Jit::Tiered, 2);
+    let (mut store, instance) = instantiate(&engine, ENDLESS);
+    let handle = store.interrupt_handle();
+    let stop = Arc::new(AtomicBool::new(false));
+    let others: Vec<_> = (0..3)
+        .map(|i| {
+            let stop = Arc::clone(&stop);
+            let engine = engine.clone();
+            thread::spawn(move || {
+                let mut rounds = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    // Its own engine every other time: then the compiling thread goes as well.
+                    let own = jit(Jit::Tiered, 2);
+                    let engine = if (rounds + i) % 2 == 0 { &engine } else { &own };
+                    trapping(engine, &load(engine, TRAPPING), 14);
+                    rounds += 1;
+                }
+                rounds
+            })
+        })
+        .collect();
+    let watch = thread::spawn({
+        let stop = Arc::clone(&stop);
+        move || {
+            thread::sleep(Duration::from_millis(1500));
+            stop.store(true, Ordering::Relaxed);
+            handle.interrupt();
+        }
+    });
+    let func = function(&mut store, &instance, "loops");
+    let error = func.call(&mut store, 0).expect_err("it never ends");
+    assert_eq!(error.trap_code(), Some(TrapCode::Interrupted), "{error}");
+    watch.join().expect("a thread that only waits");
+    for other in others {
+        assert!(other.join().expect("no panic") > 0);
+    }
+}
+
+#[test]
+fn a_store_moves_between_threads() {
+    for way in native_ways(false) {
+        let engine = engine(way);
+        let module = load(&engine, TRAPPING);
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine)
+            .instantiate(&mut store, &module)
+            .expect("an instance");
+        let func = instance
+            .get_typed_func::<i32, i32>(&mut store, "trap")
+            .expect("an export");
+        for round in 0..12 {
+            let kind = kind_of(round);
+            let found = thread::scope(|scope| {
+                let call = || {
+                    func.call(&mut store, kind as i32)
+                        .map_err(|error| error.trap_code())
+                };
+                scope.spawn(call).join().expect("no panic")
+            });
+            assert_eq!(
+                found,
+                TRAPS[kind].map_or(Ok(kind as i32), |code| Err(Some(code)))
+            );
+        }
+    }
+}
