@@ -10,6 +10,7 @@
 )]
 
 mod analysis;
+mod arena;
 mod bailout;
 mod code;
 mod compile;
