@@ -223,17 +223,30 @@ impl<'a> InstrReader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn u32(&mut self) -> Result<u32, Malformed> {
         let byte = self.byte()?;
         if byte < 0x80 {
             return Ok(u32::from(byte));
         }
         self.pos -= 1;
-        Ok(self.unsigned(32)? as u32)
+        Ok(self.long_unsigned(32)? as u32)
     }
 
+    /// Most integers are one byte.
+    #[inline(always)]
     fn unsigned(&mut self, bits: u32) -> Result<u64, Malformed> {
+        if let Some(&byte) = self.bytes.get(self.pos)
+            && byte < 0x80
+        {
+            self.pos += 1;
+            return Ok(u64::from(byte));
+        }
+        self.long_unsigned(bits)
+    }
+
+    #[inline(never)]
+    fn long_unsigned(&mut self, bits: u32) -> Result<u64, Malformed> {
         let at = self.pos;
         match read_unsigned(self.bytes, &mut self.pos, bits) {
             Some(value) => Ok(value),
@@ -241,13 +254,26 @@ impl<'a> InstrReader<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn signed(&mut self, bits: u32) -> Result<i64, Malformed> {
         if let Some(&byte) = self.bytes.get(self.pos)
             && byte < 0x80
         {
             self.pos += 1;
             return Ok(i64::from((byte << 1) as i8 >> 1));
+        }
+        self.long_signed(bits)
+    }
+
+    #[inline(never)]
+    fn long_signed(&mut self, bits: u32) -> Result<i64, Malformed> {
+        // Most displacements are two bytes.
+        if let Some(&[low, high]) = self.bytes.get(self.pos..).and_then(|b| b.first_chunk())
+            && high < 0x80
+        {
+            self.pos += 2;
+            let value = u16::from(high) << 7 | u16::from(low & 0x7f);
+            return Ok(i64::from((value << 2) as i16 >> 2));
         }
         let at = self.pos;
         match read_signed(self.bytes, &mut self.pos, bits) {

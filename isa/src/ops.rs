@@ -323,6 +323,23 @@ pub enum Imm {
     Labels,
 }
 
+impl Imm {
+    /// Whether it is an index into something that the module or function declares.
+    const fn is_index(self) -> bool {
+        matches!(
+            self,
+            Imm::Local
+                | Imm::Global
+                | Imm::Func
+                | Imm::Type
+                | Imm::Table
+                | Imm::Memory
+                | Imm::Data
+                | Imm::Elem
+        )
+    }
+}
+
 /// What the stack signature of an instruction is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sig {
@@ -430,17 +447,23 @@ pub(crate) struct Rule {
     pub(crate) imms: [Option<Imm>; 2],
     pub(crate) group: Group,
     pub(crate) first_arch: Arch,
-    /// Operand types, where the signature is fixed.
+    /// Operand types from the top of the stack down, where the signature is fixed.
     pub(crate) params: Option<[Option<ValType>; 3]>,
     pub(crate) result: Option<ValType>,
+    /// [`Op::is_terminator`].
+    pub(crate) terminator: bool,
+    /// Whether an immediate is an index that may be out of range.
+    pub(crate) indexes: bool,
 }
 
 impl Rule {
     const fn of(info: &OpInfo) -> Rule {
         let mut imms = [None; 2];
+        let mut indexes = false;
         let mut i = 0;
         while i < info.imms.len() {
             imms[i] = Some(info.imms[i]);
+            indexes |= info.imms[i].is_index();
             i += 1;
         }
         let (params, result) = match info.sig {
@@ -449,7 +472,7 @@ impl Rule {
                 let mut params = [None; 3];
                 let mut i = 0;
                 while i < types.len() {
-                    params[i] = Some(types[i]);
+                    params[i] = Some(types[types.len() - 1 - i]);
                     i += 1;
                 }
                 assert!(
@@ -472,6 +495,8 @@ impl Rule {
             first_arch: info.first_arch,
             params,
             result,
+            terminator: info.op.is_terminator(),
+            indexes,
         }
     }
 }
@@ -526,7 +551,7 @@ impl Op {
     /// Type of the first operand, where the signature is fixed.
     #[inline]
     pub fn operand(self) -> Option<ValType> {
-        self.rule().params?[0]
+        self.rule().params?.into_iter().rev().flatten().next()
     }
 
     /// Type of the result, where the signature is fixed and there is one.
@@ -581,7 +606,7 @@ impl Op {
     }
 
     /// Whether control never goes on to the next instruction.
-    pub fn is_terminator(self) -> bool {
+    pub const fn is_terminator(self) -> bool {
         matches!(
             self,
             Op::Trap

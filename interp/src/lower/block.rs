@@ -35,11 +35,14 @@ struct Pending {
 
 impl Lowerer<'_> {
     /// Charges an instruction to the block it is in, the block's first one opening it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn charge(&mut self, instr: &Instr) {
-        if !self.options.metering {
-            return;
+        if self.options.metering {
+            self.charge_metered(instr);
         }
+    }
+
+    fn charge_metered(&mut self, instr: &Instr) {
         let at = match self.blocks.fuel_at {
             Some(at) => at,
             None => self.emit(handler::<Fuel>(), &[0]) + 1,

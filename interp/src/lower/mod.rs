@@ -162,7 +162,7 @@ impl<'m> Lowerer<'m> {
             param_slots,
             stack_base,
             settled: verifier.shape(),
-            entries: Vec::new(),
+            entries: Vec::with_capacity(USUAL_DEPTH),
             top_slot: stack_base,
             accs: Accumulators::default(),
             blocks: Blocks::default(),
@@ -209,16 +209,31 @@ impl<'m> Lowerer<'m> {
     }
 
     /// Appends an instruction; returns the index of its first word.
+    #[inline]
     fn emit(&mut self, handler: Handler, operands: &[u64]) -> usize {
         let at = self.out.len();
         self.last_instr = at;
+        if self.offsets.is_some() {
+            self.note_offset(at);
+        }
+        let handler = (handler as *const ()).expose_provenance() as u64;
+        match *operands {
+            // By far the most instructions have one or two words of operands.
+            [first] => self.out.extend_from_slice(&[handler, first]),
+            [first, second] => self.out.extend_from_slice(&[handler, first, second]),
+            _ => {
+                self.out.push(handler);
+                self.out.extend_from_slice(operands);
+            }
+        }
+        at
+    }
+
+    #[cold]
+    fn note_offset(&mut self, at: usize) {
         if let Some(offsets) = &mut self.offsets {
             offsets.push((at as u32, self.at));
         }
-        self.out
-            .push((handler as *const ()).expose_provenance() as u64);
-        self.out.extend_from_slice(operands);
-        at
     }
 
     /// Removes everything from the instruction at `at` on.
@@ -247,6 +262,9 @@ thread_local! {
     /// so that only finished code takes new memory.
     static BUFFER: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
 }
+
+/// As deep as the operand stack of most functions gets.
+const USUAL_DEPTH: usize = 16;
 
 /// The most words of buffer that are kept.
 const KEPT_BUFFER: usize = 1 << 20;

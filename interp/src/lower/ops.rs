@@ -466,6 +466,7 @@ impl LowerOther for Lowerer<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn local_get(&mut self, instr: &Instr) -> Result<(), Malformed> {
         let local = instr.a as u32;
         let ty = self.verifier.locals()[local as usize];
@@ -561,6 +562,7 @@ impl LowerOther for Lowerer<'_> {
         Ok(())
     }
 
+    #[inline(always)]
     fn i32_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.push(Where::Const(u64::from(instr.a as u32)), ValType::I32);
         Ok(())

@@ -111,7 +111,7 @@ impl Lowerer<'_> {
     }
 
     /// Pushes a value.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, place: Where, ty: ValType) {
         let home = self.top_slot;
         self.top_slot += ty.slots() as u16;
@@ -122,7 +122,7 @@ impl Lowerer<'_> {
     }
 
     /// Pops a value. An accumulator that only it lived in is free from then on.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop(&mut self) -> Entry {
         let Some(entry) = self.entries.pop() else {
             return self.pop_settled();
@@ -136,6 +136,7 @@ impl Lowerer<'_> {
         entry
     }
 
+    #[inline(never)]
     fn pop_settled(&mut self) -> Entry {
         let (ty, below) = self
             .verifier

@@ -292,7 +292,7 @@ impl<'m> FuncVerifier<'m> {
     ///
     /// # Errors
     /// What the instruction does not allow.
-    #[inline]
+    #[inline(always)]
     pub fn apply(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.before = self.current;
         if matches!(instr.op, Op::LocalGet | Op::LocalSet | Op::LocalTee) {
@@ -319,7 +319,9 @@ impl<'m> FuncVerifier<'m> {
                 if matches!(instr.op, Op::Alloc | Op::Free) {
                     self.check_memory(instr, 0)?;
                 }
-                self.check_immediates(instr)?;
+                if rule.indexes {
+                    self.check_immediates(instr)?;
+                }
                 if matches!(instr.op, Op::TableInit | Op::TableCopy) {
                     self.check_elements(instr)?;
                 }
@@ -328,17 +330,23 @@ impl<'m> FuncVerifier<'m> {
         }
         match rule.params {
             Some(params) => {
-                for ty in params.into_iter().rev().flatten() {
+                // The rule has them from the top of the stack down.
+                for ty in params {
+                    let Some(ty) = ty else { break };
                     self.pop_type(instr, ty)?;
                 }
                 if let Some(ty) = rule.result {
                     self.push(ty);
+                    self.check_growth(instr)?;
                 }
             }
-            None => self.apply_poly(instr)?,
+            None => {
+                self.apply_poly(instr)?;
+                self.check_growth(instr)?;
+                self.check_frame(instr.offset)?;
+            }
         }
-        self.check_growth(instr)?;
-        self.flows = !instr.op.is_terminator();
+        self.flows = !rule.terminator;
         self.reachable &= self.flows;
         Ok(())
     }
@@ -364,8 +372,11 @@ impl<'m> FuncVerifier<'m> {
     /// What every instruction that pushes has to keep to.
     #[inline(always)]
     fn check_growth(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        self.max_slots = self.max_slots.max(self.shapes.slots(self.current));
-        self.check_frame(instr.offset)?;
+        let slots = self.shapes.slots(self.current);
+        if slots > self.max_slots {
+            self.max_slots = slots;
+            self.check_frame(instr.offset)?;
+        }
         if self.shapes.exhausted() {
             let reason = "more different stack shapes than a function of this size may have";
             return Err(self.error(instr.offset, reason));

@@ -26,10 +26,15 @@ struct Node {
     slots: u32,
     /// The child that was added last; 0 where there is none.
     child: u32,
+    /// The child that was looked for last; 0 where there is none.
+    recent: u32,
     /// The next child of the same parent; 0 after the last one.
     sibling: u32,
     ty: ValType,
 }
+
+/// As many shapes as most functions have.
+const USUAL_SHAPES: usize = 64;
 
 impl Shapes {
     pub(super) const EMPTY: Shape = Shape(0);
@@ -44,11 +49,14 @@ impl Shapes {
             below: 0,
             slots: 0,
             child: 0,
+            recent: 0,
             sibling: 0,
             ty: ValType::I32,
         };
+        let mut nodes = Vec::with_capacity(USUAL_SHAPES);
+        nodes.push(bottom);
         Shapes {
-            nodes: vec![bottom],
+            nodes,
             limit: (1 << 20) + body_bytes.min(1 << 28) * 4,
         }
     }
@@ -59,8 +67,20 @@ impl Shapes {
         self.nodes.len() > self.limit
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, shape: Shape, ty: ValType) -> Shape {
+        let recent = self.nodes[shape.0 as usize].recent;
+        if recent != 0 && self.nodes[recent as usize].ty == ty {
+            return Shape(recent);
+        }
+        let found = self.push_other(shape, ty);
+        self.nodes[shape.0 as usize].recent = found.0;
+        found
+    }
+
+    /// Where the child found last is another one, or there is none.
+    #[inline(never)]
+    fn push_other(&mut self, shape: Shape, ty: ValType) -> Shape {
         let Node { child, slots, .. } = self.nodes[shape.0 as usize];
         let mut at = child;
         while at != 0 {
@@ -75,6 +95,7 @@ impl Shapes {
             below: shape.0,
             slots: slots + ty.slots(),
             child: 0,
+            recent: 0,
             sibling: child,
             ty,
         });
