@@ -52,7 +52,7 @@ struct Watch {
     latency: Option<Duration>,
 }
 
-/// Counts rounds; ends the loop when it is in native code. From the last round before the threshold.
+/// Counts rounds, notes when the loop gets hot, and ends it when it is in native code.
 fn watch(mut caller: Caller<'_, Watch>) -> i32 {
     let is_native = caller.engine().tier_report().loop_entries > 0;
     let watch = caller.data_mut();
