@@ -23,7 +23,7 @@ const SKIPPED: [&str; 5] = [
 const UNSAFE: [&str; 2] = ["interp/", "runtime/src/vm/"];
 
 /// The crates, and which of the others each may use; those that only its tests use do not count.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("isa", &[]),
     ("interp", &["dotvm-isa"]),
     ("runtime", &["dotvm-isa", "dotvm-interp"]),
@@ -33,6 +33,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
         "tests",
         &["dotvm", "dotvm-cli", "dotvm-isa", "dotvm-transpiler"],
     ),
+    ("bench", &["dotvm", "dotvm-isa", "dotvm-transpiler"]),
 ];
 
 /// A source file: its path from the root, and its text.
