@@ -76,6 +76,8 @@ pub struct NativeCode {
     pub param_slots: u32,
     /// Slots of its results.
     pub result_slots: u32,
+    /// Slots that its frame would have in threaded code, where calls are to be limited by that; or 0.
+    pub frame_slots: u32,
     /// How it hands them over.
     pub results: ResultKind,
 }

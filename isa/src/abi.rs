@@ -26,6 +26,10 @@ use std::sync::atomic::{AtomicPtr, AtomicU32};
 /// Slots of a frame's header: return address and caller's frame base.
 pub const FRAME_HEADER_SLOTS: u32 = 2;
 
+/// Where the number of slots of a function's frame is, 32 bits, from the first instruction of its
+/// threaded code, in bytes.
+pub const FRAME_SLOTS_AT: i32 = -8;
+
 /// The most slots a frame may have: slot numbers are 16 bits in threaded code, which may use some
 /// more for rearranging values.
 pub const MAX_FRAME_SLOTS: u32 = 65_000;

@@ -26,6 +26,7 @@ pub struct Code {
     len: usize,
     traps: Vec<(u32, NativeTrap)>,
     starts: Vec<(u32, Option<u32>)>,
+    faults: Vec<(u32, u32)>,
     places: Places,
 }
 
@@ -66,8 +67,11 @@ impl Code {
     /// no instruction: before a function's first one.
     pub fn frames_at(&self, pc: usize) -> impl Iterator<Item = (Option<u32>, u32)> + '_ {
         let offset = pc.wrapping_sub(self.start) as u32;
+        // Where a call is, its last byte is asked for: no instruction that faults starts there.
+        let fault = self.faults.binary_search_by_key(&offset, |fault| fault.0);
         let at = self.starts.partition_point(|start| start.0 <= offset);
-        let place = at.checked_sub(1).and_then(|at| self.starts[at].1);
+        let start = at.checked_sub(1).and_then(|at| self.starts[at].1);
+        let place = fault.map_or(start, |at| Some(self.faults[at].1));
         place
             .into_iter()
             .flat_map(|place| self.places.frames(place))
@@ -162,6 +166,7 @@ impl CodeMemory {
                     len: compiled.code.len(),
                     traps: compiled.traps,
                     starts: compiled.starts,
+                    faults: compiled.faults,
                     places: compiled.places,
                 })
             })

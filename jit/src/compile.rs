@@ -10,12 +10,17 @@ use cranelift_module::{FuncId, ModuleReloc, ModuleRelocTarget};
 use dotvm_isa::verify::ModuleEnv;
 use dotvm_isa::{FuncType, Module, TrapCode};
 
+use crate::accesses::Accesses;
 use crate::bailout::Bailout;
 use crate::lower::{Lowerer, entry_signature, native_signature};
 use crate::places::Places;
 
 /// Trap number of the read of the safepoint page.
 pub(crate) const SAFEPOINT_TRAP: u8 = 200;
+
+/// With metering, a native frame takes at most so many times the bytes that it has in the interpreter
+/// below those that it calls.
+pub const METERED_FRAME_FACTOR: u32 = 32;
 
 /// What is compiled as one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -103,6 +108,8 @@ pub struct Compiled {
     /// Offsets where code of another place starts, ascending, and the place; `None` for code that
     /// belongs to no instruction.
     pub(crate) starts: Vec<(u32, Option<u32>)>,
+    /// The places of faults of instructions that belong to others, by their offset, ascending.
+    pub(crate) faults: Vec<(u32, u32)>,
     pub(crate) places: Places,
 }
 
@@ -217,8 +224,9 @@ impl Compiler {
         };
         context.func = Function::with_name_signature(name, signature);
         let builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
-        let places = match Lowerer::run(builder, request, self.isa.frontend_config()) {
-            Ok(places) => places,
+        let lowered = Lowerer::run(builder, request, self.isa.frontend_config());
+        let lowered = match lowered {
+            Ok(lowered) => lowered,
             Err(bailout) => {
                 // What was begun is not fit to be used again.
                 *scratch = Scratch::default();
@@ -231,23 +239,31 @@ impl Compiler {
             return Err(Bailout::Codegen);
         }
         let code = context.compiled_code().expect("just compiled");
+        let frame_bytes_max = lowered.base_slots.map_or(u32::MAX, |slots| {
+            slots.saturating_mul(8 * METERED_FRAME_FACTOR)
+        });
+        if request.metering && frame_bytes(code) > frame_bytes_max {
+            return Err(Bailout::FrameTooLarge);
+        }
         let func = &context.func;
         let id = FuncId::from_u32(id);
         let reloc =
             |reloc: &FinalizedMachReloc| Reloc(ModuleReloc::from_mach_reloc(reloc, func, id));
+        let starts = starts(code);
         Ok(Compiled {
             unit: request.unit,
             code: code.buffer.data().to_vec(),
             alignment: code.buffer.alignment,
             relocs: code.buffer.relocs().iter().map(reloc).collect(),
-            traps: traps(code),
-            starts: starts(code),
-            places,
+            traps: traps(code, &lowered.accesses),
+            faults: faults(code, &lowered.accesses, &starts),
+            starts,
+            places: lowered.places,
         })
     }
 }
 
-fn traps(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, NativeTrap)> {
+fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u32, NativeTrap)> {
     use cranelift_codegen::ir::TrapCode as Clif;
     let traps = code.buffer.traps().iter().map(|trap| {
         let meaning = match trap.code {
@@ -258,6 +274,9 @@ fn traps(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, NativeTrap)> {
                 NativeTrap::Trap(TrapCode::InvalidConversionToInteger)
             }
             Clif::HEAP_OUT_OF_BOUNDS => NativeTrap::Trap(TrapCode::MemoryOutOfBounds),
+            code if accesses.place(code.as_raw(), None).is_some() => {
+                NativeTrap::Trap(TrapCode::MemoryOutOfBounds)
+            }
             code => match code.as_raw().get() {
                 SAFEPOINT_TRAP => NativeTrap::Safepoint,
                 raw => NativeTrap::Trap(TrapCode::from_code(raw).unwrap_or(TrapCode::Unreachable)),
@@ -266,6 +285,12 @@ fn traps(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, NativeTrap)> {
         (trap.offset, meaning)
     });
     traps.collect()
+}
+
+/// Bytes of a unit's frame, with the address to return to and the caller's frame pointer.
+fn frame_bytes(code: &cranelift_codegen::CompiledCode) -> u32 {
+    let layout = code.buffer.frame_layout();
+    layout.map_or(0, |layout| layout.frame_to_fp_offset) + 16
 }
 
 fn starts(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, Option<u32>)> {
@@ -281,4 +306,21 @@ fn starts(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, Option<u32>)> {
     }
     starts.push((end, None));
     starts
+}
+
+/// The places of accesses whose machine instruction belongs to another place, or to none.
+fn faults(
+    code: &cranelift_codegen::CompiledCode,
+    accesses: &Accesses,
+    starts: &[(u32, Option<u32>)],
+) -> Vec<(u32, u32)> {
+    let traps = code.buffer.traps().iter();
+    let faults = traps.filter_map(|trap| {
+        let end = starts.partition_point(|start| start.0 <= trap.offset);
+        let own = starts[..end].last().and_then(|start| start.1);
+        let near = starts[..end].iter().rev().find_map(|start| start.1);
+        let place = accesses.place(trap.code.as_raw(), near)?;
+        (own != Some(place)).then_some((trap.offset, place))
+    });
+    faults.collect()
 }

@@ -9,6 +9,7 @@
     reason = "machine code is entered, left and freed here; lowering to it is all safe"
 )]
 
+mod accesses;
 mod analysis;
 mod arena;
 mod bailout;
@@ -21,6 +22,6 @@ pub mod traps;
 
 pub use bailout::Bailout;
 pub use code::{Code, CodeMemory};
-pub use compile::{Compiled, Compiler, NativeTrap, Request, Scratch, Unit};
+pub use compile::{Compiled, Compiler, METERED_FRAME_FACTOR, NativeTrap, Request, Scratch, Unit};
 pub use lower::GUARD_BYTES;
 pub use places::{Places, Site};

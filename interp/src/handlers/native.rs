@@ -79,7 +79,8 @@ unsafe fn run(
 /// Makes the stub of native code for function `func`.
 pub(crate) fn stub(func: u32, native: &NativeCode, memory: &mut dyn CodeMemory) -> Code {
     let params = u64::from(native.param_slots);
-    let frame = native.param_slots.max(native.result_slots) + FRAME_HEADER_SLOTS;
+    let own = native.param_slots.max(native.result_slots) + FRAME_HEADER_SLOTS;
+    let frame = own.max(native.frame_slots);
     let words: [u64; PREFIX_WORDS + 5] = [
         u64::from(func) << 32,
         u64::from(frame) | params << 32,

@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
-use dotvm_isa::abi::{CodeCell, FuncRef, Libcalls, VmContext, VmState};
+use dotvm_isa::abi::{CodeCell, FRAME_SLOTS_AT, FuncRef, Libcalls, VmContext, VmState};
 use dotvm_isa::{FuncType, Instr, Op, TrapCode, ValType};
 
 use super::{
@@ -72,11 +72,27 @@ impl<'a> Lowerer<'a, '_> {
         let Some(fp) = self.fp else { return };
         let slots = offset + self.request.frame_slots(defined);
         let end = self.b.ins().iadd_imm_s(fp, i64::from(slots) * 8);
+        self.trap_beyond_stack(end);
+    }
+
+    /// Traps where the frame of a function with native code does not fit in place of the unit's.
+    fn check_ref_frame(&mut self, func: Value) {
+        let Some(fp) = self.fp else { return };
+        let cell = self.ref_field(func, offset_of!(FuncRef, code));
+        let flags = MemFlagsData::trusted();
+        let at = offset_of!(CodeCell, code) as i32;
+        let stub = self.b.ins().load(types::I64, flags, cell, at);
+        let slots = self.b.ins().uload32(flags, stub, FRAME_SLOTS_AT);
+        let bytes = self.b.ins().ishl_imm_u(slots, 3);
+        let end = self.b.ins().iadd(fp, bytes);
+        self.trap_beyond_stack(end);
+    }
+
+    fn trap_beyond_stack(&mut self, end: Value) {
         let limit = self.ctx_field(offset_of!(VmContext, stack_end));
         let beyond = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, limit);
-        self.b
-            .ins()
-            .trapnz(beyond, trap_code(TrapCode::StackExhausted));
+        let trap = trap_code(TrapCode::StackExhausted);
+        self.b.ins().trapnz(beyond, trap);
     }
 
     /// Slots of the VM stack for what is called: those `offset` slots from the unit's frame base
@@ -203,6 +219,8 @@ impl<'a> Lowerer<'a, '_> {
         let fast = self.b.create_block();
         let (ctx, code) = match callee {
             Callee::Defined(defined) => {
+                // While there still is a frame to have the trap in.
+                self.check_frame(defined, 0);
                 if let Some(func) = self.direct(defined, signature) {
                     self.announce_frame(slots);
                     let args: Vec<Value> = [self.ctx].into_iter().chain(limbs).collect();
@@ -223,6 +241,7 @@ impl<'a> Lowerer<'a, '_> {
                 self.b.ins().brif(ctx, guest, &[], slow, &[]);
                 self.b.switch_to_block(guest);
                 let code = self.ref_code(func);
+                self.check_ref_frame(func);
                 self.b.ins().brif(code, fast, &[], slow, &[]);
                 (ctx, code)
             }

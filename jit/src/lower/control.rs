@@ -151,6 +151,16 @@ impl Lowerer<'_, '_> {
         }
     }
 
+    /// `trap`. Cranelift makes a branch to a block that does nothing but trap into an instruction that
+    /// traps, at the place of the branch; so the block does something, which costs nothing.
+    pub(super) fn unreachable(&mut self) {
+        if let Some(block) = self.b.current_block() {
+            self.b.set_cold_block(block);
+        }
+        self.b.ins().sequence_point();
+        self.trap(TrapCode::Unreachable);
+    }
+
     pub(super) fn trap(&mut self, code: TrapCode) {
         self.b.ins().trap(trap_code(code));
     }

@@ -6,7 +6,7 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use dotvm_isa::abi::{VmContext, VmMemory};
 use dotvm_isa::types::PAGE_BYTES;
 use dotvm_isa::{Instr, TrapCode, ValType};
@@ -58,9 +58,9 @@ impl Lowerer<'_, '_> {
         (self.b.ins().iadd(base, index), 0)
     }
 
-    fn heap_flags(&self) -> MemFlagsData {
+    fn heap_flags(&self, trap: ir::TrapCode) -> MemFlagsData {
         MemFlagsData::new()
-            .with_trap_code(Some(trap_code(TrapCode::MemoryOutOfBounds)))
+            .with_trap_code(Some(trap))
             .with_alias_region(Some(self.regions.heap))
     }
 
@@ -68,7 +68,9 @@ impl Lowerer<'_, '_> {
         use LoadOp as L;
         let address = self.pop_one();
         let (p, at) = self.address(address, instr.a);
-        let flags = self.heap_flags();
+        let place = self.place(instr);
+        let trap = self.accesses.load(place, (address, instr.a, op.bytes()));
+        let flags = self.heap_flags(trap);
         let ins = self.b.ins();
         let value = match op {
             L::I32Load => ins.load(types::I32, flags, p, at),
@@ -94,7 +96,9 @@ impl Lowerer<'_, '_> {
         let value = self.pop_one();
         let address = self.pop_one();
         let (p, at) = self.address(address, instr.a);
-        let flags = self.heap_flags();
+        let place = self.place(instr);
+        let trap = self.accesses.store(place, (address, instr.a, op.bytes()));
+        let flags = self.heap_flags(trap);
         let ins = self.b.ins();
         match op {
             S::I32Store | S::I64Store | S::F32Store | S::F64Store => ins.store(flags, value, p, at),
@@ -110,5 +114,31 @@ impl Lowerer<'_, '_> {
         let pages = self.b.ins().ushr_imm_u(len, shift);
         let pages = self.b.ins().ireduce(types::I32, pages);
         self.push(ValType::I32, pages);
+    }
+}
+
+impl LoadOp {
+    /// How many bytes it reads.
+    fn bytes(self) -> u32 {
+        use LoadOp as L;
+        match self {
+            L::I32Load8S | L::I32Load8U | L::I64Load8S | L::I64Load8U => 1,
+            L::I32Load16S | L::I32Load16U | L::I64Load16S | L::I64Load16U => 2,
+            L::I32Load | L::F32Load | L::I64Load32S | L::I64Load32U => 4,
+            L::I64Load | L::F64Load => 8,
+        }
+    }
+}
+
+impl StoreOp {
+    /// How many bytes it writes.
+    fn bytes(self) -> u32 {
+        use StoreOp as S;
+        match self {
+            S::I32Store8 | S::I64Store8 => 1,
+            S::I32Store16 | S::I64Store16 => 2,
+            S::I32Store | S::F32Store | S::I64Store32 => 4,
+            S::I64Store | S::F64Store => 8,
+        }
     }
 }

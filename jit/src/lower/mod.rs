@@ -39,6 +39,7 @@ use cranelift_frontend::{FunctionBuilder, Variable};
 use dotvm_isa::abi::{FRAME_HEADER_SLOTS, VmContext, VmState};
 use dotvm_isa::{FuncType, Instr, Op, TrapCode, ValType};
 
+use crate::accesses::Accesses;
 use crate::analysis::Analysis;
 use crate::bailout::Bailout;
 use crate::compile::{Request, Unit};
@@ -173,6 +174,16 @@ struct Entered {
     outermost: (u32, u32),
 }
 
+/// What a unit's code is to be read with.
+#[derive(Debug, Default)]
+pub(crate) struct Lowered {
+    pub(crate) places: Places,
+    pub(crate) accesses: Accesses,
+    /// Slots of its frame in the interpreter that lie below those of all that it calls; nothing for an
+    /// adapter, which has no frame there.
+    pub(crate) base_slots: Option<u32>,
+}
+
 /// The state of lowering one unit.
 pub(crate) struct Lowerer<'a, 'b> {
     b: FunctionBuilder<'b>,
@@ -188,17 +199,18 @@ pub(crate) struct Lowerer<'a, 'b> {
     /// Bodies that the one being lowered is inlined into, outermost first.
     around: Vec<Body>,
     pub(crate) places: Places,
+    accesses: Accesses,
     /// Instructions inlined so far.
     inlined: usize,
 }
 
 impl<'a, 'b> Lowerer<'a, 'b> {
-    /// Lowers a unit into `b`'s function.
+    /// Lowers a unit into `b`'s function; returns what its code is to be read with.
     pub(crate) fn run(
         mut b: FunctionBuilder<'b>,
         request: &'a Request<'a>,
         frontend: cranelift_codegen::isa::TargetFrontendConfig,
-    ) -> Result<Places, Bailout> {
+    ) -> Result<Lowered, Bailout> {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
@@ -208,7 +220,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             calls::adapter(&mut b, &request.module.types[ty as usize], entry, regions);
             b.seal_all_blocks();
             b.finalize(frontend);
-            return Ok(Places::default());
+            return Ok(Lowered::default());
         }
         let (defined, header) = match request.unit {
             Unit::Func { func } => (func, None),
@@ -228,6 +240,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             body,
             around: Vec::new(),
             places: Places::default(),
+            accesses: Accesses::default(),
             inlined: 0,
         };
         match header {
@@ -236,8 +249,13 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         }
         lowerer.lower_body()?;
         lowerer.b.seal_all_blocks();
+        let base_slots = Some(lowerer.stack_base());
         lowerer.b.finalize(frontend);
-        Ok(lowerer.places)
+        Ok(Lowered {
+            base_slots,
+            places: lowerer.places,
+            accesses: lowerer.accesses,
+        })
     }
 
     /// The start of a function: parameters to locals.
@@ -349,9 +367,15 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         }
     }
 
+    /// The place of an instruction of the body.
+    fn place(&self, instr: &Instr) -> u32 {
+        self.places.place(self.body.site, instr.offset)
+    }
+
     /// Says that what follows belongs to an instruction.
     fn mark_place(&mut self, instr: &Instr) {
-        let place = self.places.place(self.body.site, instr.offset);
+        let place = self.place(instr);
+        self.accesses.enter(place);
         self.b.set_srcloc(SourceLoc::new(place));
     }
 

@@ -1,7 +1,7 @@
 //! Which method lowers each instruction that has a rule of its own.
 
+use dotvm_isa::Instr;
 use dotvm_isa::abi::Libcalls;
-use dotvm_isa::{Instr, TrapCode};
 use std::mem::offset_of;
 
 use super::{LowerOther, Lowerer};
@@ -22,7 +22,7 @@ macro_rules! rules {
 }
 
 rules! {
-    trap |l, _instr| l.trap(TrapCode::Unreachable);
+    trap |l, _instr| l.unreachable();
     nop |_l, _instr| ();
     loop_header |_l, _instr| ();
     jmp |l, instr| l.jump(instr.a as u32, instr.offset);

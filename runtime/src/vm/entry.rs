@@ -204,11 +204,11 @@ impl StoreVm {
     ///
     /// # Errors
     /// Where there is no address space for it.
-    pub(super) fn reserve_native_stack(&mut self) -> Result<()> {
+    pub(super) fn reserve_native_stack(&mut self, metering: bool) -> Result<()> {
         if self.native_stack.is_none() {
             let bytes = self.stack_bytes();
             let stack = &mut self.state.get_mut().vm.native;
-            self.native_stack = Some(NativeStackMemory::new(bytes, stack)?);
+            self.native_stack = Some(NativeStackMemory::new(bytes, metering, stack)?);
         }
         Ok(())
     }

@@ -173,7 +173,9 @@ unsafe extern "C" fn native_stack(ctx: *mut VmContext, _: *mut u64, _: u64) -> u
     // SAFETY: a handler is calling.
     unsafe {
         with_store(ctx, |store, _| {
-            store.opaque.vm.reserve_native_stack().map_err(Stop::from)
+            let store = &mut store.opaque;
+            let metering = store.engine.config().metering;
+            store.vm.reserve_native_stack(metering).map_err(Stop::from)
         })
     }
 }

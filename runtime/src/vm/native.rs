@@ -16,8 +16,12 @@ use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::store::StoreInner;
 
-/// Native frames may be so many times as large as those of the interpreter.
+/// Native frames may be so many times as large as those of the interpreter, or recursion ends sooner.
 const FRAME_FACTOR: usize = 4;
+
+/// The same with metering, where recursion ends at the same place in all tiers. The compiler sees to
+/// it that frames take no more than half of that; the rest is for changes of the tier.
+const METERED_FRAME_FACTOR: usize = 2 * dotvm_jit::METERED_FRAME_FACTOR as usize;
 
 /// Bytes of the native stack for the runtime and for host functions.
 const RESERVE_BYTES: usize = 1 << 20;
@@ -55,6 +59,12 @@ pub(crate) fn stub(module: &Module, defined: u32, adapter: &Code, code: Option<&
         code: code.map_or(ptr::null(), Code::entry),
         param_slots: ty.param_slots(),
         result_slots: ty.result_slots(),
+        frame_slots: if code.is_some() && module.engine().config().metering {
+            // One that cannot be lowered has no native code either.
+            module.frame_slots(defined).unwrap_or(0)
+        } else {
+            0
+        },
         results: ResultKind::of(ty),
     };
     let func = module.env().spaces.imported_funcs + defined;
@@ -72,13 +82,23 @@ pub(crate) struct NativeStackMemory {
 }
 
 impl NativeStackMemory {
-    /// For a store whose guest frames may take `stack_bytes`; `stack` is made to point to it.
+    /// For a store whose guest frames may take `stack_bytes`, and must be able to with `metering`;
+    /// `stack` is made to point to it.
     ///
     /// # Errors
     /// Where there is no address space for it.
-    pub(crate) fn new(stack_bytes: usize, stack: &mut NativeStack) -> Result<NativeStackMemory> {
+    pub(crate) fn new(
+        stack_bytes: usize,
+        metering: bool,
+        stack: &mut NativeStack,
+    ) -> Result<NativeStackMemory> {
+        let factor = if metering {
+            METERED_FRAME_FACTOR
+        } else {
+            FRAME_FACTOR
+        };
         let usable = stack_bytes
-            .checked_mul(FRAME_FACTOR)
+            .checked_mul(factor)
             .and_then(|bytes| round_up(bytes.checked_add(RESERVE_BYTES)?));
         let guard = traps::STACK_GUARD_BYTES;
         let too_large = || Error::Limit(format!("native stack for {stack_bytes} bytes of frames"));
