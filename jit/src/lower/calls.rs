@@ -207,6 +207,8 @@ impl<'a> Lowerer<'a, '_> {
     /// Replaces the frame by the callee's. The entry of a loop has no frame of the right kind to
     /// replace: it calls and returns.
     fn emit_tail_call(&mut self, callee: Callee, ty: &FuncType, args: &[Operand]) {
+        // Functions may go round by tail calls as loops do by jumps.
+        self.safepoint();
         if self.slots.is_some() {
             let results = self.emit_call(callee, ty, args, 0);
             return self.return_limbs(&results);
