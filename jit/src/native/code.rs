@@ -1,7 +1,7 @@
 //! Code memory: where machine code is kept, never writable and executable at once.
 //!
 //! Built on `cranelift-jit`: units are defined, which copies them, then published, which makes their
-//! pages executable. Published code is known to the [trap handler](crate::traps) until its memory is
+//! pages executable. Published code is known to the [trap handler](super::traps) until its memory is
 //! dropped.
 
 use std::mem::ManuallyDrop;
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleReloc, default_libcall_names};
 
-use crate::arena::{Arena, PAGE_BYTES};
+use super::arena::{Arena, PAGE_BYTES};
+use super::traps;
 use crate::bailout::Bailout;
 use crate::compile::{Compiled, Compiler, NativeTrap, Unit};
 use crate::lower::entry_signature;
 use crate::places::Places;
-use crate::traps;
 
 /// Machine code of a unit in its place.
 #[derive(Debug)]
