@@ -13,6 +13,8 @@ use dotvm_isa::abi::CodeCell;
 use dotvm_isa::verify::{self, ModuleEnv};
 use dotvm_isa::{Arch, Bytes, ExternKind, FuncType, InstrReader, Malformed, Names, Op};
 
+use dotvm_jit::Unit;
+
 use crate::engine::{Engine, TypeIds};
 use crate::error::{Error, FileError, Result};
 use crate::tier::NativeModule;
@@ -313,6 +315,14 @@ impl Module {
             .by_func
             .get(&defined)
             .map_or(0, |code| code.entry_count())
+    }
+
+    /// Bytes of the bytecode that a unit of native code is made of.
+    pub(crate) fn body_bytes(&self, unit: Unit) -> u32 {
+        match unit {
+            Unit::Func { func } | Unit::Loop { func, .. } => self.0.isa.body(func).len() as u32,
+            Unit::Adapter { .. } => 0,
+        }
     }
 
     /// The defined functions that a defined function calls, each once.

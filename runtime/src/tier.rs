@@ -70,7 +70,19 @@ struct Job {
     unit: Unit,
     /// How often it was asked for.
     heat: u32,
+    /// About how much work it is.
+    work: u32,
 }
+
+impl Job {
+    /// What compiling it is worth, by the time it takes.
+    fn worth(&self) -> u64 {
+        (u64::from(self.heat) << 32) / u64::from(self.work)
+    }
+}
+
+/// What compiling the smallest function costs, in bytes of bytecode that cost as much.
+const WORK_MIN_BYTES: u32 = 200;
 
 /// The native code of a module, and whether all of it was compiled at once.
 #[derive(Debug, Default)]
@@ -225,6 +237,7 @@ impl Tier {
             module: module.clone(),
             unit,
             heat: 1,
+            work: WORK_MIN_BYTES + module.body_bytes(unit),
         });
         if queue.threads < self.threads {
             let shared = Arc::clone(&self.queue);
@@ -671,9 +684,9 @@ impl Queue {
 }
 
 impl QueueState {
-    /// Index of the hottest job.
+    /// Index of the job that is worth most.
     fn hottest(&self) -> Option<usize> {
-        (0..self.jobs.len()).max_by_key(|&at| self.jobs[at].heat)
+        (0..self.jobs.len()).max_by_key(|&at| self.jobs[at].worth())
     }
 }
 
