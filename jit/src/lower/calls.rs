@@ -6,7 +6,7 @@ use std::mem::offset_of;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AbiParam, Block, BlockArg, ExtFuncData, ExternalName, InstBuilder, MemFlagsData, SigRef,
-    Signature, StackSlotData, StackSlotKind, UserExternalName, Value, types,
+    Signature, SourceLoc, StackSlotData, StackSlotKind, UserExternalName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -205,11 +205,16 @@ impl<'a> Lowerer<'a, '_> {
     }
 
     /// Replaces the frame by the callee's. The entry of a loop has no frame of the right kind to
-    /// replace: it calls and returns.
+    /// replace, and the interpreter none to replace it with: they are called, and the frame is out of
+    /// sight meanwhile.
     fn emit_tail_call(&mut self, callee: Callee, ty: &FuncType, args: &[Operand]) {
-        // Functions may go round by tail calls as loops do by jumps.
-        self.safepoint();
+        self.calls = true;
+        if let Callee::Defined(defined) = callee {
+            // While there still is a frame to have the trap in.
+            self.check_frame(defined, 0);
+        }
         if self.slots.is_some() {
+            self.b.set_srcloc(SourceLoc::default());
             let results = self.emit_call(callee, ty, args, 0);
             return self.return_limbs(&results);
         }
@@ -221,8 +226,6 @@ impl<'a> Lowerer<'a, '_> {
         let fast = self.b.create_block();
         let (ctx, code) = match callee {
             Callee::Defined(defined) => {
-                // While there still is a frame to have the trap in.
-                self.check_frame(defined, 0);
                 if let Some(func) = self.direct(defined, signature) {
                     self.announce_frame(slots);
                     let args: Vec<Value> = [self.ctx].into_iter().chain(limbs).collect();
@@ -243,16 +246,19 @@ impl<'a> Lowerer<'a, '_> {
                 self.b.ins().brif(ctx, guest, &[], slow, &[]);
                 self.b.switch_to_block(guest);
                 let code = self.ref_code(func);
-                self.check_ref_frame(func);
                 self.b.ins().brif(code, fast, &[], slow, &[]);
                 (ctx, code)
             }
         };
         self.b.switch_to_block(fast);
+        if let Callee::Ref(func) = callee {
+            self.check_ref_frame(func);
+        }
         self.announce_frame(slots);
         let all: Vec<Value> = [ctx].into_iter().chain(limbs).collect();
         self.b.ins().return_call_indirect(signature, code, &all);
         self.b.switch_to_block(slow);
+        self.b.set_srcloc(SourceLoc::default());
         let results = self.slow_call(callee, ty, args, slots);
         self.return_limbs(&results);
     }
@@ -265,6 +271,7 @@ impl<'a> Lowerer<'a, '_> {
         args: &[Operand],
         offset: u32,
     ) -> Vec<Value> {
+        self.calls = true;
         let signature = self.b.import_signature(native_signature(ty));
         if let Callee::Defined(defined) = callee
             && let Some(func) = self.direct(defined, signature)

@@ -2,8 +2,10 @@
 
 use std::mem::offset_of;
 
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
-    Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, TrapCode as ClifTrap, types,
+    Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SourceLoc, TrapCode as ClifTrap,
+    types,
 };
 use dotvm_isa::abi::{EXIT_HALT, Libcalls, VmContext};
 use dotvm_isa::instr::InstrReader;
@@ -12,6 +14,9 @@ use dotvm_isa::{Instr, TrapCode};
 use super::{Lowerer, Operand, constant_flags, limb_types, returns_in_slots, trap_code};
 use crate::bailout::Bailout;
 use crate::compile::SAFEPOINT_TRAP;
+
+/// Bytes before a memory that are made inaccessible to stop a program.
+const SAFEPOINT_BYTES: u32 = 64 << 10;
 
 impl Lowerer<'_, '_> {
     /// The block at an offset; when it is new, it will be lowered.
@@ -113,11 +118,39 @@ impl Lowerer<'_, '_> {
     /// memory's address is in a register in most loops.
     pub(super) fn safepoint(&mut self) {
         let page = self.memory_base();
+        let (flags, at) = self.new_safepoint();
+        self.b.ins().load(types::I32, flags, page, at);
+    }
+
+    /// Flags and offset of the read of another safepoint. Every one reads something else: the
+    /// optimizer takes out what was read before.
+    fn new_safepoint(&mut self) -> (MemFlagsData, i32) {
+        self.safepoints += 1;
         let code = ClifTrap::unwrap_user(SAFEPOINT_TRAP);
         let flags = MemFlagsData::new()
             .with_trap_code(Some(code))
             .with_alias_region(Some(self.regions.state));
-        self.b.ins().load(types::I32, flags, page, -8);
+        (flags, -4 * self.safepoints as i32)
+    }
+
+    /// Whether there are more safepoints than something to read.
+    pub(super) fn too_many_safepoints(&self) -> bool {
+        self.safepoints > SAFEPOINT_BYTES / 4
+    }
+
+    /// A safepoint where a function starts that calls others: recursion that returns before the stack
+    /// ends, or makes tail calls, must be stopped too.
+    pub(super) fn entry_safepoint(&mut self, entry: Block) {
+        let (flags, safepoint) = self.new_safepoint();
+        let first = self.places.place(0, self.body.analysis.instrs[0].offset);
+        let mut cursor = FuncCursor::new(self.b.func)
+            .at_first_insertion_point(entry)
+            .with_srcloc(SourceLoc::new(first));
+        let at = offset_of!(VmContext, memory_base) as i32;
+        let base = cursor
+            .ins()
+            .load(types::I64, constant_flags(), self.ctx, at);
+        cursor.ins().load(types::I32, flags, base, safepoint);
     }
 
     /// `ret`.

@@ -15,7 +15,7 @@ use dotvm_jit::traps::Running;
 use super::backtrace::capture;
 use super::funcs::{Callee, FuncKind};
 use super::mapping::{GRANULE_BYTES, Reservation};
-use super::native::{NativeStackMemory, Stub};
+use super::native::{NESTED_RESERVE_BYTES, NativeStackMemory, Stub};
 use super::pinned::Pinned;
 use super::stack::Stack;
 use crate::backtrace::Backtrace;
@@ -286,6 +286,18 @@ impl StoreVm {
         EXIT_ERROR
     }
 
+    /// Whether the native stack has room for another call from the host to the guest, made `here`.
+    fn has_native_stack(&self, here: usize, bytes_max: usize) -> bool {
+        let native = &self.state.get().vm.native;
+        if native.host_sp.is_null() {
+            return self.native_base.saturating_sub(here) <= bytes_max;
+        }
+        // The host function runs on the stack of native code. Whatever native code calls finds
+        // `RESERVE_BYTES` there; most of that may be used up.
+        let host = self.native_base.saturating_sub(native.host_sp.addr());
+        host <= bytes_max && here.saturating_sub(native.low.addr()) >= NESTED_RESERVE_BYTES
+    }
+
     /// Where the guest code that called the running host function waits.
     fn caller(&self) -> Option<Place> {
         let VmState {
@@ -320,8 +332,8 @@ fn open(store: &mut StoreOpaque, slots: u32) -> Result<Outer> {
     let stack = vm.reserve_stack(limits.stack_bytes)?;
     let base = stack.next();
     let room = stack.left() >= slots as usize;
-    let native = vm.native_base.saturating_sub(here);
-    let deep = vm.depth > 0 && (vm.depth >= limits.host_depth || native > limits.native_bytes);
+    let deep = vm.depth > 0
+        && (vm.depth >= limits.host_depth || !vm.has_native_stack(here, limits.native_bytes));
     if !room || deep {
         let backtrace = capture(store, store.vm.caller());
         return Err(Error::Trap(Trap::new(TrapCode::StackExhausted, backtrace)));

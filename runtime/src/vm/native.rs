@@ -26,6 +26,9 @@ const METERED_FRAME_FACTOR: usize = 2 * dotvm_jit::METERED_FRAME_FACTOR as usize
 /// Bytes of the native stack for the runtime and for host functions.
 const RESERVE_BYTES: usize = 1 << 20;
 
+/// What is left of these where a host function may still call the guest.
+pub(super) const NESTED_RESERVE_BYTES: usize = RESERVE_BYTES / 4;
+
 /// Threaded code that enters native code: where it starts. It lives as long as its module.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stub(*const u64);
