@@ -16,6 +16,7 @@
 
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use dotvm_isa::abi::VmContext;
 use dotvm_isa::{FuncType, ValType};
@@ -151,6 +152,13 @@ impl Code {
     /// Slots of the function's parameters: where in its frame the header is.
     pub fn param_slots(&self) -> u32 {
         self.param_slots
+    }
+
+    /// How often the function was called since its counter last reached its limit.
+    pub fn entry_count(&self) -> u32 {
+        // SAFETY: the counter is a word of the code, which is valid as long as this is; handlers access
+        // it as an atomic as well.
+        unsafe { AtomicU32::from_ptr(self.start().cast_mut().cast()).load(Ordering::Relaxed) }
     }
 
     /// Slots of the function's frame.

@@ -257,7 +257,7 @@ pub unsafe fn call(
         match calls::enter(&mut r, cell, base, exit, base) {
             Flow::Next => dispatch::run(r),
             // A safepoint or the stack check: both are handled by the handler itself.
-            Flow::Slow(_) => run_slow(r, cell),
+            Flow::Slow(_) => run_slow(r, exit),
             Flow::Exit(status) => status,
         }
     }
@@ -267,10 +267,10 @@ pub unsafe fn call(
 ///
 /// # Safety
 /// As for [`call`].
-unsafe fn run_slow(r: Regs, cell: *const CodeCell) -> u32 {
+unsafe fn run_slow(r: Regs, exit: *const u64) -> u32 {
     // SAFETY: the caller's promises.
     unsafe {
-        if r.ip == (*cell).code.load(Ordering::Acquire).cast_const() {
+        if r.ip != exit {
             // The function was entered and its counter is due.
             let status = ((*(*r.ctx).libcalls).safepoint)(r.ctx, r.fp, r.acc);
             return if status == 0 {

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use dotvm_interp::{Code, Options, lower, offsets, unlowered};
 use dotvm_isa::abi::CodeCell;
 use dotvm_isa::verify::{self, ModuleEnv};
-use dotvm_isa::{Arch, Bytes, ExternKind, FuncType, Malformed, Names};
+use dotvm_isa::{Arch, Bytes, ExternKind, FuncType, InstrReader, Malformed, Names, Op};
+
+use dotvm_jit::Unit;
 
 use crate::engine::{Engine, TypeIds};
 use crate::error::{Error, FileError, Result};
@@ -50,8 +52,8 @@ struct ModuleInner {
 struct Codes {
     /// By address. Each is valid as long as `memory`.
     by_address: BTreeMap<usize, Arc<Code>>,
-    /// Slots of the frames of these functions.
-    frame_slots: BTreeMap<u32, u32>,
+    /// By number among the defined functions.
+    by_func: BTreeMap<u32, Arc<Code>>,
     memory: CodeBlocks,
 }
 
@@ -298,12 +300,50 @@ impl Module {
     /// # Errors
     /// Where it fails verification.
     pub(crate) fn frame_slots(&self, defined: u32) -> Result<u32, Malformed> {
-        if let Some(&slots) = self.lock().frame_slots.get(&defined) {
-            return Ok(slots);
-        }
         let mut codes = self.lock();
+        if let Some(code) = codes.by_func.get(&defined) {
+            return Ok(code.frame_slots());
+        }
         let code = self.lower_into(&mut codes, defined)?;
         Ok(code.frame_slots())
+    }
+
+    /// How often a defined function was called in the interpreter since it last asked to be compiled.
+    pub(crate) fn entry_count(&self, defined: u32) -> u32 {
+        let codes = self.lock();
+        codes
+            .by_func
+            .get(&defined)
+            .map_or(0, |code| code.entry_count())
+    }
+
+    /// Bytes of the bytecode that a unit of native code is made of.
+    pub(crate) fn body_bytes(&self, unit: Unit) -> u32 {
+        match unit {
+            Unit::Func { func } | Unit::Loop { func, .. } => self.0.isa.body(func).len() as u32,
+            Unit::Adapter { .. } => 0,
+        }
+    }
+
+    /// The defined functions that a defined function calls, each once.
+    pub(crate) fn callees(&self, defined: u32) -> Vec<u32> {
+        let imported = self.0.env.spaces.imported_funcs;
+        let mut reader = InstrReader::new(self.0.isa.body(defined), imported + defined);
+        let mut callees = Vec::new();
+        if reader.read_locals().is_err() {
+            return callees;
+        }
+        while !reader.at_end()
+            && let Ok(instr) = reader.next_instr()
+        {
+            let func = instr.a as u32;
+            if matches!(instr.op, Op::Call | Op::RetCall) && func >= imported {
+                callees.push(func - imported);
+            }
+        }
+        callees.sort_unstable();
+        callees.dedup();
+        callees
     }
 
     /// The defined function whose threaded code is at that address, and the index of the word there.
@@ -356,7 +396,7 @@ impl Module {
         } = &*self.0;
         let Codes {
             by_address,
-            frame_slots,
+            by_func,
             memory,
         } = codes;
         let code = lower(
@@ -369,7 +409,7 @@ impl Module {
             memory,
         )?;
         let code = Arc::new(code);
-        frame_slots.insert(defined, code.frame_slots());
+        by_func.insert(defined, Arc::clone(&code));
         by_address.insert(code.range().start, Arc::clone(&code));
         Ok(code)
     }

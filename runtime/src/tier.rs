@@ -70,18 +70,51 @@ struct Job {
     unit: Unit,
     /// How often it was asked for.
     heat: u32,
+    /// About how much work it is.
+    work: u32,
 }
 
-/// The native code of a module.
+impl Job {
+    /// What compiling it is worth, by the time it takes.
+    fn worth(&self) -> u64 {
+        (u64::from(self.heat) << 32) / u64::from(self.work)
+    }
+}
+
+/// What compiling the smallest function costs, in bytes of bytecode that cost as much.
+const WORK_MIN_BYTES: u32 = 200;
+
+/// The native code of a module, and whether all of it was compiled at once.
 #[derive(Debug, Default)]
-pub(crate) struct NativeModule(Mutex<NativeState>);
+pub(crate) struct NativeModule(Mutex<NativeState>, Mutex<bool>);
+
+/// What is compiled and not published yet, with its numbers in code memory.
+#[derive(Debug, Default)]
+struct Batch {
+    units: Vec<(Unit, u32, Compiled)>,
+}
+
+impl Batch {
+    /// How many functions there are.
+    fn funcs(&self) -> usize {
+        let is_func = |(unit, ..): &&(Unit, u32, Compiled)| matches!(unit, Unit::Func { .. });
+        self.units.iter().filter(is_func).count()
+    }
+}
+
+/// Compiling goes on for so long before what is there is published, as long as something waits.
+const BATCH_TIME: Duration = Duration::from_millis(2);
+
+/// How far compiling a function looks for callees to compile before.
+const MAX_CALLEE_DEPTH: u32 = 6;
+
+/// A callee is compiled together with its caller when it was called this part of the threshold.
+const WARM_PART: u32 = 8;
 
 #[derive(Debug, Default)]
 struct NativeState {
     memory: Option<CodeMemory>,
     units: HashMap<Unit, UnitState>,
-    /// Whether everything was compiled that can be.
-    complete: bool,
 }
 
 #[derive(Debug)]
@@ -152,15 +185,29 @@ impl Tier {
     }
 
     /// A loop went back often: the stub to resume at, where it is compiled.
+    ///
+    /// Where the function is called again and again, compiling it as a whole is what helps, and comes
+    /// first; its loop is only compiled when some call still goes round in the interpreter after that.
     pub(crate) fn hot_loop(&self, module: &Module, func: u32, header: u32) -> Option<Stub> {
-        let unit = Unit::Loop { func, header };
-        self.request(module, unit);
+        let (unit, whole) = (Unit::Loop { func, header }, Unit::Func { func });
+        let calls = module.entry_count(func);
         let native = lock(&module.native().0);
-        match native.units.get(&unit) {
-            Some(UnitState::Ready { stub, .. }) => {
-                lock(&self.report).loop_entries += 1;
-                *stub
-            }
+        if let Some(UnitState::Ready { stub, .. }) = native.units.get(&unit) {
+            lock(&self.report).loop_entries += 1;
+            return *stub;
+        }
+        let unit = match native.units.get(&whole) {
+            None if calls > 1 => whole,
+            Some(UnitState::Requested) => whole,
+            _ => unit,
+        };
+        drop(native);
+        self.request(module, unit);
+        if self.threads > 0 || unit == whole {
+            return None;
+        }
+        match lock(&module.native().0).units.get(&unit) {
+            Some(UnitState::Ready { stub, .. }) => *stub,
             _ => None,
         }
     }
@@ -182,13 +229,15 @@ impl Tier {
             }
         }
         if self.threads == 0 {
-            return self.compile(module, unit, &mut Scratch::default());
+            let mut units = Some(unit);
+            return self.compile(module, || units.take(), &mut Scratch::default());
         }
         let mut queue = lock(&self.queue.state);
         queue.jobs.push(Job {
             module: module.clone(),
             unit,
             heat: 1,
+            work: WORK_MIN_BYTES + module.body_bytes(unit),
         });
         if queue.threads < self.threads {
             let shared = Arc::clone(&self.queue);
@@ -213,27 +262,142 @@ impl Tier {
         }
     }
 
-    /// Compiles and publishes a unit.
-    fn compile(&self, module: &Module, unit: Unit, scratch: &mut Scratch) {
+    /// Compiles and publishes units of a module, the first of `units` and as many of those that follow as
+    /// take little time.
+    fn compile(
+        &self,
+        module: &Module,
+        mut units: impl FnMut() -> Option<Unit>,
+        scratch: &mut Scratch,
+    ) {
         let start = Instant::now();
-        let result = self.try_compile(module, unit, scratch);
+        let mut batch = Batch::default();
+        let mut result = Ok(());
+        while let Some(unit) = units() {
+            result = self.compile_unit(module, unit, &mut batch, 0, scratch);
+            if result.is_err() || start.elapsed() >= BATCH_TIME {
+                break;
+            }
+        }
+        let requested: Vec<Unit> = batch.units.iter().map(|(unit, ..)| *unit).collect();
+        let result = result.and_then(|()| self.publish(module, batch));
         let mut report = lock(&self.report);
         report.compile_time += start.elapsed();
         match result {
             Ok(bytes) => {
-                match unit {
-                    Unit::Loop { .. } => report.compiled_loops += 1,
-                    _ => report.compiled_funcs += 1,
+                for unit in requested {
+                    match unit {
+                        Unit::Loop { .. } => report.compiled_loops += 1,
+                        Unit::Func { .. } => report.compiled_funcs += 1,
+                        Unit::Adapter { .. } => {}
+                    }
                 }
                 report.code_bytes += bytes as u64;
             }
             Err(bailout) => {
                 *report.bailouts.entry(bailout).or_default() += 1;
-                lock(&module.native().0)
-                    .units
-                    .insert(unit, UnitState::Failed);
+                let mut native = lock(&module.native().0);
+                for unit in requested {
+                    native.units.insert(unit, UnitState::Failed);
+                }
             }
         }
+    }
+
+    /// Compiles a unit into a batch, after the functions it calls that are warm too: so that it can
+    /// call them directly.
+    ///
+    /// # Errors
+    /// Where nothing can be compiled at all.
+    fn compile_unit(
+        &self,
+        module: &Module,
+        unit: Unit,
+        batch: &mut Batch,
+        depth: u32,
+        scratch: &mut Scratch,
+    ) -> Result<(), Bailout> {
+        if let Unit::Func { func } | Unit::Loop { func, .. } = unit
+            && depth < MAX_CALLEE_DEPTH
+        {
+            for callee in module.callees(func) {
+                if self.claim_callee(module, callee) {
+                    let unit = Unit::Func { func: callee };
+                    self.compile_unit(module, unit, batch, depth + 1, scratch)?;
+                }
+            }
+        }
+        let compiler = self.compiler()?;
+        let (id, mut funcs) = {
+            let mut native = lock(&module.native().0);
+            let id = native.memory(compiler, self.code_limit)?.declare()?;
+            (id, native.funcs())
+        };
+        for (unit, id, _) in &batch.units {
+            if let Unit::Func { func } = *unit {
+                funcs.insert(func, *id);
+            }
+        }
+        if let Unit::Func { func } = unit {
+            funcs.insert(func, id);
+        }
+        let direct = |func| funcs.get(&func).copied();
+        match self.lower(compiler, module, unit, &direct, scratch, id) {
+            Ok(compiled) => batch.units.push((unit, id, compiled)),
+            Err(bailout) => {
+                *lock(&self.report).bailouts.entry(bailout).or_default() += 1;
+                let mut native = lock(&module.native().0);
+                native.units.insert(unit, UnitState::Failed);
+                return Ok(());
+            }
+        }
+        if let Unit::Func { func } = unit {
+            let unit = adapter_of(module, func);
+            if batch.units.iter().any(|(known, ..)| *known == unit) {
+                return Ok(());
+            }
+            let id = {
+                let mut native = lock(&module.native().0);
+                if let Some(UnitState::Ready { .. }) = native.units.get(&unit) {
+                    return Ok(());
+                }
+                native.memory(compiler, self.code_limit)?.declare()?
+            };
+            let adapter = self.lower(compiler, module, unit, &|_| None, scratch, id)?;
+            batch.units.push((unit, id, adapter));
+        }
+        Ok(())
+    }
+
+    /// Whether a callee is warm and nobody compiles it yet; now the caller does.
+    fn claim_callee(&self, module: &Module, callee: u32) -> bool {
+        if module.entry_count(callee) < self.threshold.div_ceil(WARM_PART) {
+            return false;
+        }
+        let unit = Unit::Func { func: callee };
+        let mut native = lock(&module.native().0);
+        if native.units.contains_key(&unit) {
+            return false;
+        }
+        native.units.insert(unit, UnitState::Requested);
+        true
+    }
+
+    /// Publishes a batch; returns the bytes of native code.
+    fn publish(&self, module: &Module, batch: Batch) -> Result<usize, Bailout> {
+        let compiler = self.compiler()?;
+        let mut native = lock(&module.native().0);
+        let memory = native.memory(compiler, self.code_limit)?;
+        let mut ids = HashMap::new();
+        for (unit, id, compiled) in batch.units {
+            memory.define(id, compiled)?;
+            ids.insert(unit, id);
+        }
+        let codes = memory.publish()?;
+        let bytes = codes.iter().map(|code| code.len()).sum();
+        self.list(module, &codes);
+        native.install(module, &ids, codes)?;
+        Ok(bytes)
     }
 
     fn compiler(&self) -> Result<&Compiler, Bailout> {
@@ -242,46 +406,6 @@ impl Tier {
             Compiler::new()
         });
         compiler.as_ref().map_err(|&bailout| bailout)
-    }
-
-    /// The same; returns the bytes of native code.
-    fn try_compile(
-        &self,
-        module: &Module,
-        unit: Unit,
-        scratch: &mut Scratch,
-    ) -> Result<usize, Bailout> {
-        let compiler = self.compiler()?;
-        let (id, compiled_funcs) = {
-            let mut native = lock(&module.native().0);
-            let id = native.memory(compiler, self.code_limit)?.declare()?;
-            let ready = native
-                .units
-                .iter()
-                .filter_map(|(unit, state)| match (unit, state) {
-                    (&Unit::Func { func }, UnitState::Ready { id, .. }) => Some((func, *id)),
-                    _ => None,
-                });
-            let mut funcs: HashMap<u32, u32> = ready.collect();
-            if let Unit::Func { func } = unit {
-                funcs.insert(func, id);
-            }
-            (id, funcs)
-        };
-        let direct = |func| compiled_funcs.get(&func).copied();
-        let compiled = self.lower(compiler, module, unit, &direct, scratch, id)?;
-        let adapter = self.adapter(compiler, module, unit, scratch)?;
-        let mut native = lock(&module.native().0);
-        let memory = native.memory(compiler, self.code_limit)?;
-        memory.define(id, compiled)?;
-        if let Some((id, adapter)) = adapter {
-            memory.define(id, adapter)?;
-        }
-        let codes = memory.publish()?;
-        let bytes = codes.iter().map(|code| code.len()).sum();
-        self.list(module, &codes);
-        native.install(module, unit, id, codes)?;
-        Ok(bytes)
     }
 
     fn lower(
@@ -306,47 +430,36 @@ impl Tier {
         compiler.compile(scratch, &request, id)
     }
 
-    /// The adapter that a function needs, where there is none for its type yet.
-    fn adapter(
-        &self,
-        compiler: &Compiler,
-        module: &Module,
-        unit: Unit,
-        scratch: &mut Scratch,
-    ) -> Result<Option<(u32, Compiled)>, Bailout> {
-        let Unit::Func { func } = unit else {
-            return Ok(None);
-        };
-        let unit = adapter_of(module, func);
-        let id = {
-            let mut native = lock(&module.native().0);
-            if let Some(UnitState::Ready { .. }) = native.units.get(&unit) {
-                return Ok(None);
-            }
-            native.memory(compiler, self.code_limit)?.declare()?
-        };
-        let compiled = self.lower(compiler, module, unit, &|_| None, scratch, id)?;
-        Ok(Some((id, compiled)))
-    }
-
     /// Compiles every function of a module.
     fn compile_all(&self, module: &Module) {
-        let mut native = lock(&module.native().0);
-        if std::mem::replace(&mut native.complete, true) {
+        // Held until all is done: whoever else instantiates the module waits.
+        let mut complete = lock(&module.native().1);
+        if std::mem::replace(&mut *complete, true) {
             return;
         }
         let start = Instant::now();
-        let result = self.try_compile_all(module, &mut native);
+        let batch = self.compile_batch(module);
+        let funcs = |batch: &Batch| batch.funcs() as u64;
+        let compiled = batch.as_ref().map_or(0, funcs);
+        let result = batch.and_then(|batch| self.publish(module, batch));
         let mut report = lock(&self.report);
         report.compile_time += start.elapsed();
-        if let Err(bailout) = result {
-            let funcs = module.bytecode().bodies.len() as u64;
-            *report.bailouts.entry(bailout).or_default() += funcs;
+        match result {
+            Ok(bytes) => {
+                report.compiled_funcs += compiled;
+                report.code_bytes += bytes as u64;
+            }
+            Err(bailout) => {
+                let funcs = module.bytecode().bodies.len() as u64;
+                *report.bailouts.entry(bailout).or_default() += funcs;
+            }
         }
     }
 
-    fn try_compile_all(&self, module: &Module, native: &mut NativeState) -> Result<(), Bailout> {
+    /// Every function of a module, and the adapters they need.
+    fn compile_batch(&self, module: &Module) -> Result<Batch, Bailout> {
         let compiler = self.compiler()?;
+        let mut native = lock(&module.native().0);
         let memory = native.memory(compiler, self.code_limit)?;
         let count = module.bytecode().bodies.len();
         let mut ids = Vec::with_capacity(count);
@@ -360,6 +473,7 @@ impl Tier {
         for &unit in &types {
             adapters.push((unit, memory.declare()?));
         }
+        drop(native);
         // A function that is not compiled must not be called directly: where there is one, those that
         // counted on it are compiled again.
         let mut compiled: Vec<Option<Compiled>> = vec![None; count];
@@ -386,24 +500,18 @@ impl Tier {
             }
         }
         let mut scratch = Scratch::default();
+        let mut batch = Batch::default();
         for &(unit, id) in &adapters {
             let code = self.lower(compiler, module, unit, &|_| None, &mut scratch, id)?;
-            memory.define(id, code)?;
+            batch.units.push((unit, id, code));
         }
-        let mut defined = Vec::new();
         for (func, code) in compiled.into_iter().enumerate() {
             if let (Some(id), Some(code)) = (ids[func], code) {
-                memory.define(id, code)?;
-                defined.push((func as u32, id));
+                let unit = Unit::Func { func: func as u32 };
+                batch.units.push((unit, id, code));
             }
         }
-        let codes = memory.publish()?;
-        self.list(module, &codes);
-        let mut report = lock(&self.report);
-        report.compiled_funcs += defined.len() as u64;
-        report.code_bytes += codes.iter().map(|code| code.len() as u64).sum::<u64>();
-        drop(report);
-        native.install_all(module, &defined, codes)
+        Ok(batch)
     }
 
     /// Tells `perf` of native code, where it wants to know.
@@ -483,59 +591,36 @@ impl NativeState {
         }
     }
 
-    /// Notes what was published, and makes it what runs.
+    /// The numbers in code memory of the functions that are published.
+    fn funcs(&self) -> HashMap<u32, u32> {
+        let ready = |(unit, state): (&Unit, &UnitState)| match (unit, state) {
+            (&Unit::Func { func }, UnitState::Ready { id, .. }) => Some((func, *id)),
+            _ => None,
+        };
+        self.units.iter().filter_map(ready).collect()
+    }
+
+    /// Notes what was published, by the numbers it has in code memory, and makes it what runs.
     fn install(
         &mut self,
         module: &Module,
-        unit: Unit,
-        id: u32,
+        ids: &HashMap<Unit, u32>,
         codes: Vec<Arc<Code>>,
     ) -> Result<(), Bailout> {
+        let units: Vec<Unit> = codes.iter().map(|code| code.unit).collect();
         for code in codes {
-            if code.unit != unit {
-                let unit = code.unit;
-                let ready = UnitState::Ready {
-                    id: u32::MAX,
-                    code,
-                    stub: None,
-                };
-                self.units.insert(unit, ready);
-                continue;
-            }
+            let unit = code.unit;
             let stub = match unit {
                 Unit::Loop { func, .. } => Some(native::stub(module, func, &code, None)),
                 _ => None,
             };
+            let id = ids.get(&unit).copied().unwrap_or(u32::MAX);
             self.units.insert(unit, UnitState::Ready { id, code, stub });
         }
-        if let Unit::Func { func } = unit {
-            self.install_func(module, func)?;
-        }
-        Ok(())
-    }
-
-    fn install_all(
-        &mut self,
-        module: &Module,
-        defined: &[(u32, u32)],
-        codes: Vec<Arc<Code>>,
-    ) -> Result<(), Bailout> {
-        let ids: HashMap<Unit, u32> = defined
-            .iter()
-            .map(|&(func, id)| (Unit::Func { func }, id))
-            .collect();
-        for code in codes {
-            let unit = code.unit;
-            let id = ids.get(&unit).copied().unwrap_or(u32::MAX);
-            let ready = UnitState::Ready {
-                id,
-                code,
-                stub: None,
-            };
-            self.units.insert(unit, ready);
-        }
-        for &(func, _) in defined {
-            self.install_func(module, func)?;
+        for unit in units {
+            if let Unit::Func { func } = unit {
+                self.install_func(module, func)?;
+            }
         }
         Ok(())
     }
@@ -570,9 +655,8 @@ fn work(queue: &Queue) {
             if state.stop {
                 return;
             }
-            let hottest = (0..state.jobs.len()).max_by_key(|&at| state.jobs[at].heat);
-            match hottest {
-                Some(at) => break state.jobs.remove(at),
+            match state.hottest() {
+                Some(at) => break state.jobs.swap_remove(at),
                 None => {
                     state = queue
                         .changed
@@ -582,8 +666,27 @@ fn work(queue: &Queue) {
             }
         };
         drop(state);
-        let engine = job.module.engine().clone();
-        engine.tier().compile(&job.module, job.unit, &mut scratch);
+        let Job { module, unit, .. } = job;
+        let engine = module.engine().clone();
+        let mut first = Some(unit);
+        let next = || first.take().or_else(|| queue.next_of(&module));
+        engine.tier().compile(&module, next, &mut scratch);
+    }
+}
+
+impl Queue {
+    /// Takes the hottest unit that waits, where it is of that module.
+    fn next_of(&self, module: &Module) -> Option<Unit> {
+        let mut state = lock(&self.state);
+        let at = state.hottest()?;
+        Module::same(&state.jobs[at].module, module).then(|| state.jobs.swap_remove(at).unit)
+    }
+}
+
+impl QueueState {
+    /// Index of the job that is worth most.
+    fn hottest(&self) -> Option<usize> {
+        (0..self.jobs.len()).max_by_key(|&at| self.jobs[at].worth())
     }
 }
 

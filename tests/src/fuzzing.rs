@@ -9,13 +9,25 @@ use dotvm::{Config, Engine, ExternType, Jit, Linker, Module, Store, Val};
 /// Fuel for each call: enough to get anywhere, too little to take long.
 const FUEL: u64 = 20_000;
 
-/// Runs every exported function of a module, whatever it is, in the interpreter and in native code:
-/// nothing may panic or hang, what verifies must never turn out malformed, and all runs must agree on
-/// results, traps, their places and fuel.
+/// Runs every exported function of a module, whatever it is, twice in the interpreter: nothing may
+/// panic or hang, what verifies must never turn out malformed, and both runs must agree.
 ///
 /// # Panics
 /// Where one of these does not hold.
 pub fn run(bytes: &[u8]) -> Verdict {
+    run_with(bytes, &[Jit::Off])
+}
+
+/// The same, and once more compiled before it is called, and once as it is called: results, traps, their
+/// places and fuel must be those of the interpreter.
+///
+/// # Panics
+/// Where one of these does not hold.
+pub fn run_tiers(bytes: &[u8]) -> Verdict {
+    run_with(bytes, &[Jit::Off, Jit::Eager, Jit::Tiered])
+}
+
+fn run_with(bytes: &[u8], again: &[Jit]) -> Verdict {
     let interpreter = engine(Jit::Off);
     let Ok(module) = Module::new(&interpreter, bytes) else {
         // Not even the declarations hold; decoding alone must agree.
@@ -23,7 +35,7 @@ pub fn run(bytes: &[u8]) -> Verdict {
     };
     let verified = verify_all(module.bytecode()).is_ok();
     let first = outcomes(&interpreter, &module);
-    for jit in [Jit::Off, Jit::Eager, Jit::Tiered] {
+    for &jit in again {
         let engine = engine(jit);
         let Ok(module) = Module::new(&engine, bytes) else {
             panic!("loaded once, and then not");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dotvm_tests::fuzzing::{Random, Verdict, mutate, run, seeds};
+use dotvm_tests::fuzzing::{Random, Verdict, mutate, run, run_tiers, seeds};
 
 /// Calls `body` with numbered random sources until time is up.
 fn for_a_second(mut body: impl FnMut(&mut Random)) {
@@ -27,6 +27,15 @@ fn run_what_verifies() {
         ran > 0,
         "no mutated module passed verification: the test tests nothing"
     );
+}
+
+#[test]
+fn run_what_verifies_in_every_tier() {
+    let seeds = seeds();
+    for_a_second(|random| {
+        let module = mutate(&seeds[random.below(seeds.len())], random);
+        run_tiers(&module);
+    });
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Tables.
+//! Tables: bounds checks, and elements as slots of references.
 
 use std::mem::offset_of;
 

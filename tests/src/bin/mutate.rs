@@ -1,7 +1,10 @@
 //! Runs mutated modules: `mutate [COUNT] [SEED]`. Prints how far they got; a panic is a finding, and
 //! names the module by its number.
 
-use dotvm_tests::fuzzing::{Random, Verdict, mutate, run, seeds};
+use dotvm_tests::fuzzing::{Random, Verdict, mutate, run, run_tiers, seeds};
+
+/// One in so many modules also runs in native code, which takes far longer to make than to run.
+const TIERS_EVERY: u64 = 64;
 
 fn main() {
     let mut args = std::env::args()
@@ -14,7 +17,8 @@ fn main() {
     for i in 0..count {
         let mut random = Random(first.wrapping_add(i));
         let module = mutate(&seeds[random.below(seeds.len())], &mut random);
-        let verdict = std::panic::catch_unwind(|| run(&module)).unwrap_or_else(|_| {
+        let body = if i % TIERS_EVERY == 0 { run_tiers } else { run };
+        let verdict = std::panic::catch_unwind(|| body(&module)).unwrap_or_else(|_| {
             panic!("module {} panicked: mutate 1 {}", i, first.wrapping_add(i))
         });
         verdicts[match verdict {

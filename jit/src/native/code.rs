@@ -1,20 +1,21 @@
 //! Code memory: where machine code is kept, never writable and executable at once.
 //!
 //! Built on `cranelift-jit`: units are defined, which copies them, then published, which makes their
-//! pages executable. Published code is known to the [trap handler](crate::traps) until its memory is
+//! pages executable. Published code is known to the [trap handler](super::traps) until its memory is
 //! dropped.
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
-use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleReloc, default_libcall_names};
 
+use super::arena::{Arena, PAGE_BYTES};
+use super::traps;
 use crate::bailout::Bailout;
 use crate::compile::{Compiled, Compiler, NativeTrap, Unit};
 use crate::lower::entry_signature;
 use crate::places::Places;
-use crate::traps;
 
 /// Machine code of a unit in its place.
 #[derive(Debug)]
@@ -102,9 +103,6 @@ impl std::fmt::Debug for CodeMemory {
     }
 }
 
-/// Room that a unit may take besides its code: it starts on a page of its own at worst.
-const PAGE_BYTES: usize = 4096;
-
 impl CodeMemory {
     /// For code of `compiler`, at most `limit` bytes.
     ///
@@ -112,8 +110,8 @@ impl CodeMemory {
     /// Where there is no address space for it.
     pub fn new(compiler: &Compiler, limit: usize) -> Result<CodeMemory, Bailout> {
         let mut builder = JITBuilder::with_isa(Arc::clone(compiler.isa()), default_libcall_names());
-        let arena = ArenaMemoryProvider::new_with_size(limit.max(PAGE_BYTES));
-        builder.memory_provider(Box::new(arena.map_err(|_| Bailout::CodeCache)?));
+        let arena = Arena::new(limit).map_err(|_| Bailout::CodeCache)?;
+        builder.memory_provider(Box::new(arena));
         Ok(CodeMemory {
             module: ManuallyDrop::new(JITModule::new(builder)),
             limit,
@@ -139,6 +137,7 @@ impl CodeMemory {
     /// # Errors
     /// Where there is no room.
     pub fn define(&mut self, id: u32, compiled: Compiled) -> Result<(), Bailout> {
+        // A unit may start anywhere in a page of its own.
         let room = compiled.code.len().next_multiple_of(PAGE_BYTES) + PAGE_BYTES;
         if self.used + room > self.limit {
             return Err(Bailout::CodeCache);

@@ -2,7 +2,7 @@
 //!
 //! The handler looks at faults of threads that run guest code, at addresses of published code, and
 //! passes on everything else to whoever handled the signal before. It makes the faulting thread go on
-//! in [`entry`](crate::entry), outside of the signal, where the runtime notes what happened and the
+//! in [`entry`](super::entry), outside of the signal, where the runtime notes what happened and the
 //! code is left.
 
 use std::cell::Cell;
@@ -15,9 +15,9 @@ use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
 use dotvm_isa::TrapCode;
 use dotvm_isa::abi::VmState;
 
-use crate::code::Code;
+use super::code::Code;
+use super::entry::trampolines;
 use crate::compile::NativeTrap;
-use crate::entry::trampolines;
 
 thread_local! {
     /// The store whose code this thread is running, if any.
