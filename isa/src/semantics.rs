@@ -224,27 +224,68 @@ macro_rules! float_ops {
             $le ord: $f => u32, |a, b| u32::from(a <= b);
             $ge ord: $f => u32, |a, b| u32::from(a >= b);
             // Not marked as commuting: which NaN comes out depends on the order.
-            $add ord: $f => $f, |a, b| a + b;
-            $sub ord: $f => $f, |a, b| a - b;
-            $mul ord: $f => $f, |a, b| a * b;
-            $div ord: $f => $f, |a, b| a / b;
+            $add ord: $f => $f, |a, b| settle(a + b, a, b);
+            $sub ord: $f => $f, |a, b| settle(a - b, a, b);
+            $mul ord: $f => $f, |a, b| settle(a * b, a, b);
+            $div ord: $f => $f, |a, b| settle(a / b, a, b);
             $min ord: $f => $f, |a, b| {
                 if a < b { a } else if b < a { b } else if a == b {
                     <$f>::from_bits(a.to_bits() | b.to_bits())
-                } else { a + b }
+                } else { settle(a + b, a, b) }
             };
             $max ord: $f => $f, |a, b| {
                 if a > b { a } else if b > a { b } else if a == b {
                     <$f>::from_bits(a.to_bits() & b.to_bits())
-                } else { a + b }
+                } else { settle(a + b, a, b) }
             };
             $copysign ord: $f => $f, |a, b| {
                 let sign = !(<$bits>::MAX >> 1);
                 <$f>::from_bits(a.to_bits() & !sign | b.to_bits() & sign)
             };
-            $rem ord: $f => $f, |a, b| a % b;
+            $rem ord: $f => $f, |a, b| settle(a % b, a, b);
         }
     };
+}
+
+/// What NaNs of a type look like.
+trait Nan: Copy + PartialEq {
+    /// It as a quiet NaN.
+    fn quieted(self) -> Self;
+
+    /// The NaN that operations make of numbers.
+    const DEFAULT: Self;
+}
+
+macro_rules! nan {
+    ($f:ty, $default:literal, $quiet:literal) => {
+        impl Nan for $f {
+            #[inline(always)]
+            fn quieted(self) -> $f {
+                <$f>::from_bits(self.to_bits() | $quiet)
+            }
+
+            const DEFAULT: $f = <$f>::from_bits($default);
+        }
+    };
+}
+
+nan! { f32, 0xffc0_0000, 0x40_0000 }
+nan! { f64, 0xfff8_0000_0000_0000, 0x8_0000_0000_0000 }
+
+/// A result, or the NaN that it is to be: that of the first operand that is one. The processor does
+/// the same, but the compiler may have exchanged the operands.
+#[inline(always)]
+#[allow(clippy::eq_op, reason = "only a NaN differs from itself")]
+fn settle<F: Nan>(result: F, a: F, b: F) -> F {
+    if result == result {
+        result
+    } else if a != a {
+        a.quieted()
+    } else if b != b {
+        b.quieted()
+    } else {
+        F::DEFAULT
+    }
 }
 
 /// Makes a signalling NaN quiet, as arithmetic does; library roundings may pass it through.

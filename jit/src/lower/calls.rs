@@ -213,6 +213,9 @@ impl<'a> Lowerer<'a, '_> {
             // While there still is a frame to have the trap in.
             self.check_frame(defined, 0);
         }
+        if let Callee::Ref(func) = callee {
+            self.tail_call_host(func, ty, args);
+        }
         if self.slots.is_some() {
             self.b.set_srcloc(SourceLoc::default());
             let results = self.emit_call(callee, ty, args, 0);
@@ -241,10 +244,7 @@ impl<'a> Lowerer<'a, '_> {
                 (self.ctx, code)
             }
             Callee::Ref(func) => {
-                let guest = self.b.create_block();
                 let ctx = self.ref_field(func, offset_of!(FuncRef, ctx));
-                self.b.ins().brif(ctx, guest, &[], slow, &[]);
-                self.b.switch_to_block(guest);
                 let code = self.ref_code(func);
                 self.b.ins().brif(code, fast, &[], slow, &[]);
                 (ctx, code)
@@ -261,6 +261,21 @@ impl<'a> Lowerer<'a, '_> {
         self.b.set_srcloc(SourceLoc::default());
         let results = self.slow_call(callee, ty, args, slots);
         self.return_limbs(&results);
+    }
+
+    /// Where that is a function of the host, calls it and returns. The frame stays: so it does in the
+    /// interpreter.
+    fn tail_call_host(&mut self, func: Value, ty: &FuncType, args: &[Operand]) {
+        let ctx = self.ref_field(func, offset_of!(FuncRef, ctx));
+        let guest = self.b.create_block();
+        let host = self.b.create_block();
+        self.b.set_cold_block(host);
+        self.b.ins().brif(ctx, guest, &[], host, &[]);
+        self.b.switch_to_block(host);
+        let slots = self.next_slots(0);
+        let results = self.slow_call(Callee::Ref(func), ty, args, slots);
+        self.return_limbs(&results);
+        self.b.switch_to_block(guest);
     }
 
     /// Calls; returns the limbs of the results.

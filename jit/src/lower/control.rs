@@ -116,7 +116,7 @@ impl Lowerer<'_, '_> {
 
     /// Reads the page that is made inaccessible to stop a program: the one before the memory, since the
     /// memory's address is in a register in most loops.
-    fn safepoint(&mut self) {
+    pub(super) fn safepoint(&mut self) {
         let page = self.memory_base();
         let (flags, at) = self.new_safepoint();
         self.b.ins().load(types::I32, flags, page, at);

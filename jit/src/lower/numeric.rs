@@ -6,7 +6,7 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value, types};
 use dotvm_isa::abi::Libcalls;
 use dotvm_isa::{Instr, ValType};
 
@@ -82,6 +82,9 @@ impl Lowerer<'_, '_> {
             return self.push_bool(value);
         }
         let ty = instr.op.result().expect("a pure instruction");
+        if matches!(op, B::F32Add | B::F64Add | B::F32Mul | B::F64Mul) {
+            self.keep_order(a, b);
+        }
         let ins = self.b.ins();
         let value = match op {
             B::I32Add | B::I64Add => ins.iadd(a, b),
@@ -103,8 +106,9 @@ impl Lowerer<'_, '_> {
             B::F32Sub | B::F64Sub => ins.fsub(a, b),
             B::F32Mul | B::F64Mul => ins.fmul(a, b),
             B::F32Div | B::F64Div => ins.fdiv(a, b),
-            B::F32Min | B::F64Min => ins.fmin(a, b),
-            B::F32Max | B::F64Max => ins.fmax(a, b),
+            // Of two NaNs, they give the second one.
+            B::F32Min | B::F64Min => ins.fmin(b, a),
+            B::F32Max | B::F64Max => ins.fmax(b, a),
             B::F32Copysign | B::F64Copysign => ins.fcopysign(a, b),
             B::F32Mod | B::F64Mod => return self.evaluate(instr, ty, &[a, b]),
             B::I32Eq
@@ -143,6 +147,20 @@ impl Lowerer<'_, '_> {
             }
         };
         self.push(ty, value);
+    }
+
+    /// Keeps an addition's or multiplication's first operand the first one: Cranelift exchanges them
+    /// to make the load of that operand part of the instruction, and which NaN comes out depends on
+    /// the order. It does not where another read lies between.
+    fn keep_order(&mut self, a: Value, b: Value) {
+        let dfg = &self.b.func.dfg;
+        let load = |value| {
+            let inst = dfg.value_def(value).inst()?;
+            (dfg.insts[inst].opcode() == Opcode::Load).then_some(inst)
+        };
+        if load(a).is_some() && load(a) >= load(b) {
+            self.safepoint();
+        }
     }
 
     /// Has the runtime compute a pure instruction.

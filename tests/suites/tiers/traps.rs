@@ -547,3 +547,72 @@ fn bulk_operations_and_the_heap() {
     "#]]
     .assert_eq(&summary(&outcomes[..20]));
 }
+
+#[test]
+fn which_nan_comes_out() {
+    let ops = ["add", "sub", "mul", "div", "min", "max", "copysign", "mod"];
+    let unary = ["ceil", "floor", "trunc", "nearest", "sqrt", "abs", "neg"];
+    let mut text = ".memory 1\n.export \"m\" memory 0\n".to_owned();
+    let mut calls = Vec::new();
+    for (ty, bits) in [("f32", 32), ("f64", 64)] {
+        let int = format!("i{bits}");
+        let mut names = Vec::new();
+        // In each form, the first operand and the second one come from a register or from memory.
+        let operand = |name: &str, at: u32, loaded: bool| match loaded {
+            true => format!("local.get $p\n {ty}.load {at}\n"),
+            false => format!("local.get {name}\n {ty}.reinterpret_{int}\n"),
+        };
+        let binary = ops
+            .iter()
+            .flat_map(|op| (0..4).map(move |form| (op, form, 2)));
+        let unary = unary
+            .iter()
+            .flat_map(|op| (0..2).map(move |form| (op, form, 1)));
+        for (op, form, arity) in binary.chain(unary) {
+            let name = format!("{ty}.{op}{form}");
+            let a = operand("$a", 0, form & 1 != 0);
+            let b = match arity {
+                2 => operand("$b", 8, form & 2 != 0),
+                _ => String::new(),
+            };
+            text += &format!(
+                ".export \"{name}\" func ${name}\n\
+                 .func ${name} ({int} $a, {int} $b) -> {int}\n .local i32 $p\n \
+                 local.get $p\n local.get $a\n {int}.store 0\n \
+                 local.get $p\n local.get $b\n {int}.store 8\n nop\n \
+                 call $nothing\n {a} {b} {ty}.{op}\n {int}.reinterpret_{ty}\n ret\n.end\n"
+            );
+            names.push(name);
+        }
+        let (one, inf) = match bits {
+            32 => (0x3f80_0000u64, 0x7f80_0000u64),
+            _ => (0x3ff0_0000_0000_0000, 0x7ff0_0000_0000_0000),
+        };
+        let sign = 1u64 << (bits - 1);
+        let quiet = inf | inf >> 1;
+        let values = [
+            one,
+            inf,
+            inf | sign,
+            quiet | 5,
+            quiet | 9 | sign,
+            inf | 3,
+            inf | 17 | sign,
+        ];
+        for name in &names {
+            for a in values {
+                for b in values {
+                    let args = match bits {
+                        32 => [a, b].map(|x| Val::I32((x as u32).cast_signed())),
+                        _ => [a, b].map(|x| Val::I64(x.cast_signed())),
+                    };
+                    calls.push(call(name, &args));
+                }
+            }
+        }
+    }
+    // The loads must not see what was stored before them.
+    text += ".func $nothing\n .local i32 $i\nagain:\n loop\n local.get $i\n i32.push 1\n i32.add\n \
+             local.tee $i\n i32.push 2\n i32.lt_u\n jnz again\n ret\n.end\n";
+    everywhere(&text, &calls);
+}
