@@ -536,7 +536,7 @@ pub const INTERPRETED: Way = Way {
 ///
 /// # Errors
 /// The first difference.
-pub fn check(case: &Case) -> Result<Tally, Difference> {
+pub fn check(case: &Case) -> Result<Tally, Box<Difference>> {
     let [target, others @ ..] = case.targets();
     let Some((calls, tally)) = bounded(case, target) else {
         return compare(case, target, &case.calls, true).map(|_| Tally::default());
@@ -561,7 +561,7 @@ pub fn check(case: &Case) -> Result<Tally, Difference> {
         for (i, (a, b)) in first.iter().zip(&found).enumerate() {
             if a.end != b.end || a.state != b.state {
                 let what = format!("{target:?} and {other:?}, both interpreted");
-                return Err(Difference::new(what, case, &calls, i, a, b));
+                return Err(Difference::build(what, case, &calls, i, a, b));
             }
         }
     }
@@ -574,7 +574,7 @@ fn compare(
     target: Target,
     calls: &[Call],
     metering: bool,
-) -> Result<Vec<Outcome>, Difference> {
+) -> Result<Vec<Outcome>, Box<Difference>> {
     let way = |jit, threshold, inlining| Way {
         jit,
         threshold,
@@ -599,7 +599,7 @@ fn compare(
         for (i, (a, b)) in first.iter().zip(&found).enumerate() {
             if a != b {
                 let what = format!("{target:?}, interpreter and {way:?}");
-                return Err(Difference::new(what, case, calls, i, a, b));
+                return Err(Difference::build(what, case, calls, i, a, b));
             }
         }
         assert_eq!(first.len(), found.len());
@@ -618,14 +618,14 @@ pub struct Difference {
 
 impl Difference {
     /// In the outcome number `at`: 0 is the instantiation, then there are the calls.
-    pub fn new(
+    fn build(
         what: String,
         case: &Case,
         calls: &[Call],
         at: usize,
         a: &Outcome,
         b: &Outcome,
-    ) -> Difference {
+    ) -> Box<Difference> {
         let call = match at.checked_sub(1) {
             None => "instantiation".to_owned(),
             Some(at) => format!(
@@ -634,12 +634,12 @@ impl Difference {
                 text_of(&calls[at].args)
             ),
         };
-        Difference {
+        Box::new(Difference {
             what,
             call,
             outcomes: [a.clone(), b.clone()],
             wasm: case.wasm.clone(),
-        }
+        })
     }
 
     /// The module.

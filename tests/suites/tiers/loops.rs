@@ -199,13 +199,13 @@ fn tangle(random: &mut Random) -> String {
                 text += &format!(
                     " local.get $x\n i32.push 4\n i32.and\n jnz {}\n",
                     any(random)
-                )
+                );
             }
             1 => {
                 text += &format!(
                     " local.get $x\n i32.push 8\n i32.and\n jz {}\n",
                     any(random)
-                )
+                );
             }
             2 => {
                 let targets: Vec<String> = (0..4).map(|_| any(random)).collect();
