@@ -287,7 +287,11 @@ pub fn engine(way: Way) -> Engine {
         .max_host_depth(50)
         .max_memory_bytes(MEMORY_BYTES_MAX)
         .max_table_elements(TABLE_ELEMENTS_MAX)
-        .max_native_code_bytes(4 << 20);
+        .max_native_code_bytes(4 << 20)
+        // How much of the host's stack a nested call takes depends on who makes it: the depth of calls
+        // is to be what ends them.
+        .max_native_stack_bytes(4 << 20)
+        .max_host_depth(120);
     Engine::new(&config)
 }
 
