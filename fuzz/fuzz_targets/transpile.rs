@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    dotvm_transpiler::fuzzing::transpile(data);
+    dotvm_transpiler::fuzzing::fuzz_transpile(data);
 });

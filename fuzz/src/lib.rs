@@ -1,10 +1,10 @@
 //! The peer: the same cases in wasmtime, whose results, memories, globals and traps must be ours.
 
-use dotvm_tests::differential::{
-    Call, Case, Difference, HOST_ERROR, MEMORY_BYTES_MAX, Outcome, TABLE_ELEMENTS_MAX, bounded,
-    engine, host, is_unbounded, memory_text, outcomes, INTERPRETED, Way,
-};
 use dotvm::{TrapCode, Val as Ours};
+use dotvm_tests::differential::{
+    Call, Case, Difference, HOST_ERROR, INTERPRETED, MEMORY_BYTES_MAX, Outcome, TABLE_ELEMENTS_MAX,
+    Way, bounded, engine, host, is_unbounded, memory_text, outcomes,
+};
 use wasmtime::{
     Config, Engine, Extern, ExternType, Instance, Linker, Module, Ref, ResourceLimiter, Store,
     Trap, Val, ValType,
@@ -46,7 +46,7 @@ impl ResourceLimiter for Host {
 ///
 /// # Errors
 /// The first difference.
-pub fn check(case: &Case) -> Result<u32, Difference> {
+pub fn check(case: &Case) -> Result<u32, Box<Difference>> {
     let target = case.targets()[0];
     if !case.canonical {
         return Ok(0);
@@ -70,7 +70,14 @@ pub fn check(case: &Case) -> Result<u32, Difference> {
             break;
         }
         if normalized(&a.end) != b.end || a.state != b.state {
-            return Err(Difference::new("ours and the peer's".into(), case, &calls, i, a, b));
+            return Err(Difference::build(
+                "ours and the peer's".into(),
+                case,
+                &calls,
+                i,
+                a,
+                b,
+            ));
         }
         same += 1;
     }
@@ -81,7 +88,11 @@ pub fn check(case: &Case) -> Result<u32, Difference> {
 fn normalized(end: &str) -> String {
     let [undefined, outside] = [TrapCode::UndefinedElement, TrapCode::TableOutOfBounds]
         .map(|code| format!("trap: {}", code.message()));
-    if end == undefined { outside } else { end.to_owned() }
+    if end == undefined {
+        outside
+    } else {
+        end.to_owned()
+    }
 }
 
 fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
@@ -104,7 +115,9 @@ fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
     };
     let mut all = vec![outcome(&mut store, Some(&instance), Ok(Vec::new()))];
     for call in calls {
-        let func = instance.get_func(&mut store, &call.export).expect("the same exports");
+        let func = instance
+            .get_func(&mut store, &call.export)
+            .expect("the same exports");
         let args: Vec<Val> = call.args.iter().map(value).collect();
         let mut results = vec![Val::I32(0); func.ty(&store).results().len()];
         let result = func.call(&mut store, &args, &mut results).map(|()| results);
@@ -121,22 +134,27 @@ fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
             unreachable!("only functions can be imported");
         };
         let name = import.name().to_owned();
-        let call = move |mut caller: wasmtime::Caller<'_, Host>, args: &[Val], results: &mut [Val]| {
-            let args: Vec<u64> = args.iter().map(bits).collect();
-            let values = host(&name, &args, &mut caller.data_mut().log)
-                .map_err(wasmtime::Error::msg)?;
-            for (result, bits) in results.iter_mut().zip(values) {
-                *result = match result {
-                    Val::I32(_) => Val::I32((bits as u32).cast_signed()),
-                    _ => Val::I64(bits.cast_signed()),
-                };
-            }
-            Ok(())
-        };
+        let call =
+            move |mut caller: wasmtime::Caller<'_, Host>, args: &[Val], results: &mut [Val]| {
+                let args: Vec<u64> = args.iter().map(bits).collect();
+                let values =
+                    host(&name, &args, &mut caller.data_mut().log).map_err(wasmtime::Error::msg)?;
+                for (result, bits) in results.iter_mut().zip(values) {
+                    *result = match result {
+                        Val::I32(_) => Val::I32((bits as u32).cast_signed()),
+                        _ => Val::I64(bits.cast_signed()),
+                    };
+                }
+                Ok(())
+            };
         let types: Vec<ValType> = ty.results().collect();
         let call = move |caller: wasmtime::Caller<'_, Host>, args: &[Val], results: &mut [Val]| {
             for (result, ty) in results.iter_mut().zip(&types) {
-                *result = if ty.is_i32() { Val::I32(0) } else { Val::I64(0) };
+                *result = if ty.is_i32() {
+                    Val::I32(0)
+                } else {
+                    Val::I64(0)
+                };
             }
             call(caller, args, results)
         };

@@ -54,6 +54,8 @@ struct Codes {
     by_address: BTreeMap<usize, Arc<Code>>,
     /// By number among the defined functions.
     by_func: BTreeMap<u32, Arc<Code>>,
+    /// What enters native code.
+    stubs: Vec<Arc<Code>>,
     memory: CodeBlocks,
 }
 
@@ -281,9 +283,12 @@ impl Module {
         &self.0.native
     }
 
-    /// Lets the compiler's stubs be kept with the threaded code.
-    pub(crate) fn with_code_memory<R>(&self, body: impl FnOnce(&mut CodeBlocks) -> R) -> R {
-        body(&mut self.lock().memory)
+    /// Keeps code that enters native code, made in the module's memory for code.
+    pub(crate) fn add_stub(&self, make: impl FnOnce(&mut CodeBlocks) -> Code) -> Arc<Code> {
+        let codes = &mut *self.lock();
+        let stub = Arc::new(make(&mut codes.memory));
+        codes.stubs.push(Arc::clone(&stub));
+        stub
     }
 
     /// Makes calls of a defined function run its native code.
@@ -398,6 +403,7 @@ impl Module {
             by_address,
             by_func,
             memory,
+            ..
         } = codes;
         let code = lower(
             isa,
@@ -419,9 +425,13 @@ impl Module {
         self.0.native.owns(code)
     }
 
-    /// The code of all functions lowered so far.
-    pub(crate) fn codes(&self) -> Vec<Arc<Code>> {
-        self.lock().by_address.values().cloned().collect()
+    /// All threaded code of the module: that of its functions, and what enters native code.
+    pub(crate) fn codes(&self) -> (Vec<Arc<Code>>, Vec<Arc<Code>>) {
+        let codes = self.lock();
+        (
+            codes.by_address.values().cloned().collect(),
+            codes.stubs.clone(),
+        )
     }
 
     /// The offset in a function's body of the instruction that a word of its code belongs to.

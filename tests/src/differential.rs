@@ -283,8 +283,6 @@ pub fn engine(way: Way) -> Engine {
         .jit_inlining(way.inlining)
         .metering(way.metering)
         .max_stack_bytes(128 << 10)
-        // Fewer than would need more of the native stack than there may be, which depends on the build.
-        .max_host_depth(50)
         .max_memory_bytes(MEMORY_BYTES_MAX)
         .max_table_elements(TABLE_ELEMENTS_MAX)
         .max_native_code_bytes(4 << 20)
@@ -624,7 +622,7 @@ pub struct Difference {
 
 impl Difference {
     /// In the outcome number `at`: 0 is the instantiation, then there are the calls.
-    fn build(
+    pub fn build(
         what: String,
         case: &Case,
         calls: &[Call],

@@ -13,24 +13,38 @@ use crate::module::Module;
 use crate::store::StoreOpaque;
 
 /// All threaded code of a store, by address.
-struct CodeMap<'s>(BTreeMap<usize, (Arc<Code>, &'s Module)>);
+struct CodeMap<'s>(BTreeMap<usize, Known<'s>>);
+
+/// Some threaded code.
+struct Known<'s> {
+    code: Arc<Code>,
+    module: &'s Module,
+    /// Whether it is that of a function, and not what enters native code.
+    is_lowered: bool,
+}
 
 impl<'s> CodeMap<'s> {
     fn new(store: &'s StoreOpaque) -> CodeMap<'s> {
-        let modules = store.modules.iter();
-        let codes = modules.flat_map(|module| module.codes().into_iter().map(move |c| (c, module)));
-        CodeMap(
-            codes
-                .map(|(code, module)| (code.range().start, (code, module)))
-                .collect(),
-        )
+        let mut map = BTreeMap::new();
+        for module in &store.modules {
+            let (lowered, stubs) = module.codes();
+            for (codes, is_lowered) in [(lowered, true), (stubs, false)] {
+                map.extend(codes.into_iter().map(|code| {
+                    let known = Known {
+                        code,
+                        module,
+                        is_lowered,
+                    };
+                    (known.code.range().start, known)
+                }));
+            }
+        }
+        CodeMap(map)
     }
 
-    fn find(&self, ip: *const u64) -> Option<(&Code, &'s Module)> {
-        let (_, (code, module)) = self.0.range(..=ip.addr()).next_back()?;
-        code.range()
-            .contains(&ip.addr())
-            .then_some((&**code, *module))
+    fn find(&self, ip: *const u64) -> Option<&Known<'s>> {
+        let (_, known) = self.0.range(..=ip.addr()).next_back()?;
+        known.code.range().contains(&ip.addr()).then_some(known)
     }
 }
 
@@ -46,13 +60,18 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
         }
         let map = map.get_or_insert_with(|| CodeMap::new(store));
         let mut visit = |frame: dotvm_interp::Frame| {
-            let (code, module) = map.find(frame.ip).expect("code that `find` has found");
+            let known = map.find(frame.ip).expect("code that `find` has found");
+            let (code, module) = (&known.code, known.module);
             backtrace.push(|| {
+                if !known.is_lowered {
+                    // It stopped before its first instruction.
+                    return Frame::at(module.clone(), code.func(), 0);
+                }
                 let word = code.word_index(frame.ip) - usize::from(frame.is_return_address);
                 Frame::new(module.clone(), code.func(), word)
             });
         };
-        let mut find = |ip| map.find(ip).map(|(code, _)| code);
+        let mut find = |ip| map.find(ip).map(|known| &*known.code);
         let frame = dotvm_interp::Frame {
             ip: place.ip,
             fp: place.fp,

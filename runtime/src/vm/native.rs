@@ -71,11 +71,11 @@ pub(crate) fn stub(module: &Module, defined: u32, adapter: &Code, code: Option<&
         results: ResultKind::of(ty),
     };
     let func = module.env().spaces.imported_funcs + defined;
-    module.with_code_memory(|memory: &mut CodeBlocks| {
+    let stub = module.add_stub(|memory: &mut CodeBlocks| {
         // SAFETY: the code is that of this function, and belongs to the module as the stub does.
-        let code = unsafe { dotvm_interp::Code::native(func, &native, memory) };
-        Stub(code.entry())
-    })
+        unsafe { dotvm_interp::Code::native(func, &native, memory) }
+    });
+    Stub(stub.entry())
 }
 
 /// A store's native stack.

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dotvm::{Config, Engine, Instance, Jit, Linker, Module, Store, TrapCode, TypedFunc};
-use dotvm_tests::differential::{end_of, engine};
+use dotvm_tests::differential::{Way, end_of, engine};
 
-use crate::harness::{load, native_ways};
+use crate::harness::{interpreted, load, native_ways};
 use crate::trapping::{TRAPPING, TRAPS, kind_of, small_stack, trapping};
 
 /// What never ends: a loop, two loops, calls, calls through a table, tail calls, and a loop that does
@@ -181,6 +181,32 @@ fn interrupts_stop_native_code_and_it_runs_again() {
                 store.clear_interrupt();
             }
         }
+    }
+}
+
+#[test]
+fn what_is_stopped_before_it_starts_has_a_frame() {
+    let stopped = |way: Way| {
+        let engine = engine(way);
+        let (mut store, instance) = instantiate(&engine, ENDLESS);
+        let _ = store.set_fuel(1 << 40);
+        let mut places = Vec::new();
+        for name in ENDLESS_NAMES.iter().cycle().take(12) {
+            let func = function(&mut store, &instance, name);
+            store.interrupt_handle().interrupt();
+            let error = func.call(&mut store, 0).expect_err("it is stopped");
+            // Which instruction notices is up to the tier.
+            let (end, frames) = end_of(&error);
+            let funcs = frames
+                .iter()
+                .map(|frame| frame.split('+').next().map(str::to_owned));
+            places.push((end, funcs.collect::<Vec<_>>()));
+        }
+        places
+    };
+    let expected = stopped(interpreted(false));
+    for way in native_ways(false) {
+        assert_eq!(expected, stopped(way), "{way:?}");
     }
 }
 
