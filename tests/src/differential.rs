@@ -283,6 +283,8 @@ pub fn engine(way: Way) -> Engine {
         .jit_inlining(way.inlining)
         .metering(way.metering)
         .max_stack_bytes(128 << 10)
+        // Fewer than would need more of the native stack than there may be, which depends on the build.
+        .max_host_depth(50)
         .max_memory_bytes(MEMORY_BYTES_MAX)
         .max_table_elements(TABLE_ELEMENTS_MAX)
         .max_native_code_bytes(4 << 20)

@@ -55,11 +55,6 @@ impl Code {
         self.start..self.start + self.len
     }
 
-    /// Whether an address that a call returns to is in it.
-    pub fn returns_to(&self, pc: usize) -> bool {
-        self.start < pc && pc <= self.start + self.len
-    }
-
     /// What a trap at that address means; `None` where no instruction there traps.
     pub(crate) fn trap_at(&self, pc: usize) -> Option<NativeTrap> {
         let offset = (pc - self.start) as u32;

@@ -5,7 +5,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use dotvm_interp::{Code, walk};
-use dotvm_jit::{Code as NativeCode, entry, traps};
+use dotvm_jit::{entry, traps};
 
 use super::entry::Place;
 use crate::backtrace::{Backtrace, BacktraceBuilder, Frame};
@@ -73,23 +73,25 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
 unsafe fn walk_native(store: &StoreOpaque, place: Place, backtrace: &mut BacktraceBuilder) {
     let mut pc = place.ip.addr();
     let mut fp = place.fp.cast_const();
-    // Of deep recursion, most frames are of the same code as the one before.
-    let mut last: Option<(Arc<NativeCode>, Option<&Module>)> = None;
+    // Of deep recursion, most frames are at the same place as the one before.
+    let (mut known, mut module, mut frames) = (0, None, Vec::new());
     loop {
-        if last.as_ref().is_none_or(|(code, _)| !code.returns_to(pc)) {
-            last = traps::find(pc).map(|code| {
-                let mut modules = store.modules.iter();
-                let owner = modules.find(|module| module.owns_native(&code));
-                (code, owner)
-            });
-        }
-        let Some((code, owner)) = &last else { return };
-        if let Some(module) = owner {
-            let imported = module.env().spaces.imported_funcs;
+        if pc != known {
+            let Some(code) = traps::find(pc) else { return };
+            let mut modules = store.modules.iter();
+            module = modules.find(|module| module.owns_native(&code));
+            frames.clear();
             // The address is one that the frame returns to, or was made to look like one.
-            for (func, offset) in code.frames_at(pc - 1) {
-                let func = imported + func.unwrap_or_else(|| code.func().unwrap_or_default());
-                backtrace.push(|| Frame::at((*module).clone(), func, offset));
+            frames.extend(code.frames_at(pc - 1).map(|(func, offset)| {
+                let defined = func.unwrap_or_else(|| code.func().unwrap_or_default());
+                (defined, offset)
+            }));
+            known = pc;
+        }
+        if let Some(module) = module {
+            let imported = module.env().spaces.imported_funcs;
+            for &(defined, offset) in &frames {
+                backtrace.push(|| Frame::at(module.clone(), imported + defined, offset));
             }
         }
         // SAFETY: the frame pointer points to the one of the frame around it, and behind that is the

@@ -115,7 +115,7 @@ fn the_host_and_the_guest_call_each_other_until_the_stack_ends() {
             i32.push 0
             ret
         .end"#;
-    let calls: Vec<_> = [0, 1, 2, 100, 100_000, 50, -1, 10]
+    let calls: Vec<_> = [0, 1, 2, 40, 100_000, 30, -1, 10]
         .map(|n| call("again", &[Val::I32(n)]))
         .into();
     let outcomes = everywhere(text, &calls);
@@ -126,9 +126,9 @@ fn the_host_and_the_guest_call_each_other_until_the_stack_ends() {
             "i32:0",
             "i32:1",
             "i32:2",
-            "i32:100",
+            "i32:40",
             "trap: call stack exhausted",
-            "i32:50",
+            "i32:30",
             "trap: call stack exhausted",
             "i32:10"
         ]

@@ -5,6 +5,7 @@ mod fuel;
 mod harness;
 mod loops;
 mod stops;
+mod trapping;
 mod traps;
 
 use std::time::{Duration, Instant};

@@ -9,6 +9,7 @@ use dotvm::{Config, Engine, Instance, Jit, Linker, Module, Store, TrapCode, Type
 use dotvm_tests::differential::{end_of, engine};
 
 use crate::harness::{load, native_ways};
+use crate::trapping::{TRAPPING, TRAPS, kind_of, small_stack, trapping};
 
 /// What never ends: a loop, two loops, calls, calls through a table, tail calls, and a loop that does
 /// nothing but call the host.
@@ -181,122 +182,6 @@ fn interrupts_stop_native_code_and_it_runs_again() {
             }
         }
     }
-}
-
-/// A trap of each kind that a signal reports, by the number.
-const TRAPPING: &str = r#"
-.memory 1
-.export "trap" func $trap
-.func $trap (i32 $kind) -> i32
-    local.get $kind
-    br_table load divide unreachable recurse over fine
-load:
-    i32.push -1
-    i32.load 0
-    ret
-divide:
-    i32.push 1
-    local.get $kind
-    i32.push 1
-    i32.sub
-    i32.div
-    ret
-unreachable:
-    trap
-recurse:
-    local.get $kind
-    call $trap
-    ret
-over:
-    f64.push 1e300
-    i32.trunc_f64
-    ret
-fine:
-    local.get $kind
-    ret
-.end
-"#;
-
-/// The trap of each kind in [`TRAPPING`].
-const TRAPS: [Option<TrapCode>; 6] = [
-    Some(TrapCode::MemoryOutOfBounds),
-    Some(TrapCode::IntegerDivideByZero),
-    Some(TrapCode::Unreachable),
-    Some(TrapCode::StackExhausted),
-    Some(TrapCode::IntegerOverflow),
-    None,
-];
-
-/// The kind for each round; the end of the stack takes long to get to, and comes less often.
-fn kind_of(round: usize) -> usize {
-    match round % TRAPS.len() {
-        3 if round % 60 != 3 => 0,
-        kind => kind,
-    }
-}
-
-fn trapping(engine: &Engine, module: &Module, rounds: usize) {
-    let mut store = Store::new(engine, ());
-    let instance = Linker::new(engine)
-        .instantiate(&mut store, module)
-        .expect("an instance");
-    let func = instance
-        .get_typed_func::<i32, i32>(&mut store, "trap")
-        .expect("an export");
-    for round in 0..rounds {
-        let kind = kind_of(round);
-        let found = func
-            .call(&mut store, kind as i32)
-            .map_err(|error| error.trap_code());
-        assert_eq!(
-            found,
-            TRAPS[kind].map_or(Ok(kind as i32), |code| Err(Some(code)))
-        );
-    }
-}
-
-fn small_stack(jit: Jit, threshold: u32) -> Engine {
-    let mut config = Config::new();
-    config
-        .jit(jit)
-        .jit_threshold(threshold)
-        .max_stack_bytes(16 << 10);
-    Engine::new(&config)
-}
-
-#[test]
-fn a_hundred_thousand_traps_leave_nothing_behind() {
-    let engine = small_stack(Jit::Eager, 1);
-    let module = load(&engine, TRAPPING);
-    trapping(&engine, &module, 5_000);
-    let before = resident_bytes();
-    trapping(&engine, &module, 100_000);
-    let grown = resident_bytes().saturating_sub(before);
-    assert!(grown < 4 << 20, "{grown} bytes more");
-}
-
-#[test]
-fn stores_and_modules_leave_nothing_behind() {
-    let round = || {
-        let engine = small_stack(Jit::Tiered, 1);
-        let module = load(&engine, TRAPPING);
-        trapping(&engine, &module, 7);
-    };
-    (0..30).for_each(|_| round());
-    let before = resident_bytes();
-    (0..300).for_each(|_| round());
-    let grown = resident_bytes().saturating_sub(before);
-    assert!(grown < 8 << 20, "{grown} bytes more");
-}
-
-/// Memory of this process.
-fn resident_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").expect("the kernel says");
-    let pages = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<u64>().ok());
-    pages.expect("a number of pages") * 4096
 }
 
 #[test]
