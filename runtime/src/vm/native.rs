@@ -19,6 +19,10 @@ use crate::store::StoreInner;
 /// Native frames may be so many times as large as those of the interpreter, or recursion ends sooner.
 const FRAME_FACTOR: usize = 4;
 
+/// Where that makes more than so many bytes, native frames get no more room than the interpreter's:
+/// runaway recursion touches all of it.
+const GENEROUS_BYTES: usize = 64 << 20;
+
 /// The same with metering, where recursion ends at the same place in all tiers. The compiler sees to
 /// it that frames take no more than half of that; the rest is for changes of the tier.
 const METERED_FRAME_FACTOR: usize = 2 * dotvm_jit::METERED_FRAME_FACTOR as usize;
@@ -95,14 +99,13 @@ impl NativeStackMemory {
         metering: bool,
         stack: &mut NativeStack,
     ) -> Result<NativeStackMemory> {
-        let factor = if metering {
-            METERED_FRAME_FACTOR
+        let frames = if metering {
+            stack_bytes.checked_mul(METERED_FRAME_FACTOR)
         } else {
-            FRAME_FACTOR
+            let generous = stack_bytes.saturating_mul(FRAME_FACTOR);
+            Some(stack_bytes.max(generous.min(GENEROUS_BYTES)))
         };
-        let usable = stack_bytes
-            .checked_mul(factor)
-            .and_then(|bytes| round_up(bytes.checked_add(RESERVE_BYTES)?));
+        let usable = frames.and_then(|bytes| round_up(bytes.checked_add(RESERVE_BYTES)?));
         let guard = traps::STACK_GUARD_BYTES;
         let too_large = || Error::Limit(format!("native stack for {stack_bytes} bytes of frames"));
         let usable = usable.ok_or_else(too_large)?;
