@@ -15,9 +15,6 @@ use crate::bailout::Bailout;
 use crate::lower::{Lowerer, entry_signature, native_signature};
 use crate::places::Places;
 
-/// Trap number of the read of the safepoint page.
-pub(crate) const SAFEPOINT_TRAP: u8 = 200;
-
 /// With metering, a native frame takes at most so many times the bytes that it has in the interpreter
 /// below those that it calls.
 pub const METERED_FRAME_FACTOR: u32 = 32;
@@ -85,15 +82,6 @@ impl Request<'_> {
     }
 }
 
-/// What a trap in machine code means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NativeTrap {
-    /// A trap of the program.
-    Trap(TrapCode),
-    /// The read of the safepoint page.
-    Safepoint,
-}
-
 /// Machine code of a unit.
 #[derive(Clone, Debug)]
 pub struct Compiled {
@@ -104,7 +92,7 @@ pub struct Compiled {
     pub(crate) alignment: u32,
     pub(crate) relocs: Vec<Reloc>,
     /// What instructions that trap mean, by their offset, ascending.
-    pub(crate) traps: Vec<(u32, NativeTrap)>,
+    pub(crate) traps: Vec<(u32, TrapCode)>,
     /// Offsets where code of another place starts, ascending, and the place; `None` for code that
     /// belongs to no instruction.
     pub(crate) starts: Vec<(u32, Option<u32>)>,
@@ -263,24 +251,17 @@ impl Compiler {
     }
 }
 
-fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u32, NativeTrap)> {
+fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u32, TrapCode)> {
     use cranelift_codegen::ir::TrapCode as Clif;
     let traps = code.buffer.traps().iter().map(|trap| {
         let meaning = match trap.code {
-            Clif::STACK_OVERFLOW => NativeTrap::Trap(TrapCode::StackExhausted),
-            Clif::INTEGER_OVERFLOW => NativeTrap::Trap(TrapCode::IntegerOverflow),
-            Clif::INTEGER_DIVISION_BY_ZERO => NativeTrap::Trap(TrapCode::IntegerDivideByZero),
-            Clif::BAD_CONVERSION_TO_INTEGER => {
-                NativeTrap::Trap(TrapCode::InvalidConversionToInteger)
-            }
-            Clif::HEAP_OUT_OF_BOUNDS => NativeTrap::Trap(TrapCode::MemoryOutOfBounds),
-            code if accesses.place(code.as_raw(), None).is_some() => {
-                NativeTrap::Trap(TrapCode::MemoryOutOfBounds)
-            }
-            code => match code.as_raw().get() {
-                SAFEPOINT_TRAP => NativeTrap::Safepoint,
-                raw => NativeTrap::Trap(TrapCode::from_code(raw).unwrap_or(TrapCode::Unreachable)),
-            },
+            Clif::STACK_OVERFLOW => TrapCode::StackExhausted,
+            Clif::INTEGER_OVERFLOW => TrapCode::IntegerOverflow,
+            Clif::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
+            Clif::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
+            Clif::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
+            code if accesses.place(code.as_raw(), None).is_some() => TrapCode::MemoryOutOfBounds,
+            code => TrapCode::from_code(code.as_raw().get()).unwrap_or(TrapCode::Unreachable),
         };
         (trap.offset, meaning)
     });

@@ -13,7 +13,7 @@ mod native;
 mod places;
 
 pub use bailout::Bailout;
-pub use compile::{Compiled, Compiler, METERED_FRAME_FACTOR, NativeTrap, Request, Scratch, Unit};
+pub use compile::{Compiled, Compiler, METERED_FRAME_FACTOR, Request, Scratch, Unit};
 pub use lower::GUARD_BYTES;
-pub use native::{Code, CodeMemory, entry, traps};
+pub use native::{Code, CodeMemory, entry, stops, traps};
 pub use places::{Places, Site};

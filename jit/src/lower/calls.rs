@@ -208,7 +208,6 @@ impl<'a> Lowerer<'a, '_> {
     /// replace, and the interpreter none to replace it with: they are called, and the frame is out of
     /// sight meanwhile.
     fn emit_tail_call(&mut self, callee: Callee, ty: &FuncType, args: &[Operand]) {
-        self.calls = true;
         if let Callee::Defined(defined) = callee {
             // While there still is a frame to have the trap in.
             self.check_frame(defined, 0);
@@ -286,7 +285,6 @@ impl<'a> Lowerer<'a, '_> {
         args: &[Operand],
         offset: u32,
     ) -> Vec<Value> {
-        self.calls = true;
         let signature = self.b.import_signature(native_signature(ty));
         if let Callee::Defined(defined) = callee
             && let Some(func) = self.direct(defined, signature)

@@ -202,10 +202,6 @@ pub(crate) struct Lowerer<'a, 'b> {
     accesses: Accesses,
     /// Instructions inlined so far.
     inlined: usize,
-    /// Whether there are calls of functions.
-    calls: bool,
-    /// How many safepoints there are.
-    safepoints: u32,
 }
 
 impl<'a, 'b> Lowerer<'a, 'b> {
@@ -246,20 +242,12 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             places: Places::default(),
             accesses: Accesses::default(),
             inlined: 0,
-            calls: false,
-            safepoints: 0,
         };
         match header {
             None => lowerer.enter_function(entry),
             Some(header) => lowerer.enter_loop(entry, header),
         }
         lowerer.lower_body()?;
-        if lowerer.calls && header.is_none() {
-            lowerer.entry_safepoint(entry);
-        }
-        if lowerer.too_many_safepoints() {
-            return Err(Bailout::TooComplex);
-        }
         lowerer.b.seal_all_blocks();
         let base_slots = Some(lowerer.stack_base());
         lowerer.b.finalize(frontend);

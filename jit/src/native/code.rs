@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleReloc, default_libcall_names};
+use dotvm_isa::TrapCode;
 
 use super::arena::{Arena, PAGE_BYTES};
 use super::traps;
 use crate::bailout::Bailout;
-use crate::compile::{Compiled, Compiler, NativeTrap, Unit};
+use crate::compile::{Compiled, Compiler, Unit};
 use crate::lower::entry_signature;
 use crate::places::Places;
 
@@ -24,7 +25,7 @@ pub struct Code {
     pub unit: Unit,
     start: usize,
     len: usize,
-    traps: Vec<(u32, NativeTrap)>,
+    traps: Vec<(u32, TrapCode)>,
     starts: Vec<(u32, Option<u32>)>,
     faults: Vec<(u32, u32)>,
     places: Places,
@@ -56,10 +57,26 @@ impl Code {
     }
 
     /// What a trap at that address means; `None` where no instruction there traps.
-    pub(crate) fn trap_at(&self, pc: usize) -> Option<NativeTrap> {
+    pub(crate) fn trap_at(&self, pc: usize) -> Option<TrapCode> {
         let offset = (pc - self.start) as u32;
         let at = self.traps.binary_search_by_key(&offset, |trap| trap.0);
         at.ok().map(|at| self.traps[at].1)
+    }
+
+    /// Whether a thread can be stopped before the instruction at that address: it belongs to an
+    /// instruction of the program, and the frame that the frame pointer points to is this code's own.
+    pub(crate) fn can_stop_at(&self, pc: usize) -> bool {
+        /// Bytes of the instructions that make a frame.
+        const PROLOGUE_BYTES: usize = 4;
+        /// `ret`, and `ret` with the bytes of arguments that it takes off the stack.
+        const RETURNS: [u8; 2] = [0xc3, 0xc2];
+        if self.func().is_none() || pc < self.start + PROLOGUE_BYTES || !self.range().contains(&pc)
+        {
+            return false;
+        }
+        // SAFETY: the address is one of published code, which is readable.
+        let opcode = unsafe { *std::ptr::with_exposed_provenance::<u8>(pc) };
+        !RETURNS.contains(&opcode) && self.frames_at(pc).next().is_some()
     }
 
     /// The frames at an address, innermost first: the function (by its number among the defined ones;

@@ -9,6 +9,7 @@
 mod arena;
 mod code;
 pub mod entry;
+pub mod stops;
 pub mod traps;
 
 pub use code::{Code, CodeMemory};

@@ -14,7 +14,6 @@ use dotvm_jit::traps::Running;
 
 use super::backtrace::capture;
 use super::funcs::{Callee, FuncKind};
-use super::mapping::{GRANULE_BYTES, Reservation};
 use super::native::{NESTED_RESERVE_BYTES, NativeStackMemory, Stub};
 use super::pinned::Pinned;
 use super::stack::Stack;
@@ -44,8 +43,6 @@ pub(crate) struct StoreVm {
     stack: Option<Stack>,
     /// Guest code that waits for host functions called from it, outermost first.
     suspended: Vec<Pinned<Activation>>,
-    /// What is in front of the empty memory that `no_memory` is.
-    page: Option<Reservation>,
     /// The stack of native code, reserved when there is some to run.
     native_stack: Option<NativeStackMemory>,
     /// Whether the engine compiles.
@@ -145,7 +142,6 @@ impl StoreVm {
             signals,
             stack: None,
             suspended: Vec::new(),
-            page: None,
             native_stack: None,
             native,
             noted: None,
@@ -177,22 +173,6 @@ impl StoreVm {
     /// What contexts point to.
     pub(super) fn no_memory_base(&self) -> *mut u8 {
         self.no_memory.get().base
-    }
-
-    /// Reserves a page for native code to read at safepoints where there is no memory.
-    ///
-    /// # Errors
-    /// Where there is no address space for it.
-    pub(crate) fn reserve_page(&mut self) -> Result<()> {
-        if self.native && self.page.is_none() {
-            let refused = |error| Error::Limit(format!("a page for safepoints: {error}"));
-            let mut reservation = Reservation::new(GRANULE_BYTES).map_err(refused)?;
-            let page = reservation.safepoint_page().map_err(refused)?;
-            self.signals.watch(page);
-            self.no_memory.get_mut().base = reservation.base().wrapping_add(GRANULE_BYTES);
-            self.page = Some(reservation);
-        }
-        Ok(())
     }
 
     /// Has threaded code that is at a safepoint go on somewhere else.
@@ -463,9 +443,17 @@ fn run_guest(store: &mut StoreInner<dyn Any>, callee: Callee, base: *mut u64) ->
     // * The stack below `base` is not ours, that from `base` on is unused (see `open`).
     let status = unsafe {
         let outer = (*state).store.replace(here);
-        let running = store.opaque.vm.native.then(|| Running::new(state.cast()));
-        let status = dotvm_interp::call(ctx, code, param_slots, results, base);
-        drop(running);
+        let status = if store.opaque.vm.native {
+            let signals = Arc::as_ptr(&store.opaque.vm.signals);
+            let running = Running::new(state.cast());
+            let thread = (*signals).enter();
+            let status = dotvm_interp::call(ctx, code, param_slots, results, base);
+            (*signals).leave(thread);
+            drop(running);
+            status
+        } else {
+            dotvm_interp::call(ctx, code, param_slots, results, base)
+        };
         (*state).store = outer;
         status
     };

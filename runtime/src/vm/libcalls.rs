@@ -79,13 +79,16 @@ unsafe extern "C" fn lower(ctx: *mut VmContext, _: *mut u64, cell: u64) -> u32 {
 }
 
 unsafe extern "C" fn safepoint(ctx: *mut VmContext, _: *mut u64, counter: u64) -> u32 {
-    // SAFETY: a handler is calling with the address of a counter, which is a word of threaded code.
+    // SAFETY: a handler is calling with the address of a counter, which is a word of threaded code,
+    // or a trampoline without one.
     unsafe {
         let counter = ptr::with_exposed_provenance::<u64>(counter as usize);
-        let count = *counter;
+        let count = counter.as_ref().copied();
         with_store(ctx, |store, instance| {
             store.opaque.safepoint()?;
-            ops::count(&mut store.opaque, instance, counter.addr(), count);
+            if let Some(count) = count {
+                ops::count(&mut store.opaque, instance, counter.addr(), count);
+            }
             Ok(())
         })
     }
