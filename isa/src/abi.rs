@@ -84,6 +84,9 @@ pub struct FuncRef {
     pub ctx: *mut VmContext,
     /// The runtime's own data of a host function.
     pub host: *mut c_void,
+    /// What the function's cell says is its native code, once a call through this reference found it
+    /// there; null for host functions.
+    pub native: AtomicPtr<u8>,
     /// Its type: equal numbers mean equal types, across modules of one engine.
     pub type_id: u32,
     /// Slots of its parameters.

@@ -16,7 +16,8 @@ impl Lowerer<'_, '_> {
         if let Some(&block) = self.body.blocks.get(&(world, offset)) {
             return block;
         }
-        let block = self.b.create_block();
+        let cold = self.body.analysis.is_cold(offset);
+        let block = self.create_block(cold);
         if let Some(types) = self.body.analysis.leaders.get(&offset) {
             for ty in limb_types(types) {
                 self.b.append_block_param(block, ty);
@@ -44,6 +45,15 @@ impl Lowerer<'_, '_> {
         self.block(world, to)
     }
 
+    /// A new block; it is put out of the way where it is cold.
+    pub(super) fn create_block(&mut self, cold: bool) -> Block {
+        let block = self.b.create_block();
+        if cold {
+            self.b.set_cold_block(block);
+        }
+        block
+    }
+
     /// All values of the operand stack, for the block jumped to.
     fn stack_args(&self) -> Vec<BlockArg> {
         self.stack
@@ -66,7 +76,8 @@ impl Lowerer<'_, '_> {
         let to = instr.a as u32;
         let args = self.stack_args();
         let target = self.target(to, instr.offset);
-        let next = self.b.create_block();
+        let cold = self.body.analysis.is_cold_after(instr);
+        let next = self.create_block(cold);
         if when {
             self.b.ins().brif(condition, target, &args, next, &[]);
         } else {
@@ -106,6 +117,11 @@ impl Lowerer<'_, '_> {
             .flat_map(|value| value.limbs().to_vec())
             .collect();
         if let Some(after) = self.body.after {
+            if self.body.worklist.is_empty() && !self.body.returned {
+                self.body.last_return = Some(limbs);
+                return;
+            }
+            self.body.returned = true;
             let args: Vec<BlockArg> = limbs.into_iter().map(BlockArg::from).collect();
             self.b.ins().jump(after, &args);
             return;
@@ -131,9 +147,6 @@ impl Lowerer<'_, '_> {
     /// `trap`. Cranelift makes a branch to a block that does nothing but trap into an instruction that
     /// traps, at the place of the branch; so the block does something, which costs nothing.
     pub(super) fn unreachable(&mut self) {
-        if let Some(block) = self.b.current_block() {
-            self.b.set_cold_block(block);
-        }
         self.b.ins().sequence_point();
         self.trap(TrapCode::Unreachable);
     }

@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::atomic::Ordering;
 
 use dotvm_interp::ResultKind;
 use dotvm_isa::TrapCode;
@@ -140,6 +141,11 @@ unsafe extern "C" fn call_ref_interpreted(ctx: *mut VmContext, slots: *mut u64, 
         let func_ref = ptr::with_exposed_provenance::<FuncRef>(func as usize);
         if (*func_ref).ctx.is_null() {
             return call_host(ctx, slots, func);
+        }
+        let native = (*(*func_ref).code).native.load(Ordering::Acquire);
+        if !native.is_null() {
+            // The next call through this reference makes no detour.
+            (*func_ref).native.store(native, Ordering::Release);
         }
         let mut kind = ResultKind::Slots;
         let status = with_store(ctx, |store, _| {
