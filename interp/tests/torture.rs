@@ -118,7 +118,6 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         call(
             &raw mut ctx,
             &raw const cells[0],
-            ty.param_slots(),
             ResultKind::of(ty),
             stack.as_mut_ptr(),
         )

@@ -58,6 +58,7 @@ impl StoreSignals {
     ///
     /// No barrier keeps this before what guest code reads: whoever pokes a store looks for its thread
     /// twice.
+    #[inline]
     pub(crate) fn enter(&self) -> i32 {
         let outer = self.thread.load(Ordering::Relaxed);
         self.thread
@@ -66,6 +67,7 @@ impl StoreSignals {
     }
 
     /// Says that the code entered last has been left.
+    #[inline]
     pub(crate) fn leave(&self, outer: i32) {
         self.thread.store(outer, Ordering::Relaxed);
     }

@@ -29,21 +29,31 @@ static HOOK: OnceLock<StopHook> = OnceLock::new();
 /// Who handled the signal before.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
 
+thread_local! {
+    /// The number of this thread, once it was looked up.
+    static ID: Cell<libc::pid_t> = const { Cell::new(0) };
+}
+
 /// A thread of this process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Thread(libc::pid_t);
 
 impl Thread {
     /// The one that is running.
+    #[inline]
     pub fn current() -> Thread {
-        thread_local! {
-            static ID: Cell<libc::pid_t> = const { Cell::new(0) };
+        match ID.get() {
+            0 => Thread::look_up(),
+            id => Thread(id),
         }
-        if ID.get() == 0 {
-            // SAFETY: a system call without arguments.
-            ID.set(unsafe { libc::gettid() });
-        }
-        Thread(ID.get())
+    }
+
+    #[cold]
+    fn look_up() -> Thread {
+        // SAFETY: a system call without arguments.
+        let id = unsafe { libc::gettid() };
+        ID.set(id);
+        Thread(id)
     }
 
     /// The thread of a number from [`Thread::number`].
@@ -52,6 +62,7 @@ impl Thread {
     }
 
     /// Its number, not zero.
+    #[inline]
     pub fn number(self) -> i32 {
         self.0
     }

@@ -75,6 +75,7 @@ impl Running {
     ///
     /// # Safety
     /// `state` is the state of a store, valid until this is dropped.
+    #[inline]
     pub unsafe fn new(state: *mut VmState) -> Running {
         Running {
             before: RUNNING.replace(state),
@@ -83,6 +84,7 @@ impl Running {
 }
 
 impl Drop for Running {
+    #[inline]
     fn drop(&mut self) {
         RUNNING.set(self.before);
     }

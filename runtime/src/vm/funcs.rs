@@ -148,6 +148,7 @@ impl Funcs {
     }
 
     /// The address of a function's reference.
+    #[inline]
     pub(crate) fn address(&self, index: u32) -> *const FuncRef {
         assert!((index as usize) < self.entries.len(), "no such function");
         let (block, at) = (index as usize / BLOCK_LEN, index as usize % BLOCK_LEN);
@@ -184,6 +185,7 @@ impl Funcs {
     }
 
     /// What a call needs to know.
+    #[inline]
     pub(crate) fn callee(&self, index: u32) -> Callee {
         let FuncRef {
             code,
@@ -202,6 +204,7 @@ impl Funcs {
         }
     }
 
+    #[inline]
     fn func_ref(&self, index: u32) -> &FuncRef {
         // SAFETY: `address` checked the index; of a reference, only `native` changes once
         // it is written, and that is atomic.

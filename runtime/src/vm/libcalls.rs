@@ -120,15 +120,11 @@ unsafe extern "C" fn call_interpreted(ctx: *mut VmContext, slots: *mut u64, func
             let module = &store.opaque.instances[instance as usize].module;
             let isa = module.bytecode();
             let ty = &isa.types[isa.bodies[func as usize].ty as usize];
-            callee = Some((
-                module.cell(func as u32),
-                ty.param_slots(),
-                ResultKind::of(ty),
-            ));
+            callee = Some((module.cell(func as u32), ResultKind::of(ty)));
             Ok(())
         });
         match callee {
-            Some((cell, params, results)) => interpret(ctx, cell, params, results, slots),
+            Some((cell, results)) => interpret(ctx, cell, results, slots),
             None => status,
         }
     }
@@ -155,8 +151,7 @@ unsafe extern "C" fn call_ref_interpreted(ctx: *mut VmContext, slots: *mut u64, 
         if status != 0 {
             return status;
         }
-        let params = (*func_ref).param_slots;
-        interpret((*func_ref).ctx, (*func_ref).code, params, kind, slots)
+        interpret((*func_ref).ctx, (*func_ref).code, kind, slots)
     }
 }
 

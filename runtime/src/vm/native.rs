@@ -147,7 +147,6 @@ unsafe fn stop_hook(state: *mut VmState) -> Option<TrapCode> {
 pub(super) unsafe fn interpret(
     ctx: *mut VmContext,
     cell: *const CodeCell,
-    param_slots: u32,
     results: ResultKind,
     slots: *mut u64,
 ) -> u32 {
@@ -161,7 +160,7 @@ pub(super) unsafe fn interpret(
             is_return_address: true,
         };
         (*state).activation = &raw const waiting;
-        let status = dotvm_interp::call(ctx, cell, param_slots, results, slots);
+        let status = dotvm_interp::call(ctx, cell, results, slots);
         if status != 0 && status != EXIT_HALT {
             let place = Place {
                 ip: (*state).trap_ip,
