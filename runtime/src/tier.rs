@@ -199,6 +199,8 @@ impl Tier {
         let unit = match native.units.get(&whole) {
             None if calls > 1 => whole,
             Some(UnitState::Requested) => whole,
+            // One loop at a time: the way out of it leads to native code of those around it.
+            _ if native.is_compiling_loop(func) => return None,
             _ => unit,
         };
         drop(native);
@@ -589,6 +591,14 @@ impl NativeState {
             Some(memory) => Ok(memory),
             none => Ok(none.insert(CodeMemory::new(compiler, limit)?)),
         }
+    }
+
+    /// Whether a loop of that function waits for the compiler.
+    fn is_compiling_loop(&self, func: u32) -> bool {
+        self.units.iter().any(|(unit, state)| {
+            let is_loop = matches!(unit, Unit::Loop { func: of, .. } if *of == func);
+            is_loop && matches!(state, UnitState::Requested)
+        })
     }
 
     /// The numbers in code memory of the functions that are published.
