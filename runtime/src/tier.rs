@@ -6,14 +6,21 @@
 //! again (on-stack replacement).
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use dotvm_jit::{Bailout, Code, CodeMemory, Compiled, Compiler, Request, Scratch, Unit};
+use dotvm_isa::Bytes;
+use dotvm_jit::{
+    Bailout, Code, CodeMemory, Compiled, Compiler, FileMemory, Image, Piece, Request, Scratch,
+    Unit, link,
+};
 
+use crate::code_cache::{CodeCache, Key};
 use crate::config::{Config, Jit};
 use crate::module::Module;
 use crate::perf_map::PerfMap;
+use crate::precompiled::{self, Contents, Fingerprint, Unused};
 use crate::vm::native::{self, Stub};
 
 /// What an engine compiled to native code, and why the rest was not.
@@ -27,8 +34,12 @@ pub struct TierReport {
     pub loop_entries: u64,
     /// Time that threads spent compiling.
     pub compile_time: Duration,
-    /// Bytes of native code.
+    /// Bytes of native code that was compiled.
     pub code_bytes: u64,
+    /// Functions whose native code came from files.
+    pub loaded_funcs: u64,
+    /// Bytes of native code that came from files.
+    pub loaded_bytes: u64,
     /// How many functions or loops were not compiled, by the reason.
     pub bailouts: BTreeMap<Bailout, u64>,
 }
@@ -42,6 +53,7 @@ pub(crate) struct Tier {
     inlining: bool,
     metering: bool,
     code_limit: usize,
+    cache: Option<CodeCache>,
     perf_map: Option<PerfMap>,
     /// Made when it is first needed.
     compiler: OnceLock<Result<Compiler, Bailout>>,
@@ -84,9 +96,15 @@ impl Job {
 /// What compiling the smallest function costs, in bytes of bytecode that cost as much.
 const WORK_MIN_BYTES: u32 = 200;
 
-/// The native code of a module, and whether all of it was compiled at once.
-#[derive(Debug, Default)]
-pub(crate) struct NativeModule(Mutex<NativeState>, Mutex<bool>);
+/// The native code of a module.
+#[derive(Debug)]
+pub(crate) struct NativeModule {
+    state: Mutex<NativeState>,
+    /// Whether all of it was compiled at once.
+    complete: Mutex<bool>,
+    /// What comes from a file.
+    image: Option<Image>,
+}
 
 /// What is compiled and not published yet, with its numbers in code memory.
 #[derive(Debug, Default)]
@@ -115,15 +133,18 @@ const WARM_PART: u32 = 8;
 struct NativeState {
     memory: Option<CodeMemory>,
     units: HashMap<Unit, UnitState>,
+    /// How many units of `memory` are in the code cache already.
+    saved: usize,
 }
 
 #[derive(Debug)]
 enum UnitState {
     /// Somebody is at it.
     Requested,
-    /// It is published: its number in code memory and, for a loop, where to resume.
+    /// It is published: its number in code memory, if it is there and not from a file, and, for a loop,
+    /// where to resume.
     Ready {
-        id: u32,
+        id: Option<u32>,
         code: Arc<Code>,
         stub: Option<Stub>,
     },
@@ -145,6 +166,10 @@ impl Tier {
             inlining: config.jit_inlining,
             metering: config.metering,
             code_limit: config.max_native_code_bytes,
+            cache: config
+                .code_cache
+                .clone()
+                .map(|folder| CodeCache::new(folder, config.max_code_cache_bytes)),
             perf_map: config.perf_map.then(PerfMap::default),
             compiler: OnceLock::new(),
             queue: Arc::default(),
@@ -191,7 +216,11 @@ impl Tier {
     pub(crate) fn hot_loop(&self, module: &Module, func: u32, header: u32) -> Option<Stub> {
         let (unit, whole) = (Unit::Loop { func, header }, Unit::Func { func });
         let calls = module.entry_count(func);
-        let native = lock(&module.native().0);
+        if let Some(stub) = module.native().load_loop(module, unit) {
+            lock(&self.report).loop_entries += 1;
+            return Some(stub);
+        }
+        let native = module.native().lock();
         if let Some(UnitState::Ready { stub, .. }) = native.units.get(&unit) {
             lock(&self.report).loop_entries += 1;
             return *stub;
@@ -206,7 +235,7 @@ impl Tier {
         if self.threads > 0 || unit == whole {
             return None;
         }
-        match lock(&module.native().0).units.get(&unit) {
+        match module.native().lock().units.get(&unit) {
             Some(UnitState::Ready { stub, .. }) => *stub,
             _ => None,
         }
@@ -214,11 +243,11 @@ impl Tier {
 
     /// Has a unit compiled, unless that was done or is being done.
     fn request(&self, module: &Module, unit: Unit) {
-        if self.jit != Jit::Tiered {
+        if self.jit != Jit::Tiered || module.native().is_loaded(unit) {
             return;
         }
         {
-            let mut native = lock(&module.native().0);
+            let mut native = module.native().lock();
             match native.units.get(&unit) {
                 Some(UnitState::Requested) => {
                     drop(native);
@@ -296,7 +325,7 @@ impl Tier {
             }
             Err(bailout) => {
                 *report.bailouts.entry(bailout).or_default() += 1;
-                let mut native = lock(&module.native().0);
+                let mut native = module.native().lock();
                 for unit in requested {
                     native.units.insert(unit, UnitState::Failed);
                 }
@@ -329,7 +358,7 @@ impl Tier {
         }
         let compiler = self.compiler()?;
         let (id, mut funcs) = {
-            let mut native = lock(&module.native().0);
+            let mut native = module.native().lock();
             let id = native.memory(compiler, self.code_limit)?.declare()?;
             (id, native.funcs())
         };
@@ -346,7 +375,7 @@ impl Tier {
             Ok(compiled) => batch.units.push((unit, id, compiled)),
             Err(bailout) => {
                 *lock(&self.report).bailouts.entry(bailout).or_default() += 1;
-                let mut native = lock(&module.native().0);
+                let mut native = module.native().lock();
                 native.units.insert(unit, UnitState::Failed);
                 return Ok(());
             }
@@ -357,8 +386,9 @@ impl Tier {
                 return Ok(());
             }
             let id = {
-                let mut native = lock(&module.native().0);
-                if let Some(UnitState::Ready { .. }) = native.units.get(&unit) {
+                let mut native = module.native().lock();
+                let is_ready = matches!(native.units.get(&unit), Some(UnitState::Ready { .. }));
+                if is_ready || module.native().is_loaded(unit) {
                     return Ok(());
                 }
                 native.memory(compiler, self.code_limit)?.declare()?
@@ -375,8 +405,8 @@ impl Tier {
             return false;
         }
         let unit = Unit::Func { func: callee };
-        let mut native = lock(&module.native().0);
-        if native.units.contains_key(&unit) {
+        let mut native = module.native().lock();
+        if native.units.contains_key(&unit) || module.native().is_loaded(unit) {
             return false;
         }
         native.units.insert(unit, UnitState::Requested);
@@ -386,7 +416,7 @@ impl Tier {
     /// Publishes a batch; returns the bytes of native code.
     fn publish(&self, module: &Module, batch: Batch) -> Result<usize, Bailout> {
         let compiler = self.compiler()?;
-        let mut native = lock(&module.native().0);
+        let mut native = module.native().lock();
         let memory = native.memory(compiler, self.code_limit)?;
         let mut ids = HashMap::new();
         for (unit, id, compiled) in batch.units {
@@ -433,12 +463,20 @@ impl Tier {
     /// Compiles every function of a module.
     fn compile_all(&self, module: &Module) {
         // Held until all is done: whoever else instantiates the module waits.
-        let mut complete = lock(&module.native().1);
+        let mut complete = lock(&module.native().complete);
         if std::mem::replace(&mut *complete, true) {
             return;
         }
         let start = Instant::now();
-        let batch = self.compile_batch(module);
+        let is_wanted = |func| !module.native().is_loaded(Unit::Func { func });
+        if !(0..module.bytecode().bodies.len() as u32).any(is_wanted) {
+            return;
+        }
+        let declare = || {
+            let mut native = module.native().lock();
+            native.memory(self.compiler()?, self.code_limit)?.declare()
+        };
+        let batch = self.compile_batch(module, is_wanted, declare);
         let funcs = |batch: &Batch| batch.funcs() as u64;
         let compiled = batch.as_ref().map_or(0, funcs);
         let result = batch.and_then(|batch| self.publish(module, batch));
@@ -456,24 +494,28 @@ impl Tier {
         }
     }
 
-    /// Every function of a module, and the adapters they need.
-    fn compile_batch(&self, module: &Module) -> Result<Batch, Bailout> {
+    /// The functions of a module that are wanted, and the adapters they need, with numbers from
+    /// `declare`.
+    fn compile_batch(
+        &self,
+        module: &Module,
+        is_wanted: impl Fn(u32) -> bool,
+        mut declare: impl FnMut() -> Result<u32, Bailout>,
+    ) -> Result<Batch, Bailout> {
         let compiler = self.compiler()?;
-        let mut native = lock(&module.native().0);
-        let memory = native.memory(compiler, self.code_limit)?;
         let count = module.bytecode().bodies.len();
         let mut ids = Vec::with_capacity(count);
-        for _ in 0..count {
-            ids.push(Some(memory.declare()?));
+        for func in 0..count as u32 {
+            let id = is_wanted(func).then(&mut declare).transpose()?;
+            ids.push(id);
         }
-        let types: std::collections::BTreeSet<Unit> = (0..count as u32)
-            .map(|func| adapter_of(module, func))
-            .collect();
+        let wanted = (0..count as u32).filter(|&func| ids[func as usize].is_some());
+        let types: std::collections::BTreeSet<Unit> =
+            wanted.map(|func| adapter_of(module, func)).collect();
         let mut adapters = Vec::new();
         for &unit in &types {
-            adapters.push((unit, memory.declare()?));
+            adapters.push((unit, declare()?));
         }
-        drop(native);
         // A function that is not compiled must not be called directly: where there is one, those that
         // counted on it are compiled again.
         let mut compiled: Vec<Option<Compiled>> = vec![None; count];
@@ -512,6 +554,144 @@ impl Tier {
             }
         }
         Ok(batch)
+    }
+
+    /// Compiles every function for a file; returns the file's bytes.
+    ///
+    /// # Errors
+    /// Where nothing can be compiled here.
+    pub(crate) fn precompile(&self, module: &Module) -> Result<Vec<u8>, Bailout> {
+        let start = Instant::now();
+        let mut next = 0..;
+        let declare = || next.next().ok_or(Bailout::CodeCache);
+        let Batch { units } = self.compile_batch(module, |_| true, declare)?;
+        let func_of: HashMap<u32, u32> = units
+            .iter()
+            .filter_map(|(unit, id, _)| match *unit {
+                Unit::Func { func } => Some((*id, func)),
+                _ => None,
+            })
+            .collect();
+        let pieces = units
+            .into_iter()
+            .map(|(.., code)| Piece::of_compiled(code, |id| func_of.get(&id).copied()));
+        let mut code_bytes = 0;
+        let pieces = pieces.inspect(|piece| code_bytes += piece.code_bytes());
+        let image = link(pieces).ok_or(Bailout::CodeCache)?;
+        let mut report = lock(&self.report);
+        report.compile_time += start.elapsed();
+        report.compiled_funcs += func_of.len() as u64;
+        report.code_bytes += code_bytes as u64;
+        drop(report);
+        let source = module.source().as_slice();
+        Ok(precompiled::write(source, &image, &self.fingerprint()?))
+    }
+
+    /// Whether there is a code cache.
+    pub(crate) fn has_cache(&self) -> bool {
+        self.cache.is_some() && self.is_on()
+    }
+
+    /// What native code that is made here is made by and for.
+    fn fingerprint(&self) -> Result<Fingerprint, Bailout> {
+        let target = self.compiler()?.target();
+        Ok(Fingerprint::new(self.metering, self.inlining, target))
+    }
+
+    /// The native code of a file.
+    ///
+    /// # Errors
+    /// Why it is not used.
+    pub(crate) fn load(
+        &self,
+        contents: &Contents,
+        memory: &Arc<FileMemory>,
+    ) -> Result<Option<Image>, Unused> {
+        if !self.is_on() {
+            return Err(Unused::Off);
+        }
+        let refused = |bailout: Bailout| Unused::Refused(bailout.to_string());
+        let here = self.fingerprint().map_err(refused)?;
+        contents.image(memory, &here).map(Some)
+    }
+
+    /// The native code of a module with these bytes from the code cache.
+    ///
+    /// # Errors
+    /// Why what is there is not used.
+    pub(crate) fn load_cached(&self, source: &[u8]) -> Result<Option<Image>, Unused> {
+        let Some(cache) = self.cache.as_ref().filter(|_| self.is_on()) else {
+            return Ok(None);
+        };
+        let Ok(here) = self.fingerprint() else {
+            return Ok(None);
+        };
+        let refused = |error: std::io::Error| Unused::Refused(error.to_string());
+        let Some(file) = cache.open(&Key::new(source, &here)).map_err(refused)? else {
+            return Ok(None);
+        };
+        let memory = Arc::new(FileMemory::open(&file).map_err(refused)?);
+        let bytes = (*memory).as_ref();
+        if !precompiled::is_precompiled(bytes) {
+            return Err(Unused::Damaged);
+        }
+        let contents = precompiled::parse(bytes).map_err(|_| Unused::Damaged)?;
+        if bytes[contents.module.clone()] != *source {
+            return Err(Unused::OtherModule);
+        }
+        contents.image(&memory, &here).map(Some)
+    }
+
+    /// A module was loaded, maybe with native code from a file.
+    pub(crate) fn loaded(&self, module: &Module) {
+        let Some(image) = module.native().image() else {
+            return;
+        };
+        let mut report = lock(&self.report);
+        report.loaded_funcs += image.funcs() as u64;
+        report.loaded_bytes += image.code_bytes() as u64;
+        drop(report);
+        if self.perf_map.is_some() {
+            let codes: Vec<_> = image.codes().map(Arc::new).collect();
+            self.list(module, &codes);
+        }
+    }
+
+    /// Writes native code into the code cache, where not all of it came from there; returns how many
+    /// bytes.
+    ///
+    /// # Errors
+    /// The folder, and what is wrong with it.
+    pub(crate) fn save<'m>(
+        &self,
+        native: &NativeModule,
+        source: impl FnOnce() -> &'m Bytes,
+    ) -> Result<u64, (PathBuf, std::io::Error)> {
+        let Some(cache) = &self.cache else {
+            return Ok(0);
+        };
+        let mut state = native.lock();
+        let Some(memory) = state
+            .memory
+            .as_ref()
+            .filter(|memory| memory.len() > state.saved)
+        else {
+            return Ok(0);
+        };
+        let count = memory.len();
+        let before = native.image.iter().flat_map(Image::pieces);
+        let image = link(before.chain(memory.pieces()));
+        state.saved = count;
+        drop(state);
+        let (Some(image), Ok(here)) = (image, self.fingerprint()) else {
+            return Ok(0);
+        };
+        let source = source().as_slice();
+        let file = precompiled::write(source, &image, &here);
+        match cache.write(&Key::new(source, &here), &file) {
+            Ok(()) => Ok(file.len() as u64),
+            Err(error) => Err((cache.folder().to_owned(), error)),
+        }
     }
 
     /// Tells `perf` of native code, where it wants to know.
@@ -574,9 +754,78 @@ fn adapter_of(module: &Module, func: u32) -> Unit {
 }
 
 impl NativeModule {
+    /// With what comes from a file.
+    pub(crate) fn new(image: Option<Image>) -> NativeModule {
+        NativeModule {
+            state: Mutex::default(),
+            complete: Mutex::default(),
+            image,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, NativeState> {
+        lock(&self.state)
+    }
+
+    /// What came from a file.
+    pub(crate) fn image(&self) -> Option<&Image> {
+        self.image.as_ref()
+    }
+
+    /// The native code of a unit that came from a file.
+    fn loaded(&self, unit: Unit) -> Option<Code> {
+        self.image.as_ref()?.find(unit)
+    }
+
+    fn is_loaded(&self, unit: Unit) -> bool {
+        self.loaded(unit).is_some()
+    }
+
+    /// Makes the native code of a function that came from a file what calls run. Returns whether there
+    /// is some.
+    pub(crate) fn install_loaded(module: &Module, func: u32) -> bool {
+        let native = module.native();
+        let Some(code) = native.loaded(Unit::Func { func }) else {
+            return false;
+        };
+        let Some(adapter) = native.loaded(adapter_of(module, func)) else {
+            return false;
+        };
+        let stub = native::stub(module, func, &adapter, Some(&code));
+        module.replace(func, &stub, code.entry());
+        true
+    }
+
+    /// Where to resume a loop whose native code came from a file.
+    fn load_loop(&self, module: &Module, unit: Unit) -> Option<Stub> {
+        let Unit::Loop { func, .. } = unit else {
+            return None;
+        };
+        let code = self.loaded(unit)?;
+        let mut state = self.lock();
+        if let Some(UnitState::Ready { stub, .. }) = state.units.get(&unit) {
+            return *stub;
+        }
+        let stub = Some(native::stub(module, func, &code, None));
+        let code = Arc::new(code);
+        let id = None;
+        state
+            .units
+            .insert(unit, UnitState::Ready { id, code, stub });
+        stub
+    }
+
     /// Whether that code is among this.
     pub(crate) fn owns(&self, code: &Code) -> bool {
-        match lock(&self.0).units.get(&code.unit) {
+        let address = code.entry().addr();
+        if self
+            .image
+            .as_ref()
+            .is_some_and(|image| image.contains(address))
+        {
+            return true;
+        }
+        match self.lock().units.get(&code.unit) {
             Some(UnitState::Ready { code: own, .. }) => own.entry() == code.entry(),
             _ => false,
         }
@@ -594,7 +843,7 @@ impl NativeState {
     /// The numbers in code memory of the functions that are published.
     fn funcs(&self) -> HashMap<u32, u32> {
         let ready = |(unit, state): (&Unit, &UnitState)| match (unit, state) {
-            (&Unit::Func { func }, UnitState::Ready { id, .. }) => Some((func, *id)),
+            (&Unit::Func { func }, UnitState::Ready { id, .. }) => Some((func, (*id)?)),
             _ => None,
         };
         self.units.iter().filter_map(ready).collect()
@@ -614,7 +863,7 @@ impl NativeState {
                 Unit::Loop { func, .. } => Some(native::stub(module, func, &code, None)),
                 _ => None,
             };
-            let id = ids.get(&unit).copied().unwrap_or(u32::MAX);
+            let id = ids.get(&unit).copied();
             self.units.insert(unit, UnitState::Ready { id, code, stub });
         }
         for unit in units {
@@ -628,12 +877,16 @@ impl NativeState {
     /// Makes the published code of a function what calls run.
     fn install_func(&self, module: &Module, func: u32) -> Result<(), Bailout> {
         let code = |unit| match self.units.get(&unit) {
-            Some(UnitState::Ready { code, .. }) => Ok(code),
-            _ => Err(Bailout::Codegen),
+            Some(UnitState::Ready { code, .. }) => Ok(Arc::clone(code)),
+            _ => module
+                .native()
+                .loaded(unit)
+                .map(Arc::new)
+                .ok_or(Bailout::Codegen),
         };
         let adapter = code(adapter_of(module, func))?;
         let code = code(Unit::Func { func })?;
-        let stub = native::stub(module, func, adapter, Some(code));
+        let stub = native::stub(module, func, &adapter, Some(&code));
         module.replace(func, &stub, code.entry());
         Ok(())
     }

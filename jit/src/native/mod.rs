@@ -9,6 +9,8 @@
 mod arena;
 mod code;
 pub mod entry;
+mod memory;
 pub mod traps;
 
 pub use code::{Code, CodeMemory};
+pub use memory::FileMemory;
