@@ -66,7 +66,7 @@ impl CodeCache {
     pub(crate) fn open(&self, key: &Key) -> io::Result<Option<File>> {
         match fs::symlink_metadata(&self.folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            folder => check(&folder?, &self.folder)?,
+            folder => check(&folder?).map_err(|error| at(&self.folder, &error))?,
         }
         let path = self.path(key);
         let no_link = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
@@ -75,9 +75,9 @@ impl CodeCache {
             file => file?,
         };
         let metadata = file.metadata()?;
-        check(&metadata, &path)?;
+        check(&metadata).map_err(|error| at(&path, &error))?;
         if !metadata.is_file() {
-            return Err(io::Error::other(format!("{} is no file", path.display())));
+            return Err(at(&path, &io::Error::other("is no file")));
         }
         // What is used is not what is evicted first. It is of no consequence where that fails.
         let _ = file.set_times(FileTimes::new().set_modified(SystemTime::now()));
@@ -91,7 +91,7 @@ impl CodeCache {
     pub(crate) fn write(&self, key: &Key, bytes: &[u8]) -> io::Result<()> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700).create(&self.folder)?;
-        check(&fs::symlink_metadata(&self.folder)?, &self.folder)?;
+        check(&fs::symlink_metadata(&self.folder)?)?;
         if bytes.len() as u64 > self.limit_bytes {
             return Err(io::Error::other("larger than the cache may be"));
         }
@@ -161,10 +161,15 @@ fn create(path: &Path) -> io::Result<File> {
     })
 }
 
+/// An error about a file.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 /// Refuses what belongs to others, or what others may write to.
-fn check(metadata: &Metadata, path: &Path) -> io::Result<()> {
+fn check(metadata: &Metadata) -> io::Result<()> {
     let refused = |why| {
-        let text = format!("{} {why}, so it is not safe to use", path.display());
+        let text = format!("{why}, so it is not safe to use");
         Err(io::Error::new(ErrorKind::PermissionDenied, text))
     };
     if metadata.is_symlink() {

@@ -125,7 +125,12 @@ impl Module {
         let contents = precompiled::parse(bytes)?;
         let source = contents.module(&memory);
         let isa = dotvm_isa::decode(&source)?;
-        let loaded = engine.tier().load(&contents, &memory);
+        let tier = engine.tier();
+        let loaded = tier.load(&contents, &memory);
+        let loaded = loaded.or_else(|unused| match tier.load_cached(source.as_slice()) {
+            Ok(Some(image)) => Ok(Some(image)),
+            _ => Err(unused),
+        });
         Module::build(engine, isa, None, Some(source), loaded)
     }
 

@@ -15,7 +15,8 @@
 //! | 4, … | the build that made it, as text behind its length |
 //! | 4, … | the processor and what it must be able to do, likewise |
 //!
-//! Checksums find damage. They are no protection against whoever makes such a file on purpose.
+//! The fields before the texts stay where they are in versions to come, so that each finds the bytecode in
+//! the files of others. Checksums find damage. They are no protection against whoever makes such a file on purpose.
 
 use std::fmt;
 use std::ops::Range;
@@ -67,11 +68,11 @@ impl Fingerprint {
 
     /// Why code with the fingerprint `code` is not used where code would get this one.
     fn differs(&self, code: &Fingerprint) -> Option<Unused> {
-        let here: Vec<&str> = self.target.split(' ').collect();
+        let here: Vec<&str> = self.target.split_whitespace().collect();
         let is_here = |word: &str| here.contains(&word);
         if self.build != code.build {
             Some(Unused::Version)
-        } else if !code.target.split(' ').all(is_here) {
+        } else if !code.target.split_whitespace().all(is_here) {
             Some(Unused::Processor)
         } else if self.settings != code.settings {
             Some(Unused::Settings)
