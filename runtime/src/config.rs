@@ -184,6 +184,9 @@ impl Config {
     /// [`Module::precompiled`](crate::Module::precompiled) says why. Code is written when a module is
     /// dropped, or by [`Module::save_native_code`](crate::Module::save_native_code). It is used for the same bytecode
     /// and settings, by the same build of DotVM and on the same kind of processor.
+    ///
+    /// With a cache, threads that have nothing hot to compile compile what was called at all, so that the next
+    /// run need not even lower it.
     pub fn code_cache(&mut self, folder: impl Into<PathBuf>) -> &mut Config {
         self.code_cache = Some(folder.into());
         self

@@ -436,6 +436,16 @@ impl Module {
             .map_or(0, |code| code.entry_count())
     }
 
+    /// The defined functions that were lowered.
+    pub(crate) fn called_funcs(&self) -> Vec<u32> {
+        self.lock().by_func.keys().copied().collect()
+    }
+
+    /// Whether this is the only handle left.
+    pub(crate) fn is_last(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Bytes of the bytecode that a unit of native code is made of.
     pub(crate) fn body_bytes(&self, unit: Unit) -> u32 {
         match unit {
@@ -505,6 +515,9 @@ impl Module {
         }
         let entry = self.lower_into(&mut codes, defined)?.entry();
         cell.store(entry.cast_mut(), Ordering::Release);
+        let count = codes.by_func.len();
+        drop(codes);
+        self.engine().tier().called(self, count);
         Ok(())
     }
 

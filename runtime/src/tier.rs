@@ -67,6 +67,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct QueueState {
     jobs: Vec<Job>,
+    /// Modules of which functions were called that nobody has compiled, where code is kept.
+    called: Vec<Module>,
     /// Threads that were started.
     threads: usize,
     stop: bool,
@@ -264,18 +266,24 @@ impl Tier {
             heat: 1,
             work: WORK_MIN_BYTES + module.body_bytes(unit),
         });
+        if !self.ensure_thread(&mut queue) {
+            // Nobody is there to do it: it stays in the interpreter.
+            queue.jobs.clear();
+        }
+        drop(queue);
+        self.queue.changed.notify_one();
+    }
+
+    /// Starts another thread, where there may be one; returns whether there is any.
+    fn ensure_thread(&self, queue: &mut QueueState) -> bool {
         if queue.threads < self.threads {
             let shared = Arc::clone(&self.queue);
             let thread = std::thread::Builder::new().name("dotvm-compiler".into());
             if thread.spawn(move || work(&shared)).is_ok() {
                 queue.threads += 1;
-            } else if queue.threads == 0 {
-                // Nobody is there to do it: it stays in the interpreter.
-                queue.jobs.clear();
             }
         }
-        drop(queue);
-        self.queue.changed.notify_one();
+        queue.threads > 0
     }
 
     /// What waits was asked for again.
@@ -400,7 +408,11 @@ impl Tier {
         if module.entry_count(callee) < self.threshold.div_ceil(WARM_PART) {
             return false;
         }
-        let unit = Unit::Func { func: callee };
+        self.claim(module, Unit::Func { func: callee })
+    }
+
+    /// Whether nobody compiles a unit yet; now the caller does.
+    fn claim(&self, module: &Module, unit: Unit) -> bool {
         let mut native = module.native().lock();
         if native.units.contains_key(&unit) || module.native().is_loaded(unit) {
             return false;
@@ -762,12 +774,16 @@ fn work(queue: &Queue) {
     let mut scratch = Scratch::default();
     loop {
         let mut state = lock(&queue.state);
-        let job = loop {
+        let (module, unit) = loop {
             if state.stop {
                 return;
             }
-            match state.hottest() {
-                Some(at) => break state.jobs.swap_remove(at),
+            if let Some(at) = state.hottest() {
+                let job = state.jobs.swap_remove(at);
+                break (job.module, Some(job.unit));
+            }
+            match state.called.pop() {
+                Some(module) => break (module, None),
                 None => {
                     state = queue
                         .changed
@@ -777,15 +793,22 @@ fn work(queue: &Queue) {
             }
         };
         drop(state);
-        let Job { module, unit, .. } = job;
         let engine = module.engine().clone();
-        let mut first = Some(unit);
-        let next = || first.take().or_else(|| queue.next_of(&module));
-        engine.tier().compile(&module, next, &mut scratch);
+        if let Some(unit) = unit {
+            let mut first = Some(unit);
+            let next = || first.take().or_else(|| queue.next_of(&module));
+            engine.tier().compile(&module, next, &mut scratch);
+        }
+        engine.tier().compile_called(&module, queue, &mut scratch);
     }
 }
 
 impl Queue {
+    /// Whether nothing waits.
+    fn is_idle(&self) -> bool {
+        lock(&self.state).jobs.is_empty()
+    }
+
     /// Takes the hottest unit that waits, where it is of that module.
     fn next_of(&self, module: &Module) -> Option<Unit> {
         let mut state = lock(&self.state);

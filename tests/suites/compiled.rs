@@ -4,8 +4,10 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use dotvm::{Config, Engine, Error, Jit, Module, Precompiled, Unused, Val};
+use dotvm_tests::command::PATIENCE;
 use dotvm_tests::differential::{Call, INTERPRETED, Outcome, engine, outcomes};
 
 /// Calls, memory, a loop, a table, and ways to trap.
@@ -303,6 +305,32 @@ fn the_second_run_starts_with_what_the_first_compiled() {
     // Without native code, nothing is looked for.
     config.jit(Jit::Off);
     assert_eq!(run(&config).0, Precompiled::Absent);
+}
+
+#[test]
+fn what_was_called_once_is_compiled_for_the_next_run() {
+    let place = Place::new();
+    let mut config = Config::new();
+    config
+        .jit(Jit::Tiered)
+        .jit_threshold(3)
+        .code_cache(place.folder.path());
+    let run = |wanted: u64| {
+        let engine = Engine::new(&config);
+        let module = Module::from_text(&engine, PROGRAM).expect("text that is right");
+        assert_eq!(outcomes(&engine, &module, &calls()), expected());
+        let end = Instant::now() + PATIENCE;
+        while engine.tier_report().compiled_funcs < wanted && Instant::now() < end {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let written = module.save_native_code().expect("a cache");
+        assert_eq!(written > 0, wanted > 0);
+        (engine.tier_report(), module.lowered_funcs())
+    };
+    let (report, _) = run(3);
+    assert_eq!(report.compiled_funcs, 3);
+    let (report, lowered) = run(0);
+    assert_eq!((report.loaded_funcs, lowered), (3, 0));
 }
 
 #[test]

@@ -6,12 +6,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dotvm_isa::Bytes;
-use dotvm_jit::{Bailout, FileMemory, Image, Piece, Unit, link};
+use dotvm_jit::{Bailout, FileMemory, Image, Piece, Scratch, Unit, link};
 
-use super::{Batch, NativeModule, Tier, lock};
+use super::{Batch, NativeModule, Queue, Tier, lock};
 use crate::code_cache::Key;
+use crate::config::Jit;
 use crate::module::Module;
 use crate::precompiled::{self, Contents, Fingerprint, Unused};
+
+/// Functions that are called before it is worth to start a thread for keeping them.
+const CALLED_MIN: usize = 32;
 
 impl Tier {
     /// Compiles every function for a file; returns the file's bytes.
@@ -43,6 +47,40 @@ impl Tier {
         drop(report);
         let source = module.source().as_slice();
         Ok(precompiled::write(source, &image, &self.fingerprint()?))
+    }
+
+    /// So many functions of a module were called for the first time, and interpreted. Where code is kept, it
+    /// is time for a look at them now and then.
+    pub(crate) fn called(&self, module: &Module, count: usize) {
+        let is_time = count.is_power_of_two() && count >= CALLED_MIN;
+        if !is_time || !self.has_cache() || self.jit != Jit::Tiered {
+            return;
+        }
+        let mut queue = lock(&self.queue.state);
+        if self.ensure_thread(&mut queue) {
+            queue.called.push(module.clone());
+        }
+        drop(queue);
+        self.queue.changed.notify_one();
+    }
+
+    /// Compiles functions that were called at all, as long as nothing that is hot waits: for the next run,
+    /// which then need not even lower them.
+    pub(super) fn compile_called(&self, module: &Module, queue: &Queue, scratch: &mut Scratch) {
+        if !self.has_cache() {
+            return;
+        }
+        let called = module.called_funcs();
+        let mut funcs = called.into_iter().peekable();
+        while funcs.peek().is_some() && queue.is_idle() && !module.is_last() {
+            let is_wanted = |&func: &u32| self.claim(module, Unit::Func { func });
+            let next = || {
+                Some(Unit::Func {
+                    func: funcs.find(is_wanted)?,
+                })
+            };
+            self.compile(module, next, scratch);
+        }
     }
 
     /// Whether there is a code cache.
