@@ -19,6 +19,7 @@ use dotvm_isa::abi::{CodeCell, VmContext};
 
 use crate::code::ResultKind;
 use crate::handlers::calls::{self, Exit};
+use crate::handlers::native;
 
 #[cfg(target_endian = "big")]
 compile_error!("operand fields are read at their little-endian places");
@@ -223,13 +224,12 @@ pub fn unlowered() -> *const u64 {
 /// # Safety
 /// * `ctx` and all it refers to are valid (see [`VmContext`]), and nothing else uses them until
 ///   this returns.
-/// * `cell` belongs to a function of that instance with `param_slots` slots of parameters and
-///   results of kind `results`, and holds [`unlowered`] or the entry of live [`crate::Code`].
+/// * `cell` belongs to a function of that instance with results of kind `results`, and holds [`unlowered`] or the entry of live [`crate::Code`].
 /// * `base` is in the VM stack below `stack_end`, with the slots from there on unused.
+#[inline]
 pub unsafe fn call(
     ctx: *mut VmContext,
     cell: *const CodeCell,
-    param_slots: u32,
     results: ResultKind,
     base: *mut u64,
 ) -> u32 {
@@ -241,6 +241,23 @@ pub unsafe fn call(
                 return status;
             }
         }
+        native::call(ctx, cell, base).unwrap_or_else(|| interpret(ctx, cell, results, base))
+    }
+}
+
+/// Runs a lowered function, from the interpreter on.
+///
+/// # Safety
+/// As for [`call`].
+#[inline(never)]
+unsafe fn interpret(
+    ctx: *mut VmContext,
+    cell: *const CodeCell,
+    results: ResultKind,
+    base: *mut u64,
+) -> u32 {
+    // SAFETY: the caller's promises are what `Exec::exec` needs.
+    unsafe {
         let exit = Exit::<()>::stub(results);
         let memory = (*ctx).memory;
         let mut r = Regs {
@@ -253,7 +270,6 @@ pub unsafe fn call(
             f64: 0.0,
             f32: 0.0,
         };
-        let _ = param_slots;
         match calls::enter(&mut r, cell, base, exit, base) {
             Flow::Next => dispatch::run(r),
             // A safepoint or the stack check: both are handled by the handler itself.

@@ -84,6 +84,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         code: std::ptr::null(),
         ctx: std::ptr::null_mut(),
         host: std::ptr::null_mut(),
+        native: std::sync::atomic::AtomicPtr::default(),
         type_id: 0,
         param_slots: 1,
         result_slots: 1,
@@ -117,7 +118,6 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         call(
             &raw mut ctx,
             &raw const cells[0],
-            ty.param_slots(),
             ResultKind::of(ty),
             stack.as_mut_ptr(),
         )

@@ -84,6 +84,9 @@ pub struct FuncRef {
     pub ctx: *mut VmContext,
     /// The runtime's own data of a host function.
     pub host: *mut c_void,
+    /// What the function's cell says is its native code, once a call through this reference found it
+    /// there; null for host functions.
+    pub native: AtomicPtr<u8>,
     /// Its type: equal numbers mean equal types, across modules of one engine.
     pub type_id: u32,
     /// Slots of its parameters.
@@ -191,8 +194,7 @@ pub struct VmContext {
     pub cells: *const CodeCell,
     /// The engine's numbers of the module's types.
     pub type_ids: *const u32,
-    /// First byte of memory 0. The 8 bytes before it, where there is no memory too, can be read:
-    /// native code does so at every back-edge, and their page is made inaccessible to stop it.
+    /// First byte of memory 0; of nothing, where there is no memory.
     pub memory_base: *mut u8,
     /// The runtime's own data of this instance.
     pub owner: *mut c_void,
@@ -230,7 +232,7 @@ macro_rules! libcalls {
 
 libcalls! {
     lower "Lowers the function whose `CodeCell` is at the address given as immediate, and sets the cell.";
-    safepoint "A counter reached its limit: checks signals. The immediate is the address of the counter.";
+    safepoint "Checks signals. The immediate is the address of the counter that reached its limit, or 0.";
     call_host "Calls the host function of the `FuncRef` given as immediate; parameters and results are in the operand slots.";
     memory_grow "`pages -- old`; immediate: memory.";
     memory_copy "`dst src len --`; immediate: destination memory in the upper half, source in the lower.";

@@ -22,6 +22,9 @@ pub(crate) struct Analysis {
     pub(crate) defined: u32,
     /// The instructions that can be reached, in order.
     pub(crate) instrs: Vec<Instr>,
+    /// Whether each of these is in code that always ends in a trap, and so runs once at most: calls of
+    /// what panics, mostly.
+    pub(crate) cold: Vec<bool>,
     /// Types on the operand stack, bottom first, at each target of a jump.
     pub(crate) leaders: BTreeMap<u32, Vec<ValType>>,
     /// Loops by the offset of their header, with the offset of the last jump back to it.
@@ -47,6 +50,7 @@ impl Analysis {
         let mut analysis = Analysis {
             defined,
             instrs: Vec::new(),
+            cold: Vec::new(),
             leaders: BTreeMap::new(),
             loops: BTreeMap::new(),
             fuel: BTreeMap::new(),
@@ -77,6 +81,7 @@ impl Analysis {
                 analysis.note_jumps(&verifier, &instr)?;
             }
         }
+        analysis.find_cold(&verifier)?;
         Ok(analysis)
     }
 
@@ -90,6 +95,42 @@ impl Analysis {
         if matches!(instr.op, Op::Jz | Op::Jnz) || instr.op.is_terminator() {
             *fuel_block = None;
         }
+    }
+
+    /// Goes backwards from the traps.
+    fn find_cold(&mut self, verifier: &FuncVerifier<'_>) -> Result<(), Bailout> {
+        self.cold = vec![false; self.instrs.len()];
+        let mut cold = false;
+        for at in (0..self.instrs.len()).rev() {
+            let instr = self.instrs[at];
+            // Where a jump goes back is not known yet; and it may do so often.
+            let leads_to_cold =
+                |to| to > instr.offset && self.index(to).is_some_and(|at| self.cold[at]);
+            cold = match instr.op {
+                Op::Trap => true,
+                Op::Jmp => leads_to_cold(instr.a as u32),
+                Op::Jz | Op::Jnz => cold && leads_to_cold(instr.a as u32),
+                Op::BrTable => {
+                    let targets: Result<Vec<u32>, _> = verifier.targets(&instr).collect();
+                    let mut targets = targets.map_err(|_| Bailout::Malformed)?.into_iter();
+                    targets.all(leads_to_cold)
+                }
+                op => cold && !op.is_terminator(),
+            };
+            self.cold[at] = cold;
+        }
+        Ok(())
+    }
+
+    /// Whether the code at an offset always ends in a trap.
+    pub(crate) fn is_cold(&self, offset: u32) -> bool {
+        self.index(offset).is_some_and(|at| self.cold[at])
+    }
+
+    /// Whether what comes behind an instruction always ends in a trap.
+    pub(crate) fn is_cold_after(&self, instr: &Instr) -> bool {
+        let next = self.index(instr.offset).map(|at| at + 1);
+        next.is_some_and(|at| self.cold.get(at).is_some_and(|&cold| cold))
     }
 
     fn note_jumps(&mut self, verifier: &FuncVerifier<'_>, instr: &Instr) -> Result<(), Bailout> {
@@ -111,6 +152,11 @@ impl Analysis {
             let end = self.loops.entry(to).or_insert(from);
             *end = from.max(*end);
         }
+    }
+
+    /// Whether something jumps to the first instruction.
+    pub(crate) fn starts_with_jump_target(&self) -> bool {
+        self.leaders.contains_key(&self.instrs[0].offset)
     }
 
     /// Index of the instruction at an offset.

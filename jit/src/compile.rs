@@ -15,10 +15,7 @@ use crate::accesses::Accesses;
 use crate::bailout::Bailout;
 use crate::lower::{Lowerer, entry_signature, native_signature};
 use crate::places::{Places, Site};
-use crate::tables::{NO_PLACE, Tables, trap_number};
-
-/// Trap number of the read of the safepoint page.
-pub(crate) const SAFEPOINT_TRAP: u8 = 200;
+use crate::tables::{NO_PLACE, Tables};
 
 /// With metering, a native frame takes at most so many times the bytes that it has in the interpreter
 /// below those that it calls.
@@ -87,15 +84,6 @@ impl Request<'_> {
     }
 }
 
-/// What a trap in machine code means.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NativeTrap {
-    /// A trap of the program.
-    Trap(TrapCode),
-    /// The read of the safepoint page.
-    Safepoint,
-}
-
 /// Machine code of a unit.
 #[derive(Clone, Debug)]
 pub struct Compiled {
@@ -106,7 +94,7 @@ pub struct Compiled {
     pub(crate) alignment: u32,
     pub(crate) relocs: Vec<Reloc>,
     /// What instructions that trap mean, by their offset, ascending.
-    pub(crate) traps: Vec<(u32, NativeTrap)>,
+    pub(crate) traps: Vec<(u32, TrapCode)>,
     /// Offsets where code of another place starts, ascending, and the place; `None` for code that
     /// belongs to no instruction.
     pub(crate) starts: Vec<(u32, Option<u32>)>,
@@ -167,7 +155,7 @@ impl Compiled {
 impl Compiled {
     /// Its tables. `func_of` knows the defined functions by their numbers in code memory.
     pub(crate) fn tables(&self, func_of: impl Fn(u32) -> Option<u32>) -> Tables {
-        let trap = |&(offset, trap)| (offset, trap_number(trap));
+        let trap = |&(offset, trap)| (offset, trap as u32);
         let start = |&(offset, place): &(u32, Option<u32>)| (offset, place.unwrap_or(NO_PLACE));
         let mut starts: Vec<_> = self.starts.iter().map(start).collect();
         starts.dedup_by_key(|row| row.1);
@@ -317,24 +305,17 @@ impl Compiler {
     }
 }
 
-fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u32, NativeTrap)> {
+fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u32, TrapCode)> {
     use cranelift_codegen::ir::TrapCode as Clif;
     let traps = code.buffer.traps().iter().map(|trap| {
         let meaning = match trap.code {
-            Clif::STACK_OVERFLOW => NativeTrap::Trap(TrapCode::StackExhausted),
-            Clif::INTEGER_OVERFLOW => NativeTrap::Trap(TrapCode::IntegerOverflow),
-            Clif::INTEGER_DIVISION_BY_ZERO => NativeTrap::Trap(TrapCode::IntegerDivideByZero),
-            Clif::BAD_CONVERSION_TO_INTEGER => {
-                NativeTrap::Trap(TrapCode::InvalidConversionToInteger)
-            }
-            Clif::HEAP_OUT_OF_BOUNDS => NativeTrap::Trap(TrapCode::MemoryOutOfBounds),
-            code if accesses.place(code.as_raw(), None).is_some() => {
-                NativeTrap::Trap(TrapCode::MemoryOutOfBounds)
-            }
-            code => match code.as_raw().get() {
-                SAFEPOINT_TRAP => NativeTrap::Safepoint,
-                raw => NativeTrap::Trap(TrapCode::from_code(raw).unwrap_or(TrapCode::Unreachable)),
-            },
+            Clif::STACK_OVERFLOW => TrapCode::StackExhausted,
+            Clif::INTEGER_OVERFLOW => TrapCode::IntegerOverflow,
+            Clif::INTEGER_DIVISION_BY_ZERO => TrapCode::IntegerDivideByZero,
+            Clif::BAD_CONVERSION_TO_INTEGER => TrapCode::InvalidConversionToInteger,
+            Clif::HEAP_OUT_OF_BOUNDS => TrapCode::MemoryOutOfBounds,
+            code if accesses.place(code.as_raw(), None).is_some() => TrapCode::MemoryOutOfBounds,
+            code => TrapCode::from_code(code.as_raw().get()).unwrap_or(TrapCode::Unreachable),
         };
         (trap.offset, meaning)
     });

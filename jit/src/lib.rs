@@ -17,8 +17,8 @@ mod places;
 mod tables;
 
 pub use bailout::Bailout;
-pub use compile::{Compiled, Compiler, METERED_FRAME_FACTOR, NativeTrap, Request, Scratch, Unit};
+pub use compile::{Compiled, Compiler, METERED_FRAME_FACTOR, Request, Scratch, Unit};
 pub use image::{IMAGE_ALIGNMENT, Image};
 pub use link::{Piece, link};
 pub use lower::GUARD_BYTES;
-pub use native::{Code, CodeMemory, FileMemory, entry, traps};
+pub use native::{Code, CodeMemory, FileMemory, entry, stops, traps};

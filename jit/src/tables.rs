@@ -7,7 +7,6 @@
 
 use dotvm_isa::{Bytes, TrapCode};
 
-use crate::compile::NativeTrap;
 use crate::places::{Site, frames};
 
 /// The tables, in their order.
@@ -38,9 +37,6 @@ pub(crate) const NO_PLACE: u32 = u32::MAX;
 /// The number of rows of [`Table::Calls`] of code that can only be where it was made for.
 const NOT_MOVABLE: u32 = u32::MAX;
 
-/// What stands for the read of the safepoint page among trap codes.
-const SAFEPOINT: u32 = 1 << 8;
-
 /// Rows of a table.
 pub(crate) type Rows = Vec<(u32, u32)>;
 
@@ -52,20 +48,10 @@ pub(crate) struct Tables {
     at: usize,
 }
 
-/// The number that stands for what a trap means.
-pub(crate) fn trap_number(trap: NativeTrap) -> u32 {
-    match trap {
-        NativeTrap::Trap(code) => code as u32,
-        NativeTrap::Safepoint => SAFEPOINT,
-    }
-}
-
-fn trap_of_number(number: u32) -> NativeTrap {
-    if number == SAFEPOINT {
-        return NativeTrap::Safepoint;
-    }
+/// What the number of a trap means.
+fn trap_of_number(number: u32) -> TrapCode {
     let code = u8::try_from(number).ok().and_then(TrapCode::from_code);
-    NativeTrap::Trap(code.unwrap_or(TrapCode::Unreachable))
+    code.unwrap_or(TrapCode::Unreachable)
 }
 
 impl Tables {
@@ -165,7 +151,7 @@ impl Tables {
     }
 
     /// What a trap at an offset means; `None` where no instruction there traps.
-    pub(crate) fn trap_at(&self, offset: u32) -> Option<NativeTrap> {
+    pub(crate) fn trap_at(&self, offset: u32) -> Option<TrapCode> {
         self.find(Table::Traps, offset).map(trap_of_number)
     }
 
@@ -192,14 +178,15 @@ impl Tables {
 mod tests {
     use super::*;
 
+    const TRAPS: [TrapCode; 2] = [TrapCode::IntegerOverflow, TrapCode::MemoryOutOfBounds];
+
     fn tables(calls: Option<Rows>) -> Tables {
-        let trap = trap_number(NativeTrap::Trap(TrapCode::IntegerOverflow));
-        let safepoint = trap_number(NativeTrap::Safepoint);
+        let [overflow, load] = TRAPS.map(|code| code as u32);
         let site = 1 << 24;
         Tables::new(
             32,
             [
-                vec![(4, trap), (9, safepoint)],
+                vec![(4, overflow), (9, load)],
                 vec![(0, NO_PLACE), (3, 7), (8, site | 5), (12, NO_PLACE)],
                 vec![(9, 70)],
                 vec![(6, 7)],
@@ -213,12 +200,8 @@ mod tests {
         let tables = tables(Some(vec![(1, 2)]));
         assert_eq!((tables.alignment(), tables.is_movable()), (32, true));
         assert_eq!(tables.calls().collect::<Vec<_>>(), [(1, 2)]);
-        let overflow = NativeTrap::Trap(TrapCode::IntegerOverflow);
         let traps = [3, 4, 5, 9].map(|offset| tables.trap_at(offset));
-        assert_eq!(
-            traps,
-            [None, Some(overflow), None, Some(NativeTrap::Safepoint)]
-        );
+        assert_eq!(traps, [None, Some(TRAPS[0]), None, Some(TRAPS[1])]);
         let frames = |offset| tables.frames_at(offset).collect::<Vec<_>>();
         assert_eq!(frames(2), []);
         assert_eq!(frames(7), [(None, 7)]);

@@ -1,5 +1,7 @@
 //! Ways to lend a store to a function: from the store itself, or from within a host function.
 
+use std::marker::PhantomData;
+
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::store::{Store, StoreInner, StoreOpaque};
@@ -9,7 +11,16 @@ use crate::store::{Store, StoreInner, StoreOpaque};
 pub struct StoreContext<'a, T>(pub(crate) &'a StoreInner<T>);
 
 /// An exclusive borrow of a store.
-pub struct StoreContextMut<'a, T>(pub(crate) &'a mut StoreInner<T>);
+///
+/// It stays on its thread, unlike a store: within a host function, the guest code that called it waits
+/// on the stack of that thread.
+pub struct StoreContextMut<'a, T>(pub(crate) &'a mut StoreInner<T>, PhantomData<*mut ()>);
+
+impl<'a, T> StoreContextMut<'a, T> {
+    pub(crate) fn new(store: &'a mut StoreInner<T>) -> StoreContextMut<'a, T> {
+        StoreContextMut(store, PhantomData)
+    }
+}
 
 /// Whatever a store can be read through.
 pub trait AsContext {
@@ -93,7 +104,7 @@ impl<T: 'static> AsContext for Store<T> {
 
 impl<T: 'static> AsContextMut for Store<T> {
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
-        StoreContextMut(self.inner_mut())
+        StoreContextMut::new(self.inner_mut())
     }
 }
 
@@ -113,7 +124,7 @@ impl<T: 'static> AsContext for StoreContextMut<'_, T> {
 
 impl<T: 'static> AsContextMut for StoreContextMut<'_, T> {
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
-        StoreContextMut(self.0)
+        StoreContextMut::new(self.0)
     }
 }
 

@@ -155,7 +155,7 @@ impl<'a, T: 'static> Caller<'a, T> {
         let store = downcast::<T>(store)
             .ok_or_else(|| Error::Bug("a host function in a store of other data".into()))?;
         Ok(Caller {
-            store: StoreContextMut(store),
+            store: StoreContextMut::new(store),
             instance,
         })
     }

@@ -1,17 +1,25 @@
 //! What other threads may do to running code: interrupt it, at once or at a deadline.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dotvm_isa::abi::Signals;
+use dotvm_jit::stops::Thread;
 
 use crate::error::{Error, Result};
-use crate::vm::mapping::SafepointPage;
 
 /// How often a counter may count before guest code takes a look at its signals unasked.
 const UNASKED: u32 = u32::MAX;
+
+/// How long native code that was not in a place to stop at is left alone before it is asked again, at
+/// first; each time twice as long, up to [`PATIENCE_MAX`].
+const PATIENCE: Duration = Duration::from_micros(250);
+
+/// See [`PATIENCE`].
+const PATIENCE_MAX: Duration = Duration::from_millis(4);
 
 /// The signals of one store.
 #[derive(Debug)]
@@ -20,21 +28,18 @@ pub(crate) struct StoreSignals {
     pub(crate) vm: Signals,
     /// How often a counter may count before guest code takes a look unasked.
     unasked: u32,
-    poked: Mutex<Poked>,
     /// Whether an interrupt was asked for and has not happened yet.
     interrupt: AtomicBool,
-}
-
-/// Whether guest code is being asked to take a look, and the pages that tell native code so.
-#[derive(Debug, Default)]
-struct Poked {
-    on: bool,
-    pages: Vec<SafepointPage>,
+    /// The [thread](Thread::number) that runs code of the store, some of which may be native; 0 where
+    /// none does.
+    thread: AtomicI32,
+    /// Who asks native code to stop, and again until it does.
+    watch: Arc<Watch>,
 }
 
 impl StoreSignals {
     /// No signal. `hot_limit` is how often a function or loop runs before the compiler hears of it.
-    pub(crate) fn new(hot_limit: Option<u32>) -> StoreSignals {
+    pub(crate) fn new(hot_limit: Option<u32>, watchdog: &Watchdog) -> StoreSignals {
         let unasked = hot_limit.unwrap_or(UNASKED);
         let vm = Signals {
             hot_limit: AtomicU32::new(unasked),
@@ -42,48 +47,58 @@ impl StoreSignals {
         StoreSignals {
             vm,
             unasked,
-            poked: Mutex::default(),
             interrupt: AtomicBool::new(false),
+            thread: AtomicI32::new(0),
+            watch: Arc::clone(&watchdog.watch),
         }
     }
 
-    /// Takes a page into account that native code reads. It must exist until
-    /// [`StoreSignals::forget_pages`].
-    pub(crate) fn watch(&self, page: SafepointPage) {
-        let mut poked = lock(&self.poked);
-        if poked.on {
-            page.close();
-        }
-        poked.pages.push(page);
+    /// Says that this thread runs code of the store; returns what [`StoreSignals::leave`] is to be
+    /// told.
+    ///
+    /// No barrier keeps this before what guest code reads: whoever pokes a store looks for its thread
+    /// twice.
+    #[inline]
+    pub(crate) fn enter(&self) -> i32 {
+        let outer = self.thread.load(Ordering::Relaxed);
+        self.thread
+            .store(Thread::current().number(), Ordering::Relaxed);
+        outer
     }
 
-    /// Forgets all pages, before they go.
-    pub(crate) fn forget_pages(&self) {
-        lock(&self.poked).pages.clear();
+    /// Says that the code entered last has been left.
+    #[inline]
+    pub(crate) fn leave(&self, outer: i32) {
+        self.thread.store(outer, Ordering::Relaxed);
     }
 
-    /// Makes guest code call its safepoint at the next function entry or back-edge.
+    /// Makes guest code call its safepoint at the next function entry or back-edge in the interpreter,
+    /// or when it comes back to native code from a call of the runtime.
     pub(crate) fn poke(&self) {
-        let mut poked = lock(&self.poked);
-        poked.on = true;
         self.vm.hot_limit.store(0, Ordering::SeqCst);
-        poked.pages.iter().for_each(SafepointPage::close);
+    }
+
+    /// The same for native code that never does either, from another thread.
+    fn poke_running(self: &Arc<StoreSignals>) {
+        self.poke();
+        self.ask();
+        self.watch.ask_again(Arc::clone(self));
+    }
+
+    fn is_poked(&self) -> bool {
+        self.vm.hot_limit.load(Ordering::SeqCst) == 0
+    }
+
+    /// Has native code that runs now look at the signals; returns whether a thread runs anything.
+    fn ask(&self) -> bool {
+        let thread = Thread::from_number(self.thread.load(Ordering::SeqCst));
+        thread.inspect(|thread| thread.ask()).is_some()
     }
 
     /// Undoes [`StoreSignals::poke`]. Signals must be looked at after that: whoever raises one
     /// does so before poking, so none is lost.
     pub(crate) fn unpoke(&self) {
-        let mut poked = lock(&self.poked);
-        if std::mem::take(&mut poked.on) {
-            self.vm.hot_limit.store(self.unasked, Ordering::SeqCst);
-            poked.pages.iter().for_each(SafepointPage::open);
-        }
-    }
-
-    /// Asks for an interrupt.
-    fn interrupt(&self) {
-        self.interrupt.store(true, Ordering::SeqCst);
-        self.poke();
+        self.vm.hot_limit.store(self.unasked, Ordering::SeqCst);
     }
 
     /// Takes back a wish for an interrupt; returns whether there was one.
@@ -102,25 +117,27 @@ impl StoreSignals {
 pub struct InterruptHandle(pub(crate) Arc<StoreSignals>);
 
 impl InterruptHandle {
-    /// Makes the program trap with [`TrapCode::Interrupted`](crate::TrapCode::Interrupted) at the
-    /// next function entry or jump back. Where none is running, the next call does so, unless
+    /// Makes the program trap with [`TrapCode::Interrupted`](crate::TrapCode::Interrupted): in the
+    /// interpreter at the next function entry or jump back, in native code where it is. Where none is
+    /// running, the next call does so, unless
     /// [`Store::clear_interrupt`](crate::Store::clear_interrupt) comes before it.
     ///
     /// A host function that blocks is not woken up.
     pub fn interrupt(&self) {
-        self.0.interrupt();
+        self.0.interrupt.store(true, Ordering::SeqCst);
+        self.0.poke_running();
     }
 }
 
-/// Pokes stores when their deadlines come. Its thread starts with the first deadline and ends with
-/// the engine.
+/// Pokes stores when their deadlines come, and asks native code until it stops. Its thread starts with
+/// the first deadline or interrupt and ends with the engine.
 #[derive(Debug, Default)]
 pub(crate) struct Watchdog {
-    shared: Arc<Shared>,
+    watch: Arc<Watch>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Watch {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -128,10 +145,19 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     /// By time, and by a number that makes keys unique.
-    deadlines: BTreeMap<(Instant, u64), Arc<StoreSignals>>,
+    due: BTreeMap<(Instant, u64), Due>,
     next_number: u64,
     running: bool,
     stop: bool,
+}
+
+/// What is to be done at some time.
+#[derive(Debug)]
+enum Due {
+    /// A deadline is there.
+    Deadline(Arc<StoreSignals>),
+    /// To ask again, and when that did not help, after that time once more.
+    Again(Arc<StoreSignals>, Duration),
 }
 
 /// A deadline the watchdog waits for.
@@ -144,65 +170,97 @@ impl Watchdog {
     /// # Errors
     /// Where the thread cannot be started.
     pub(crate) fn add(&self, deadline: Instant, signals: Arc<StoreSignals>) -> Result<Ticket> {
-        let mut state = lock(&self.shared.state);
-        if !state.running {
-            let shared = Arc::clone(&self.shared);
-            let thread = std::thread::Builder::new().name("dotvm-watchdog".into());
-            thread.spawn(move || watch(&shared)).map_err(|error| {
-                Error::Limit(format!(
-                    "no thread to watch deadlines can be started: {error}"
-                ))
-            })?;
-            state.running = true;
-        }
-        let number = state.next_number;
-        state.next_number += 1;
-        let key = (deadline, number);
-        state.deadlines.insert(key, signals);
-        if state
-            .deadlines
-            .first_key_value()
-            .is_some_and(|(first, _)| *first == key)
-        {
-            self.shared.changed.notify_one();
-        }
-        Ok(Ticket(deadline, number))
+        let added = self.watch.add(deadline, Due::Deadline(signals));
+        added.map_err(|error| {
+            Error::Limit(format!(
+                "no thread to watch deadlines can be started: {error}"
+            ))
+        })
     }
 
     /// Forgets a deadline.
     pub(crate) fn remove(&self, Ticket(deadline, number): Ticket) {
-        lock(&self.shared.state)
-            .deadlines
-            .remove(&(deadline, number));
+        lock(&self.watch.state).due.remove(&(deadline, number));
     }
 }
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        lock(&self.shared.state).stop = true;
-        self.shared.changed.notify_one();
+        lock(&self.watch.state).stop = true;
+        self.watch.changed.notify_one();
     }
 }
 
-fn watch(shared: &Shared) {
-    let mut state = lock(&shared.state);
-    while !state.stop {
-        let Some((&key, _)) = state.deadlines.first_key_value() else {
-            state = shared
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-            continue;
-        };
-        let left = key.0.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            if let Some(signals) = state.deadlines.remove(&key) {
-                signals.poke();
-            }
-        } else {
-            let waited = shared.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+impl Watch {
+    /// Asks the native code of a store again in a moment.
+    fn ask_again(self: &Arc<Watch>, signals: Arc<StoreSignals>) {
+        // Where no thread is to be had, once must do; the interpreter sees the signal anyway.
+        let _ = self.add(Instant::now() + PATIENCE, Due::Again(signals, PATIENCE));
+    }
+
+    /// Has something done at a time, on a thread that is started now where there is none.
+    fn add(self: &Arc<Watch>, time: Instant, due: Due) -> io::Result<Ticket> {
+        let mut state = lock(&self.state);
+        if !state.running && !state.stop {
+            let watch = Arc::clone(self);
+            let thread = std::thread::Builder::new().name("dotvm-watchdog".into());
+            thread.spawn(move || watch.run())?;
+            state.running = true;
         }
+        let ticket = state.add(time, due);
+        let first = state.due.first_key_value();
+        if first.is_some_and(|(key, _)| *key == (ticket.0, ticket.1)) {
+            self.changed.notify_one();
+        }
+        Ok(ticket)
+    }
+
+    fn run(&self) {
+        let mut state = lock(&self.state);
+        while !state.stop {
+            let Some((&key, _)) = state.due.first_key_value() else {
+                let waited = self.changed.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = key.0.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                if let Some(due) = state.due.remove(&key) {
+                    state.handle(due);
+                }
+            } else {
+                let waited = self.changed.wait_timeout(state, left);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+        state.due.clear();
+    }
+}
+
+impl State {
+    fn add(&mut self, time: Instant, due: Due) -> Ticket {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.due.insert((time, number), due);
+        Ticket(time, number)
+    }
+
+    /// Does what is due.
+    fn handle(&mut self, due: Due) {
+        let (signals, patience) = match due {
+            Due::Deadline(signals) => {
+                signals.poke();
+                signals.ask();
+                (signals, PATIENCE)
+            }
+            Due::Again(signals, patience) => {
+                if !signals.is_poked() || !signals.ask() {
+                    return;
+                }
+                (signals, (patience * 2).min(PATIENCE_MAX))
+            }
+        };
+        self.add(Instant::now() + patience, Due::Again(signals, patience));
     }
 }
 

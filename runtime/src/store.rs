@@ -105,7 +105,10 @@ pub(crate) struct CallLimits {
 impl<T: 'static> Store<T> {
     /// An empty store.
     pub fn new(engine: &Engine, data: T) -> Store<T> {
-        let signals = Arc::new(StoreSignals::new(engine.tier().hot_limit()));
+        let signals = Arc::new(StoreSignals::new(
+            engine.tier().hot_limit(),
+            engine.watchdog(),
+        ));
         let config = engine.config();
         let opaque = StoreOpaque {
             id: StoreId::next(),
@@ -371,8 +374,7 @@ impl StoreOpaque {
             return Err(Error::Limit(reason));
         }
         let reservation = self.engine.config().memory_reservation_bytes;
-        let signals = self.engine.tier().is_on().then_some(&*self.signals);
-        let memory = LinearMemory::new(ty, reservation, signals)?;
+        let memory = LinearMemory::new(ty, reservation)?;
         self.memories.push(memory);
         self.note_memory(bytes);
         Ok(self.memories.len() as u32 - 1)
@@ -457,10 +459,6 @@ impl StoreOpaque {
     pub(crate) fn new_instance(&mut self, module: &Module) -> Result<u32> {
         self.vm
             .reserve_stack(self.engine.config().max_stack_bytes)?;
-        // Whoever has a memory reads in front of that.
-        if module.env().spaces.memories.is_empty() {
-            self.vm.reserve_page()?;
-        }
         if !self.modules.iter().any(|known| Module::same(known, module)) {
             self.modules.push(module.clone());
         }
@@ -518,7 +516,6 @@ impl StoreOpaque {
 
 impl Drop for StoreOpaque {
     fn drop(&mut self) {
-        self.signals.forget_pages();
         if let Some((_, ticket)) = self.deadline.take() {
             self.engine.watchdog().remove(ticket);
         }

@@ -2,8 +2,9 @@
 //! one instruction runs it.
 
 use std::ptr;
+use std::sync::atomic::Ordering;
 
-use dotvm_isa::abi::{Activation, FRAME_HEADER_SLOTS, VmContext};
+use dotvm_isa::abi::{Activation, CodeCell, FRAME_HEADER_SLOTS, VmContext};
 
 use super::calls::{CROSS_SLOTS, cross_return, leave_frame, load_result};
 use crate::code::{Code, CodeMemory, NativeCode, NativeEntry, PREFIX_WORDS};
@@ -76,6 +77,45 @@ unsafe fn run(
     }
 }
 
+/// Calls a function from the host straight away where it has native code, nobody wants it stopped, and
+/// there is room for its frame; parameters and results are in the slots from `base` on.
+///
+/// # Safety
+/// As for [`crate::call`], and the function was lowered.
+#[inline(always)]
+pub(crate) unsafe fn call(
+    ctx: *mut VmContext,
+    cell: *const CodeCell,
+    base: *mut u64,
+) -> Option<u32> {
+    // SAFETY: the cell holds the entry of live code, behind its prefix; what follows the instruction
+    // that enters native code is what `stub` put there.
+    unsafe {
+        let code = (*cell).code.load(Ordering::Acquire).cast_const();
+        let frame_bytes = *code.sub(1) as u32 as usize * size_of::<u64>();
+        let state = (*ctx).state;
+        if *code != enter_native()
+            || base.addr() + frame_bytes > (*ctx).stack_end.addr()
+            || (*(*ctx).signals).hot_limit.load(Ordering::Relaxed) == 0
+            || (*state).native.top.is_null()
+        {
+            return None;
+        }
+        let enter: NativeEntry = std::mem::transmute(*code.add(2));
+        let adapter = ptr::with_exposed_provenance(*code.add(3) as usize);
+        let native = ptr::with_exposed_provenance(*code.add(4) as usize);
+        let next = std::mem::replace(&mut (*state).stack_next, base);
+        let status = enter(ctx, base, native, adapter);
+        (*state).stack_next = next;
+        Some(status)
+    }
+}
+
+/// The word of the instruction that enters native code.
+fn enter_native() -> u64 {
+    (handler::<EnterNative>() as *const ()).expose_provenance() as u64
+}
+
 /// Makes the stub of native code for function `func`.
 pub(crate) fn stub(func: u32, native: &NativeCode, memory: &mut dyn CodeMemory) -> Code {
     let params = u64::from(native.param_slots);
@@ -84,7 +124,7 @@ pub(crate) fn stub(func: u32, native: &NativeCode, memory: &mut dyn CodeMemory) 
     let words: [u64; PREFIX_WORDS + 5] = [
         u64::from(func) << 32,
         u64::from(frame) | params << 32,
-        (handler::<EnterNative>() as *const ()).expose_provenance() as u64,
+        enter_native(),
         params | (native.results as u64) << 16,
         (native.enter as *const ()).expose_provenance() as u64,
         native.adapter.expose_provenance() as u64,

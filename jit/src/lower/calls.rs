@@ -31,6 +31,10 @@ const MAX_INLINED_BYTES: usize = 120;
 /// How deep bodies are inlined into each other.
 const MAX_INLINED_DEPTH: usize = 4;
 
+/// How many times a function is inlined into itself. One that is called by itself more than by others,
+/// as naive recursion does, saves most of its calls so.
+const MAX_RECURSION_INLINED: usize = 2;
+
 /// How many instructions are inlined into one unit.
 const MAX_INLINED: usize = 800;
 
@@ -208,7 +212,6 @@ impl<'a> Lowerer<'a, '_> {
     /// replace, and the interpreter none to replace it with: they are called, and the frame is out of
     /// sight meanwhile.
     fn emit_tail_call(&mut self, callee: Callee, ty: &FuncType, args: &[Operand]) {
-        self.calls = true;
         if let Callee::Defined(defined) = callee {
             // While there still is a frame to have the trap in.
             self.check_frame(defined, 0);
@@ -224,9 +227,8 @@ impl<'a> Lowerer<'a, '_> {
         let signature = self.b.import_signature(native_signature(ty));
         let slots = self.next_slots(0);
         let limbs: Vec<Value> = args.iter().flat_map(|arg| arg.limbs().to_vec()).collect();
-        let slow = self.b.create_block();
-        self.b.set_cold_block(slow);
-        let fast = self.b.create_block();
+        let slow = self.create_block(true);
+        let fast = self.create_block(self.cold);
         let (ctx, code) = match callee {
             Callee::Defined(defined) => {
                 if let Some(func) = self.direct(defined, signature) {
@@ -267,9 +269,8 @@ impl<'a> Lowerer<'a, '_> {
     /// interpreter.
     fn tail_call_host(&mut self, func: Value, ty: &FuncType, args: &[Operand]) {
         let ctx = self.ref_field(func, offset_of!(FuncRef, ctx));
-        let guest = self.b.create_block();
-        let host = self.b.create_block();
-        self.b.set_cold_block(host);
+        let guest = self.create_block(self.cold);
+        let host = self.create_block(true);
         self.b.ins().brif(ctx, guest, &[], host, &[]);
         self.b.switch_to_block(host);
         let slots = self.next_slots(0);
@@ -286,7 +287,6 @@ impl<'a> Lowerer<'a, '_> {
         args: &[Operand],
         offset: u32,
     ) -> Vec<Value> {
-        self.calls = true;
         let signature = self.b.import_signature(native_signature(ty));
         if let Callee::Defined(defined) = callee
             && let Some(func) = self.direct(defined, signature)
@@ -303,7 +303,12 @@ impl<'a> Lowerer<'a, '_> {
             let results = self.b.inst_results(call).to_vec();
             return self.collect_results(ty, results, offset);
         }
-        let after = self.b.create_block();
+        if self.cold {
+            // It runs once: the shortest code is best.
+            let slots = self.next_slots(offset);
+            return self.slow_call(callee, ty, args, slots);
+        }
+        let after = self.create_block(false);
         let limbs: Vec<_> = limb_types(&ty.results).collect();
         for &limb in &limbs {
             self.b.append_block_param(after, limb);
@@ -323,26 +328,23 @@ impl<'a> Lowerer<'a, '_> {
         signature: SigRef,
         after: Block,
     ) {
-        let fast = self.b.create_block();
-        let slow = self.b.create_block();
-        self.b.set_cold_block(slow);
+        let fast = self.create_block(false);
+        let slow = self.create_block(true);
         let (ctx, code) = match callee {
             Callee::Defined(defined) => {
                 let code = self.cell_code(defined);
                 self.b.ins().brif(code, fast, &[], slow, &[]);
+                self.b.switch_to_block(fast);
                 (self.ctx, code)
             }
             Callee::Ref(func) => {
-                let guest = self.b.create_block();
-                let ctx = self.ref_field(func, offset_of!(FuncRef, ctx));
-                self.b.ins().brif(ctx, guest, &[], slow, &[]);
-                self.b.switch_to_block(guest);
                 let code = self.ref_code(func);
                 self.b.ins().brif(code, fast, &[], slow, &[]);
+                self.b.switch_to_block(fast);
+                let ctx = self.ref_field(func, offset_of!(FuncRef, ctx));
                 (ctx, code)
             }
         };
-        self.b.switch_to_block(fast);
         if self.fp.is_some() {
             let slots = self.next_slots(offset);
             let slots = self.shift_across(ctx, slots);
@@ -453,13 +455,12 @@ impl<'a> Lowerer<'a, '_> {
             .load(types::I64, ref_flags(), func, offset as i32)
     }
 
-    /// The native code of a guest function now, or null.
+    /// The native code of the function of a reference, or null: a host's, one that has none, or one
+    /// that was not called through the reference since it has.
     fn ref_code(&mut self, func: Value) -> Value {
-        let cell = self.ref_field(func, offset_of!(FuncRef, code));
-        let at = offset_of!(CodeCell, native) as i32;
-        self.b
-            .ins()
-            .load(types::I64, MemFlagsData::trusted(), cell, at)
+        let at = offset_of!(FuncRef, native) as i32;
+        let flags = MemFlagsData::trusted();
+        self.b.ins().load(types::I64, flags, func, at)
     }
 
     /// The analysis of a function, where it is to be inlined.
@@ -467,19 +468,23 @@ impl<'a> Lowerer<'a, '_> {
         let request: &'a Request<'a> = self.request;
         let chain = self.around.iter().chain([&self.body]);
         let small = request.module.body(defined).len() <= MAX_INLINED_BYTES;
-        let mut recursive = chain.map(|body| body.analysis.defined);
+        let recursive = chain
+            .filter(|body| body.analysis.defined == defined)
+            .count();
         if !small
             || !request.inlining
+            || self.cold
             || self.around.len() >= MAX_INLINED_DEPTH
             || self.places.is_full()
-            || recursive.any(|at| at == defined)
+            || recursive > MAX_RECURSION_INLINED
         {
             return None;
         }
         let analysis = Analysis::new(request.module, request.env, defined).ok()?;
         let fits = analysis.instrs.len() <= MAX_INLINED_INSTRS
             && self.inlined + analysis.instrs.len() <= MAX_INLINED;
-        (fits && !analysis.has_loops() && !analysis.tail_calls).then_some(analysis)
+        let straight = !analysis.has_loops() || recursive > 0;
+        (fits && straight && !analysis.tail_calls).then_some(analysis)
     }
 
     /// Lowers a callee's body in place of the call.
@@ -498,7 +503,7 @@ impl<'a> Lowerer<'a, '_> {
             func: analysis.defined,
             caller,
         });
-        let after = self.b.create_block();
+        let after = self.create_block(false);
         for limb in limb_types(&ty.results) {
             self.b.append_block_param(after, limb);
         }
@@ -511,12 +516,19 @@ impl<'a> Lowerer<'a, '_> {
         let stack = std::mem::take(&mut self.stack);
         let params: Vec<Value> = args.iter().flat_map(|arg| arg.limbs().to_vec()).collect();
         self.define_locals(&params);
-        self.jump_to_first();
+        if self.body.analysis.starts_with_jump_target() {
+            self.jump_to_first();
+        } else {
+            self.stack.clear();
+            self.lower_block(self.body.analysis.instrs[0].offset)?;
+        }
         self.lower_body()?;
-        self.body = self.around.pop().expect("the caller");
+        let body = std::mem::replace(&mut self.body, self.around.pop().expect("the caller"));
         self.stack = stack;
-        self.b.switch_to_block(after);
-        let results = self.b.block_params(after).to_vec();
+        let results = body.last_return.unwrap_or_else(|| {
+            self.b.switch_to_block(after);
+            self.b.block_params(after).to_vec()
+        });
         self.push_results(ty, &results);
         Ok(())
     }

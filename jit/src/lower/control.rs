@@ -2,21 +2,13 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::cursor::{Cursor, FuncCursor};
-use cranelift_codegen::ir::{
-    Block, BlockArg, InstBuilder, JumpTableData, MemFlagsData, SourceLoc, TrapCode as ClifTrap,
-    types,
-};
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, types};
 use dotvm_isa::abi::{EXIT_HALT, Libcalls, VmContext};
 use dotvm_isa::instr::InstrReader;
 use dotvm_isa::{Instr, TrapCode};
 
 use super::{Lowerer, Operand, constant_flags, limb_types, returns_in_slots, trap_code};
 use crate::bailout::Bailout;
-use crate::compile::SAFEPOINT_TRAP;
-
-/// Bytes before a memory that are made inaccessible to stop a program.
-const SAFEPOINT_BYTES: u32 = 64 << 10;
 
 impl Lowerer<'_, '_> {
     /// The block at an offset; when it is new, it will be lowered.
@@ -24,7 +16,8 @@ impl Lowerer<'_, '_> {
         if let Some(&block) = self.body.blocks.get(&(world, offset)) {
             return block;
         }
-        let block = self.b.create_block();
+        let cold = self.body.analysis.is_cold(offset);
+        let block = self.create_block(cold);
         if let Some(types) = self.body.analysis.leaders.get(&offset) {
             for ty in limb_types(types) {
                 self.b.append_block_param(block, ty);
@@ -52,6 +45,15 @@ impl Lowerer<'_, '_> {
         self.block(world, to)
     }
 
+    /// A new block; it is put out of the way where it is cold.
+    pub(super) fn create_block(&mut self, cold: bool) -> Block {
+        let block = self.b.create_block();
+        if cold {
+            self.b.set_cold_block(block);
+        }
+        block
+    }
+
     /// All values of the operand stack, for the block jumped to.
     fn stack_args(&self) -> Vec<BlockArg> {
         self.stack
@@ -63,9 +65,6 @@ impl Lowerer<'_, '_> {
 
     /// `jmp`, or going on to a block that others jump to.
     pub(super) fn jump(&mut self, to: u32, from: u32) {
-        if to <= from {
-            self.safepoint();
-        }
         let args = self.stack_args();
         let target = self.target(to, from);
         self.b.ins().jump(target, &args);
@@ -75,12 +74,10 @@ impl Lowerer<'_, '_> {
     pub(super) fn jump_if(&mut self, instr: &Instr, when: bool) {
         let condition = self.pop_one();
         let to = instr.a as u32;
-        if to <= instr.offset {
-            self.safepoint();
-        }
         let args = self.stack_args();
         let target = self.target(to, instr.offset);
-        let next = self.b.create_block();
+        let cold = self.body.analysis.is_cold_after(instr);
+        let next = self.create_block(cold);
         if when {
             self.b.ins().brif(condition, target, &args, next, &[]);
         } else {
@@ -100,9 +97,6 @@ impl Lowerer<'_, '_> {
             .labels(instr)
             .collect::<Result<_, _>>()
             .map_err(|_| Bailout::Malformed)?;
-        if targets.iter().any(|&to| to <= instr.offset) {
-            self.safepoint();
-        }
         let mut calls = Vec::with_capacity(targets.len());
         for to in targets {
             let block = self.target(to, instr.offset);
@@ -114,45 +108,6 @@ impl Lowerer<'_, '_> {
         Ok(())
     }
 
-    /// Reads the page that is made inaccessible to stop a program: the one before the memory, since the
-    /// memory's address is in a register in most loops.
-    pub(super) fn safepoint(&mut self) {
-        let page = self.memory_base();
-        let (flags, at) = self.new_safepoint();
-        self.b.ins().load(types::I32, flags, page, at);
-    }
-
-    /// Flags and offset of the read of another safepoint. Every one reads something else: the
-    /// optimizer takes out what was read before.
-    fn new_safepoint(&mut self) -> (MemFlagsData, i32) {
-        self.safepoints += 1;
-        let code = ClifTrap::unwrap_user(SAFEPOINT_TRAP);
-        let flags = MemFlagsData::new()
-            .with_trap_code(Some(code))
-            .with_alias_region(Some(self.regions.state));
-        (flags, -4 * self.safepoints as i32)
-    }
-
-    /// Whether there are more safepoints than something to read.
-    pub(super) fn too_many_safepoints(&self) -> bool {
-        self.safepoints > SAFEPOINT_BYTES / 4
-    }
-
-    /// A safepoint where a function starts that calls others: recursion that returns before the stack
-    /// ends, or makes tail calls, must be stopped too.
-    pub(super) fn entry_safepoint(&mut self, entry: Block) {
-        let (flags, safepoint) = self.new_safepoint();
-        let first = self.places.place(0, self.body.analysis.instrs[0].offset);
-        let mut cursor = FuncCursor::new(self.b.func)
-            .at_first_insertion_point(entry)
-            .with_srcloc(SourceLoc::new(first));
-        let at = offset_of!(VmContext, memory_base) as i32;
-        let base = cursor
-            .ins()
-            .load(types::I64, constant_flags(), self.ctx, at);
-        cursor.ins().load(types::I32, flags, base, safepoint);
-    }
-
     /// `ret`.
     pub(super) fn ret(&mut self) {
         let count = self.body.ty.results.len();
@@ -162,6 +117,11 @@ impl Lowerer<'_, '_> {
             .flat_map(|value| value.limbs().to_vec())
             .collect();
         if let Some(after) = self.body.after {
+            if self.body.worklist.is_empty() && !self.body.returned {
+                self.body.last_return = Some(limbs);
+                return;
+            }
+            self.body.returned = true;
             let args: Vec<BlockArg> = limbs.into_iter().map(BlockArg::from).collect();
             self.b.ins().jump(after, &args);
             return;
@@ -187,9 +147,6 @@ impl Lowerer<'_, '_> {
     /// `trap`. Cranelift makes a branch to a block that does nothing but trap into an instruction that
     /// traps, at the place of the branch; so the block does something, which costs nothing.
     pub(super) fn unreachable(&mut self) {
-        if let Some(block) = self.b.current_block() {
-            self.b.set_cold_block(block);
-        }
         self.b.ins().sequence_point();
         self.trap(TrapCode::Unreachable);
     }

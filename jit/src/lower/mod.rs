@@ -158,6 +158,10 @@ struct Body {
     entered: Option<Entered>,
     /// Where to go on after an inlined body.
     after: Option<Block>,
+    /// Whether something jumps there.
+    returned: bool,
+    /// What it returned, where lowering goes on in the block that it returned from.
+    last_return: Option<Vec<Value>>,
     /// Number of the place it is inlined at.
     site: u32,
     /// Slots from the unit's frame base to its own, where metering tracks frames.
@@ -200,12 +204,10 @@ pub(crate) struct Lowerer<'a, 'b> {
     around: Vec<Body>,
     pub(crate) places: Places,
     accesses: Accesses,
+    /// Whether the instruction being lowered always leads to a trap.
+    cold: bool,
     /// Instructions inlined so far.
     inlined: usize,
-    /// Whether there are calls of functions.
-    calls: bool,
-    /// How many safepoints there are.
-    safepoints: u32,
 }
 
 impl<'a, 'b> Lowerer<'a, 'b> {
@@ -245,21 +247,14 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             around: Vec::new(),
             places: Places::default(),
             accesses: Accesses::default(),
+            cold: false,
             inlined: 0,
-            calls: false,
-            safepoints: 0,
         };
         match header {
             None => lowerer.enter_function(entry),
             Some(header) => lowerer.enter_loop(entry, header),
         }
         lowerer.lower_body()?;
-        if lowerer.calls && header.is_none() {
-            lowerer.entry_safepoint(entry);
-        }
-        if lowerer.too_many_safepoints() {
-            return Err(Bailout::TooComplex);
-        }
         lowerer.b.seal_all_blocks();
         let base_slots = Some(lowerer.stack_base());
         lowerer.b.finalize(frontend);
@@ -369,6 +364,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
                 self.jump(instr.offset, start);
                 return Ok(());
             }
+            self.cold = self.body.analysis.cold[at];
             self.mark_place(&instr);
             self.charge(&instr);
             lower(self, &instr)?;
@@ -511,6 +507,8 @@ impl Body {
             worklist: Vec::new(),
             entered,
             after: None,
+            returned: false,
+            last_return: None,
             site: 0,
             frame_offset: 0,
             world: 0,

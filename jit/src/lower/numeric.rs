@@ -151,7 +151,7 @@ impl Lowerer<'_, '_> {
 
     /// Keeps an addition's or multiplication's first operand the first one: Cranelift exchanges them
     /// to make the load of that operand part of the instruction, and which NaN comes out depends on
-    /// the order. It does not where another read lies between.
+    /// the order. It does not where something lies between that stays in its place.
     fn keep_order(&mut self, a: Value, b: Value) {
         let dfg = &self.b.func.dfg;
         let load = |value| {
@@ -159,7 +159,7 @@ impl Lowerer<'_, '_> {
             (dfg.insts[inst].opcode() == Opcode::Load).then_some(inst)
         };
         if load(a).is_some() && load(a) >= load(b) {
-            self.safepoint();
+            self.b.ins().sequence_point();
         }
     }
 

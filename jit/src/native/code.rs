@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{FuncId, Module, ModuleReloc, default_libcall_names};
+use dotvm_isa::TrapCode;
 
 use super::arena::{Arena, PAGE_BYTES};
 use super::traps;
 use crate::bailout::Bailout;
-use crate::compile::{Compiled, Compiler, NativeTrap, Unit};
+use crate::compile::{Compiled, Compiler, Unit};
 use crate::link::Piece;
 use crate::lower::entry_signature;
 use crate::tables::Tables;
@@ -68,8 +69,24 @@ impl Code {
     }
 
     /// What a trap at that address means; `None` where no instruction there traps.
-    pub(crate) fn trap_at(&self, pc: usize) -> Option<NativeTrap> {
+    pub(crate) fn trap_at(&self, pc: usize) -> Option<TrapCode> {
         self.tables.trap_at((pc - self.start) as u32)
+    }
+
+    /// Whether a thread can be stopped before the instruction at that address: it belongs to an
+    /// instruction of the program, and the frame that the frame pointer points to is this code's own.
+    pub(crate) fn can_stop_at(&self, pc: usize) -> bool {
+        /// Bytes of the instructions that make a frame.
+        const PROLOGUE_BYTES: usize = 4;
+        /// `ret`, and `ret` with the bytes of arguments that it takes off the stack.
+        const RETURNS: [u8; 2] = [0xc3, 0xc2];
+        if self.func().is_none() || pc < self.start + PROLOGUE_BYTES || !self.range().contains(&pc)
+        {
+            return false;
+        }
+        // SAFETY: the address is one of published code, which is readable.
+        let opcode = unsafe { *std::ptr::with_exposed_provenance::<u8>(pc) };
+        !RETURNS.contains(&opcode) && self.frames_at(pc).next().is_some()
     }
 
     /// The frames at an address, innermost first: the function (by its number among the defined ones;

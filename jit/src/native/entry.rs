@@ -4,7 +4,8 @@
 //!   to the store's [native stack](dotvm_isa::abi::NativeStack); then it calls an adapter or the entry
 //!   of a loop. What it saved is where a trap unwinds to.
 //! * A trampoline for each libcall notes where machine code called from, makes the call, and returns
-//!   only where it succeeded. Otherwise it leaves the innermost entry with the status.
+//!   only where it succeeded, and the store's signals do not say to stop. Otherwise it leaves the
+//!   innermost entry with the status.
 //! * `trapped` is where the signal handler sends a thread: on the host's stack, which has room, the
 //!   runtime notes what happened, then the innermost entry is left.
 //!
@@ -15,7 +16,7 @@ use std::mem::{offset_of, size_of};
 use std::sync::OnceLock;
 
 use dotvm_isa::TrapCode;
-use dotvm_isa::abi::{Libcall, Libcalls, NativeStack, VmContext, VmState};
+use dotvm_isa::abi::{Libcall, Libcalls, NativeStack, Signals, VmContext, VmState};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 /// Rows of the libcall table.
@@ -166,10 +167,23 @@ fn assemble() -> Trampolines {
             ; call QWORD [rax + row]
             ; test eax, eax
             ; jnz >failed
+            // What asks a thread to stop finds it here, or this finds that it did.
+            ; mov rax, [r12 + offset_of!(VmContext, signals) as i32]
+            ; cmp DWORD [rax + offset_of!(Signals, hot_limit) as i32], 0
+            ; je >poked
+            ; back:
             ; pop r12
             ; pop rbx
             ; pop rbp
             ; ret
+            ; poked:
+            ; mov rdi, r12
+            ; xor esi, esi
+            ; xor edx, edx
+            ; mov rax, [r12 + offset_of!(VmContext, libcalls) as i32]
+            ; call QWORD [rax + offset_of!(Libcalls, safepoint) as i32]
+            ; test eax, eax
+            ; jz <back
             ; failed:
             ; mov rdi, r12
             ; mov esi, eax

@@ -10,6 +10,7 @@ mod arena;
 mod code;
 pub mod entry;
 mod memory;
+pub mod stops;
 pub mod traps;
 
 pub use code::{Code, CodeMemory};

@@ -18,7 +18,6 @@ use dotvm_isa::abi::VmState;
 
 use super::code::Code;
 use super::entry::trampolines;
-use crate::compile::NativeTrap;
 use crate::image::ImageCode;
 
 thread_local! {
@@ -47,11 +46,6 @@ impl Published {
         }
     }
 }
-
-/// What is asked at a fault of the safepoint page: whether to go on, or the trap to stop with.
-pub type SafepointHook = unsafe fn(*mut VmState) -> Option<TrapCode>;
-
-static SAFEPOINT_HOOK: OnceLock<SafepointHook> = OnceLock::new();
 
 pub(crate) fn register(codes: &[Arc<Code>]) {
     let mut all = CODES.write().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +82,7 @@ pub fn find(pc: usize) -> Option<Arc<Code>> {
 }
 
 /// What a fault at an address means.
-fn trap_at(pc: usize) -> Option<NativeTrap> {
+fn trap_at(pc: usize) -> Option<TrapCode> {
     let all = CODES.read().unwrap_or_else(PoisonError::into_inner);
     match all.range(pc + 1..).next()?.1 {
         Published::Unit(code) => code.range().contains(&pc).then(|| code.trap_at(pc))?,
@@ -115,6 +109,7 @@ impl Running {
     ///
     /// # Safety
     /// `state` is the state of a store, valid until this is dropped.
+    #[inline]
     pub unsafe fn new(state: *mut VmState) -> Running {
         Running {
             before: RUNNING.replace(state),
@@ -123,6 +118,7 @@ impl Running {
 }
 
 impl Drop for Running {
+    #[inline]
     fn drop(&mut self) {
         RUNNING.set(self.before);
     }
@@ -134,15 +130,14 @@ const SIGNALS: [libc::c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, li
 /// Who handled each of [`SIGNALS`] before.
 static BEFORE: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
 
-/// Installs the handler, once a process. `hook` is asked at safepoints.
+/// Installs the handler, once a process.
 ///
 /// # Errors
 /// Where the operating system refuses.
-pub fn install(hook: SafepointHook) -> io::Result<()> {
+pub fn install() -> io::Result<()> {
     static ONCE: Once = Once::new();
     let mut result = Ok(());
     ONCE.call_once(|| {
-        let _ = SAFEPOINT_HOOK.set(hook);
         // SAFETY: plain data, for which zero is valid.
         let mut before: [libc::sigaction; SIGNALS.len()] = unsafe { zeroed() };
         for (i, &signal) in SIGNALS.iter().enumerate() {
@@ -256,41 +251,74 @@ unsafe fn divert(
             && (is_code(pc) || trampolines.contains(pc))
     };
     let trap = if exhausted {
-        Some(NativeTrap::Trap(TrapCode::StackExhausted))
+        Some(TrapCode::StackExhausted)
     } else {
         trap_at(pc)
     };
-    let code = match trap {
-        None => return false,
-        Some(NativeTrap::Trap(code)) => code,
-        Some(NativeTrap::Safepoint) => {
-            let Some(hook) = SAFEPOINT_HOOK.get() else {
-                return false;
-            };
-            // SAFETY: the state is that of a running store; the hook only uses atomics and system
-            // calls.
-            match unsafe { hook(state) } {
-                None => return true,
-                Some(code) => code,
-            }
-        }
-    };
+    let Some(code) = trap else { return false };
     // SAFETY: as above; nothing else uses the state now.
     unsafe {
-        // As if the instruction had made a call: whoever reads frames looks at what is before.
-        (*state).last_ip = ptr::with_exposed_provenance(pc + 1);
-        (*state).last_fp =
-            ptr::with_exposed_provenance_mut(registers[libc::REG_RBP as usize] as usize);
+        leave(state, context, code);
         if exhausted && frameless(pc, trampolines.contains(pc)) {
             // The frame of the code at `pc` is not there yet: the address to return to is on top.
-            let sp = registers[libc::REG_RSP as usize] as usize;
+            let sp = context.uc_mcontext.gregs[libc::REG_RSP as usize] as usize;
             (*state).last_ip = *ptr::with_exposed_provenance::<*const u64>(sp);
         }
     }
-    registers[libc::REG_RIP as usize] = trampolines.trapped.addr() as i64;
+    true
+}
+
+/// Makes the thread that is stopped in machine code go on where that is left with a trap.
+///
+/// # Safety
+/// `state` is that of the store whose code the thread runs, on its native stack, and nothing else uses
+/// it now.
+unsafe fn leave(state: *mut VmState, context: &mut libc::ucontext_t, code: TrapCode) {
+    let registers = &mut context.uc_mcontext.gregs;
+    let [pc, fp] = [libc::REG_RIP, libc::REG_RBP].map(|r| registers[r as usize] as usize);
+    // SAFETY: the caller's promise.
+    unsafe {
+        // As if the instruction had made a call: whoever reads frames looks at what is before.
+        (*state).last_ip = ptr::with_exposed_provenance(pc + 1);
+        (*state).last_fp = ptr::with_exposed_provenance_mut(fp);
+    }
+    registers[libc::REG_RIP as usize] = trampolines().trapped.addr() as i64;
     registers[libc::REG_RDI as usize] = state.expose_provenance() as i64;
     registers[libc::REG_RSI as usize] = i64::from(code as u8);
-    true
+}
+
+/// Where the thread is in machine code and can be left there, makes it do so with the trap that `ask`
+/// says, if any. Takes no lock that the thread may hold: it was not at a fault but anywhere.
+///
+/// # Safety
+/// As for [`handle`]; `ask` may be called while the code of the store runs, in a signal handler.
+pub(super) unsafe fn stop(
+    context: &mut libc::ucontext_t,
+    ask: unsafe fn(*mut VmState) -> Option<TrapCode>,
+) {
+    let state = RUNNING.get();
+    // SAFETY: whoever set `RUNNING` keeps the state alive.
+    if state.is_null() || unsafe { (*state).native.host_sp.is_null() } {
+        return;
+    }
+    let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
+    let can_stop = CODES.try_read().is_ok_and(|all| {
+        let next = all.range(pc + 1..).next();
+        next.is_some_and(|(_, published)| match published {
+            Published::Unit(code) => code.can_stop_at(pc),
+            Published::Image(image) => image.find(pc).is_some_and(|code| code.can_stop_at(pc)),
+        })
+    });
+    if !can_stop {
+        return;
+    }
+    // SAFETY: the caller's promise; the thread is in machine code, on the native stack, and its state
+    // is as at any instruction that traps.
+    unsafe {
+        if let Some(code) = ask(state) {
+            leave(state, context, code);
+        }
+    }
 }
 
 /// Bytes below the native stack that can never be accessed, more than the code of any function skips
@@ -306,7 +334,7 @@ fn frameless(pc: usize, trampoline: bool) -> bool {
 ///
 /// # Safety
 /// As for [`handle`].
-unsafe fn pass_on(
+pub(super) unsafe fn pass_on(
     signal: libc::c_int,
     info: *mut libc::siginfo_t,
     context: &mut libc::ucontext_t,

@@ -14,7 +14,6 @@ use dotvm_jit::traps::Running;
 
 use super::backtrace::capture;
 use super::funcs::{Callee, FuncKind};
-use super::mapping::{GRANULE_BYTES, Reservation};
 use super::native::{NESTED_RESERVE_BYTES, NativeStackMemory, Stub};
 use super::pinned::Pinned;
 use super::stack::Stack;
@@ -44,8 +43,6 @@ pub(crate) struct StoreVm {
     stack: Option<Stack>,
     /// Guest code that waits for host functions called from it, outermost first.
     suspended: Vec<Pinned<Activation>>,
-    /// What is in front of the empty memory that `no_memory` is.
-    page: Option<Reservation>,
     /// The stack of native code, reserved when there is some to run.
     native_stack: Option<NativeStackMemory>,
     /// Whether the engine compiles.
@@ -145,7 +142,6 @@ impl StoreVm {
             signals,
             stack: None,
             suspended: Vec::new(),
-            page: None,
             native_stack: None,
             native,
             noted: None,
@@ -177,22 +173,6 @@ impl StoreVm {
     /// What contexts point to.
     pub(super) fn no_memory_base(&self) -> *mut u8 {
         self.no_memory.get().base
-    }
-
-    /// Reserves a page for native code to read at safepoints where there is no memory.
-    ///
-    /// # Errors
-    /// Where there is no address space for it.
-    pub(crate) fn reserve_page(&mut self) -> Result<()> {
-        if self.native && self.page.is_none() {
-            let refused = |error| Error::Limit(format!("a page for safepoints: {error}"));
-            let mut reservation = Reservation::new(GRANULE_BYTES).map_err(refused)?;
-            let page = reservation.safepoint_page().map_err(refused)?;
-            self.signals.watch(page);
-            self.no_memory.get_mut().base = reservation.base().wrapping_add(GRANULE_BYTES);
-            self.page = Some(reservation);
-        }
-        Ok(())
     }
 
     /// Has threaded code that is at a safepoint go on somewhere else.
@@ -309,22 +289,22 @@ impl StoreVm {
             is_return_address: false,
         })
     }
-
-    fn set_caller(&mut self, place: Option<Place>) {
-        let state = &mut self.state.get_mut().vm;
-        state.last_ip = place.map_or(ptr::null(), |place| place.ip);
-        state.last_fp = place.map_or(ptr::null_mut(), |place| place.fp);
-    }
 }
 
 /// What is to be put back when a call returns.
 struct Outer {
     base: *mut u64,
-    caller: Option<Place>,
+    /// Where the guest code waits that called the host function that makes the call; null for none.
+    last_ip: *const u64,
+    last_fp: *mut u64,
 }
 
-/// Opens a frame of `slots` slots for a call from the host.
-fn open(store: &mut StoreOpaque, slots: u32) -> Result<Outer> {
+/// Opens a frame of `slots` slots for a call from the host; nothing where that does not fit.
+///
+/// Inlined, as all of a call that succeeds is: it takes a few nanoseconds, as much as one result that
+/// goes through memory.
+#[inline(always)]
+fn open(store: &mut StoreOpaque, slots: u32) -> Result<Option<Outer>> {
     let limits = store.call_limits();
     let marker = 0u8;
     let here = (&raw const marker).addr();
@@ -335,40 +315,59 @@ fn open(store: &mut StoreOpaque, slots: u32) -> Result<Outer> {
     let deep = vm.depth > 0
         && (vm.depth >= limits.host_depth || !vm.has_native_stack(here, limits.native_bytes));
     if !room || deep {
-        let backtrace = capture(store, store.vm.caller());
-        return Err(Error::Trap(Trap::new(TrapCode::StackExhausted, backtrace)));
+        return Ok(None);
     }
     if vm.depth == 0 {
         vm.native_base = here;
     }
-    let caller = vm.caller();
-    if let Some(Place { ip, fp, .. }) = caller {
-        let state = &mut vm.state.get_mut().vm;
-        let waiting = Pinned::new(Activation {
-            outer: state.activation,
-            ip,
-            fp,
-            is_return_address: false,
-        });
-        state.activation = waiting.as_ptr();
-        vm.suspended.push(waiting);
-    }
-    vm.set_caller(None);
     vm.depth += 1;
+    let VmState {
+        last_ip, last_fp, ..
+    } = vm.state.get().vm;
+    if !last_ip.is_null() {
+        suspend(vm);
+    }
     let state = &mut vm.state.get_mut().vm;
     state.trap_ip = ptr::null();
     state.trap_fp = ptr::null_mut();
-    Ok(Outer { base, caller })
+    Ok(Some(Outer {
+        base,
+        last_ip,
+        last_fp,
+    }))
 }
 
+#[cold]
+#[inline(never)]
+fn exhausted(store: &StoreOpaque) -> Error {
+    let backtrace = capture(store, store.vm.caller());
+    Error::Trap(Trap::new(TrapCode::StackExhausted, backtrace))
+}
+
+/// Takes the guest code that called the running host function into the list of what waits.
+#[inline(never)]
+fn suspend(vm: &mut StoreVm) {
+    let state = &mut vm.state.get_mut().vm;
+    let waiting = Pinned::new(Activation {
+        outer: state.activation,
+        ip: std::mem::replace(&mut state.last_ip, ptr::null()),
+        fp: std::mem::replace(&mut state.last_fp, ptr::null_mut()),
+        is_return_address: false,
+    });
+    state.activation = waiting.as_ptr();
+    vm.suspended.push(waiting);
+}
+
+#[inline(always)]
 fn close(vm: &mut StoreVm, outer: &Outer) {
     vm.depth -= 1;
-    if outer.caller.is_some()
+    if !outer.last_ip.is_null()
         && let Some(waiting) = vm.suspended.pop()
     {
         vm.state.get_mut().vm.activation = waiting.get().outer;
     }
-    vm.set_caller(outer.caller);
+    let state = &mut vm.state.get_mut().vm;
+    (state.last_ip, state.last_fp) = (outer.last_ip, outer.last_fp);
     if let Some(stack) = &mut vm.stack {
         stack.set_next(outer.base);
     }
@@ -393,35 +392,64 @@ pub(crate) fn call<R>(
 ) -> Result<R> {
     let callee = store.opaque.funcs.callee(func);
     let slots = callee.param_slots.max(callee.result_slots);
-    let outer = open(&mut store.opaque, slots)?;
+    let Some(outer) = open(&mut store.opaque, slots)? else {
+        return Err(exhausted(&store.opaque));
+    };
     // SAFETY: `open` checked that these slots are on the stack; nobody uses them, as they are
     // behind those of every activation, and the kernel initialized them.
     let frame = unsafe { std::slice::from_raw_parts_mut(outer.base, slots as usize) };
-    let mut result = write(&store.opaque, frame).map_err(Stop::Error);
-    if result.is_ok() {
-        result = match &store.opaque.funcs.entry(func).kind {
-            FuncKind::Guest { .. } => run_guest(store, callee, outer.base),
-            FuncKind::Host(host) => {
-                let host = Arc::clone(host);
-                let run = AssertUnwindSafe(|| run_host(store, &host, None, outer.base));
-                catch_unwind(run).unwrap_or_else(|panic| Err(Stop::Panic(panic)))
-            }
-        };
+    let stop = match write(&store.opaque, frame) {
+        Err(error) => Some(Stop::Error(error)),
+        Ok(()) if callee.ctx.is_null() => run_host_alone(store, func, outer.base),
+        Ok(()) => match run_guest(store, callee, outer.base) {
+            0 => None,
+            status => Some(stopped(&mut store.opaque, status)),
+        },
+    };
+    if let Some(stop) = stop {
+        let stop = settle(&mut store.opaque, stop);
+        close(&mut store.opaque.vm, &outer);
+        return Err(stop.unwrap_or_else(|panic| resume_unwind(panic)));
     }
-    let result = result.map_err(|stop| settle(&mut store.opaque, stop));
     close(&mut store.opaque.vm, &outer);
-    match result {
-        Ok(()) => {
-            // SAFETY: as above; whatever ran has returned.
-            let frame = unsafe { std::slice::from_raw_parts(outer.base, slots as usize) };
-            Ok(read(&store.opaque, frame))
-        }
-        Err(Ok(error)) => Err(error),
-        Err(Err(panic)) => resume_unwind(panic),
+    // SAFETY: as above; whatever ran has returned.
+    let frame = unsafe { std::slice::from_raw_parts(outer.base, slots as usize) };
+    Ok(read(&store.opaque, frame))
+}
+
+/// Runs a host function that the host calls; returns what stopped it, if anything.
+#[inline(never)]
+fn run_host_alone(store: &mut StoreInner<dyn Any>, func: u32, base: *mut u64) -> Option<Stop> {
+    let FuncKind::Host(host) = &store.opaque.funcs.entry(func).kind else {
+        return Some(Error::Bug("a function of nobody".into()).into());
+    };
+    let host = Arc::clone(host);
+    let run = AssertUnwindSafe(|| run_host(store, &host, None, base));
+    let result = catch_unwind(run).unwrap_or_else(|panic| Err(Stop::Panic(panic)));
+    result.err()
+}
+
+/// Why a run stopped that ended with a status.
+#[cold]
+#[inline(never)]
+fn stopped(store: &mut StoreOpaque, status: u32) -> Stop {
+    match status {
+        EXIT_HALT => Stop::Error(Error::Exit(0)),
+        EXIT_ERROR => store.vm.pending.take().unwrap_or_else(|| {
+            Stop::Error(Error::Bug(
+                "a run stopped for an error that nobody left".into(),
+            ))
+        }),
+        _ => match u8::try_from(status).ok().and_then(TrapCode::from_code) {
+            Some(code) => Stop::Trap(code),
+            None => Stop::Error(Error::Bug(format!("a run stopped with status {status}"))),
+        },
     }
 }
 
 /// What the embedder gets to see of a stop: an error that knows where it happened, or a panic.
+#[cold]
+#[inline(never)]
 fn settle(store: &mut StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Send>> {
     let noted = store.vm.noted.take();
     let backtrace = || {
@@ -445,13 +473,11 @@ fn settle(store: &mut StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Se
     }
 }
 
-fn run_guest(store: &mut StoreInner<dyn Any>, callee: Callee, base: *mut u64) -> Result<(), Stop> {
+/// Runs a guest function; returns 0, or the status it was stopped with.
+#[inline(always)]
+fn run_guest(store: &mut StoreInner<dyn Any>, callee: Callee, base: *mut u64) -> u32 {
     let Callee {
-        code,
-        ctx,
-        param_slots,
-        results,
-        ..
+        code, ctx, results, ..
     } = callee;
     let state = store.opaque.vm.state.as_ptr();
     let here = NonNull::from(&mut *store);
@@ -461,29 +487,22 @@ fn run_guest(store: &mut StoreInner<dyn Any>, callee: Callee, base: *mut u64) ->
     // * Nothing else uses any of it meanwhile: the store is borrowed exclusively, and `store` is
     //   not touched until `call` returns; libcalls get at it through `here` only.
     // * The stack below `base` is not ours, that from `base` on is unused (see `open`).
-    let status = unsafe {
+    unsafe {
         let outer = (*state).store.replace(here);
-        let running = store.opaque.vm.native.then(|| Running::new(state.cast()));
-        let status = dotvm_interp::call(ctx, code, param_slots, results, base);
-        drop(running);
+        let status = if store.opaque.vm.native {
+            let signals = Arc::as_ptr(&store.opaque.vm.signals);
+            let running = Running::new(state.cast());
+            let thread = (*signals).enter();
+            let status = dotvm_interp::call(ctx, code, results, base);
+            (*signals).leave(thread);
+            drop(running);
+            status
+        } else {
+            dotvm_interp::call(ctx, code, results, base)
+        };
         (*state).store = outer;
         status
-    };
-    if status == 0 {
-        return Ok(());
     }
-    Err(match status {
-        EXIT_HALT => Stop::Error(Error::Exit(0)),
-        EXIT_ERROR => store.opaque.vm.pending.take().unwrap_or_else(|| {
-            Stop::Error(Error::Bug(
-                "a run stopped for an error that nobody left".into(),
-            ))
-        }),
-        _ => match u8::try_from(status).ok().and_then(TrapCode::from_code) {
-            Some(code) => Stop::Trap(code),
-            None => Stop::Error(Error::Bug(format!("a run stopped with status {status}"))),
-        },
-    })
 }
 
 /// Runs a host function with parameters and results in the slots from `base` on, called by the

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ptr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicPtr;
 
 use dotvm_interp::ResultKind;
 use dotvm_isa::FuncType;
@@ -63,14 +64,18 @@ pub(crate) struct Callee {
     pub(crate) results: ResultKind,
 }
 
-const EMPTY: FuncRef = FuncRef {
-    code: ptr::null(),
-    ctx: ptr::null_mut(),
-    host: ptr::null_mut(),
-    type_id: u32::MAX,
-    param_slots: 0,
-    result_slots: 0,
-};
+/// A reference to nothing yet.
+fn empty() -> FuncRef {
+    FuncRef {
+        code: ptr::null(),
+        ctx: ptr::null_mut(),
+        host: ptr::null_mut(),
+        native: AtomicPtr::default(),
+        type_id: u32::MAX,
+        param_slots: 0,
+        result_slots: 0,
+    }
+}
 
 impl Funcs {
     /// Adds a function of an instance; returns its number.
@@ -119,7 +124,7 @@ impl Funcs {
     fn push(&mut self, func_ref: FuncRef, entry: FuncEntry) -> u32 {
         let index = self.entries.len();
         if index == self.blocks.len() * BLOCK_LEN {
-            let block = Pinned::from_vec((0..BLOCK_LEN).map(|_| EMPTY).collect());
+            let block = Pinned::from_vec((0..BLOCK_LEN).map(|_| empty()).collect());
             self.by_address
                 .insert(block.first().expose_provenance(), self.blocks.len() as u32);
             self.blocks.push(block);
@@ -143,6 +148,7 @@ impl Funcs {
     }
 
     /// The address of a function's reference.
+    #[inline]
     pub(crate) fn address(&self, index: u32) -> *const FuncRef {
         assert!((index as usize) < self.entries.len(), "no such function");
         let (block, at) = (index as usize / BLOCK_LEN, index as usize % BLOCK_LEN);
@@ -179,6 +185,7 @@ impl Funcs {
     }
 
     /// What a call needs to know.
+    #[inline]
     pub(crate) fn callee(&self, index: u32) -> Callee {
         let FuncRef {
             code,
@@ -197,8 +204,10 @@ impl Funcs {
         }
     }
 
+    #[inline]
     fn func_ref(&self, index: u32) -> &FuncRef {
-        // SAFETY: `address` checked the index; references never change once written.
+        // SAFETY: `address` checked the index; of a reference, only `native` changes once
+        // it is written, and that is atomic.
         unsafe { &*self.address(index) }
     }
 }
@@ -208,6 +217,6 @@ fn shape(ty: &FuncType, type_id: u32) -> FuncRef {
         type_id,
         param_slots: ty.param_slots(),
         result_slots: ty.result_slots(),
-        ..EMPTY
+        ..empty()
     }
 }

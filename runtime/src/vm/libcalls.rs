@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::atomic::Ordering;
 
 use dotvm_interp::ResultKind;
 use dotvm_isa::TrapCode;
@@ -79,13 +80,16 @@ unsafe extern "C" fn lower(ctx: *mut VmContext, _: *mut u64, cell: u64) -> u32 {
 }
 
 unsafe extern "C" fn safepoint(ctx: *mut VmContext, _: *mut u64, counter: u64) -> u32 {
-    // SAFETY: a handler is calling with the address of a counter, which is a word of threaded code.
+    // SAFETY: a handler is calling with the address of a counter, which is a word of threaded code,
+    // or a trampoline without one.
     unsafe {
         let counter = ptr::with_exposed_provenance::<u64>(counter as usize);
-        let count = *counter;
+        let count = counter.as_ref().copied();
         with_store(ctx, |store, instance| {
             store.opaque.safepoint()?;
-            ops::count(&mut store.opaque, instance, counter.addr(), count);
+            if let Some(count) = count {
+                ops::count(&mut store.opaque, instance, counter.addr(), count);
+            }
             Ok(())
         })
     }
@@ -116,15 +120,11 @@ unsafe extern "C" fn call_interpreted(ctx: *mut VmContext, slots: *mut u64, func
             let module = &store.opaque.instances[instance as usize].module;
             let isa = module.bytecode();
             let ty = &isa.types[isa.bodies[func as usize].ty as usize];
-            callee = Some((
-                module.cell(func as u32),
-                ty.param_slots(),
-                ResultKind::of(ty),
-            ));
+            callee = Some((module.cell(func as u32), ResultKind::of(ty)));
             Ok(())
         });
         match callee {
-            Some((cell, params, results)) => interpret(ctx, cell, params, results, slots),
+            Some((cell, results)) => interpret(ctx, cell, results, slots),
             None => status,
         }
     }
@@ -138,6 +138,11 @@ unsafe extern "C" fn call_ref_interpreted(ctx: *mut VmContext, slots: *mut u64, 
         if (*func_ref).ctx.is_null() {
             return call_host(ctx, slots, func);
         }
+        let native = (*(*func_ref).code).native.load(Ordering::Acquire);
+        if !native.is_null() {
+            // The next call through this reference makes no detour.
+            (*func_ref).native.store(native, Ordering::Release);
+        }
         let mut kind = ResultKind::Slots;
         let status = with_store(ctx, |store, _| {
             kind = result_kind(store, func_ref);
@@ -146,8 +151,7 @@ unsafe extern "C" fn call_ref_interpreted(ctx: *mut VmContext, slots: *mut u64, 
         if status != 0 {
             return status;
         }
-        let params = (*func_ref).param_slots;
-        interpret((*func_ref).ctx, (*func_ref).code, params, kind, slots)
+        interpret((*func_ref).ctx, (*func_ref).code, kind, slots)
     }
 }
 

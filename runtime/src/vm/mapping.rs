@@ -89,45 +89,6 @@ impl Drop for Reservation {
     }
 }
 
-/// A page in front of a memory that native code reads, and that is made inaccessible to stop it. It
-/// belongs to a [`Reservation`], which must outlive it.
-#[derive(Debug)]
-pub(crate) struct SafepointPage(NonNull<c_void>);
-
-// SAFETY: an address, only used for changing access to what is there.
-unsafe impl Send for SafepointPage {}
-
-impl SafepointPage {
-    /// Makes the page inaccessible.
-    pub(crate) fn close(&self) {
-        // The counters of the interpreter are poked too; this fails only for want of kernel memory.
-        let _ = self.set(MprotectFlags::empty());
-    }
-
-    /// Makes the page accessible.
-    pub(crate) fn open(&self) {
-        let _ = self.set(MprotectFlags::READ);
-    }
-
-    fn set(&self, access: MprotectFlags) -> io::Result<()> {
-        // SAFETY: the mapping exists (see the type), and nothing in it is written or referred to.
-        unsafe { mprotect(self.0.as_ptr(), GRANULE_BYTES, access) }?;
-        Ok(())
-    }
-}
-
-impl Reservation {
-    /// Makes the first granule one that native code reads at its safepoints.
-    ///
-    /// # Errors
-    /// What the operating system says.
-    pub(crate) fn safepoint_page(&mut self) -> io::Result<SafepointPage> {
-        let page = SafepointPage(self.base);
-        page.set(MprotectFlags::READ)?;
-        Ok(page)
-    }
-}
-
 /// Maps a file to be read.
 ///
 /// # Errors

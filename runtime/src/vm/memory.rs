@@ -8,10 +8,6 @@ use super::heap::{CHUNK_BYTES, Heap};
 use super::mapping::{GRANULE_BYTES, Reservation, round_up};
 use super::pinned::Pinned;
 use crate::error::{Error, Result};
-use crate::signals::StoreSignals;
-
-/// In front of a memory: a granule for safepoints.
-const FRONT_BYTES: usize = GRANULE_BYTES;
 
 /// Behind the reserved bytes, never accessible: an access that starts just below the end of a
 /// memory stays within the reservation.
@@ -48,19 +44,14 @@ pub(crate) enum Refused {
 }
 
 impl LinearMemory {
-    /// A memory of the smallest size of its type, with room to grow to `reservation_bytes`. Where
-    /// native code is to use it, `signals` are told of the page in front of it.
+    /// A memory of the smallest size of its type, with room to grow to `reservation_bytes`.
     ///
     /// # Errors
     /// Where address space or memory is not to be had.
-    pub(crate) fn new(
-        ty: MemoryType,
-        reservation_bytes: u64,
-        signals: Option<&StoreSignals>,
-    ) -> Result<LinearMemory> {
+    pub(crate) fn new(ty: MemoryType, reservation_bytes: u64) -> Result<LinearMemory> {
         let max_pages = ty.limits.max.unwrap_or(MAX_PAGES_32).min(MAX_PAGES_32);
         let usable = usize::try_from(reservation_bytes).ok().and_then(round_up);
-        let whole = usable.and_then(|bytes| bytes.checked_add(FRONT_BYTES + GUARD_BYTES));
+        let whole = usable.and_then(|bytes| bytes.checked_add(GUARD_BYTES));
         let (Some(usable), Some(whole)) = (usable, whole) else {
             let reason = format!("a memory reservation of {reservation_bytes} bytes");
             return Err(Error::Limit(reason));
@@ -70,12 +61,9 @@ impl LinearMemory {
                 "{whole} bytes of address space for a memory cannot be reserved: {error}"
             ))
         };
-        let mut reservation = Reservation::new(whole).map_err(refused)?;
-        if let Some(signals) = signals {
-            signals.watch(reservation.safepoint_page().map_err(refused)?);
-        }
+        let reservation = Reservation::new(whole).map_err(refused)?;
         let vm = VmMemory {
-            base: reservation.base().wrapping_add(FRONT_BYTES),
+            base: reservation.base(),
             len: 0,
         };
         let mut memory = LinearMemory {
@@ -144,7 +132,7 @@ impl LinearMemory {
         // Both fit, since the reservation's size fits.
         let (start, len) = (old as usize, more as usize);
         self.reservation
-            .commit(FRONT_BYTES + start, len)
+            .commit(start, len)
             .map_err(|_| Refused::Limit)?;
         self.vm.get_mut().len = start + len;
         Ok(old / PAGE_BYTES)

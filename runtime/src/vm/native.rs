@@ -6,7 +6,7 @@ use std::ptr;
 use dotvm_interp::{NativeCode, ResultKind};
 use dotvm_isa::TrapCode;
 use dotvm_isa::abi::{Activation, CodeCell, EXIT_HALT, FuncRef, NativeStack, VmContext, VmState};
-use dotvm_jit::{Bailout, Code, entry, traps};
+use dotvm_jit::{Bailout, Code, entry, stops, traps};
 
 use super::backtrace::capture;
 use super::code::CodeBlocks;
@@ -54,7 +54,8 @@ impl Stub {
 /// # Errors
 /// Where the operating system refuses.
 pub(crate) fn prepare() -> Result<(), Bailout> {
-    traps::install(safepoint_hook).map_err(|_| Bailout::NoHost)
+    let installed = traps::install().and_then(|()| stops::install(stop_hook));
+    installed.map_err(|_| Bailout::NoHost)
 }
 
 /// Makes a stub for a defined function or (without `code`) the entry of one of its loops.
@@ -126,11 +127,11 @@ impl NativeStackMemory {
     }
 }
 
-/// What the trap handler asks at a safepoint.
+/// What is asked when a thread that is in native code is to stop.
 ///
 /// # Safety
 /// `state` is that of a store whose code is running on this thread.
-unsafe fn safepoint_hook(state: *mut VmState) -> Option<TrapCode> {
+unsafe fn stop_hook(state: *mut VmState) -> Option<TrapCode> {
     // SAFETY: as for libcalls (see `libcalls::with_store`); `safepoint` only takes locks that nobody
     // holds while running guest code.
     unsafe {
@@ -146,7 +147,6 @@ unsafe fn safepoint_hook(state: *mut VmState) -> Option<TrapCode> {
 pub(super) unsafe fn interpret(
     ctx: *mut VmContext,
     cell: *const CodeCell,
-    param_slots: u32,
     results: ResultKind,
     slots: *mut u64,
 ) -> u32 {
@@ -160,7 +160,7 @@ pub(super) unsafe fn interpret(
             is_return_address: true,
         };
         (*state).activation = &raw const waiting;
-        let status = dotvm_interp::call(ctx, cell, param_slots, results, slots);
+        let status = dotvm_interp::call(ctx, cell, results, slots);
         if status != 0 && status != EXIT_HALT {
             let place = Place {
                 ip: (*state).trap_ip,

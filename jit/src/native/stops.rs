@@ -1,0 +1,133 @@
+//! Stopping machine code from another thread: by a signal, so that loops need not ask.
+//!
+//! A thread that runs guest code is sent [`SIGNAL`]. Where it is in machine code, at an instruction of
+//! the program, the store is asked whether to stop; then the code is left as by a trap. Where it is
+//! anywhere else (in the runtime, on the way in or out) nothing happens: whoever wants it stopped asks
+//! again, and the trampolines of calls of the runtime look before they go back to machine code.
+
+use std::cell::Cell;
+use std::io;
+use std::mem::zeroed;
+use std::ptr;
+use std::sync::{Once, OnceLock};
+
+use dotvm_isa::TrapCode;
+use dotvm_isa::abi::VmState;
+
+use super::traps;
+
+/// The signal: one that nobody minds who does not know about it, since it is ignored by default.
+const SIGNAL: libc::c_int = libc::SIGURG;
+
+/// What a store is asked: the trap to stop with, or none to go on.
+///
+/// It is called in a signal handler, while machine code of the store is stopped.
+pub type StopHook = unsafe fn(*mut VmState) -> Option<TrapCode>;
+
+static HOOK: OnceLock<StopHook> = OnceLock::new();
+
+/// Who handled the signal before.
+static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
+
+thread_local! {
+    /// The number of this thread, once it was looked up.
+    static ID: Cell<libc::pid_t> = const { Cell::new(0) };
+}
+
+/// A thread of this process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Thread(libc::pid_t);
+
+impl Thread {
+    /// The one that is running.
+    #[inline]
+    pub fn current() -> Thread {
+        match ID.get() {
+            0 => Thread::look_up(),
+            id => Thread(id),
+        }
+    }
+
+    #[cold]
+    fn look_up() -> Thread {
+        // SAFETY: a system call without arguments.
+        let id = unsafe { libc::gettid() };
+        ID.set(id);
+        Thread(id)
+    }
+
+    /// The thread of a number from [`Thread::number`].
+    pub fn from_number(number: i32) -> Option<Thread> {
+        (number != 0).then_some(Thread(number))
+    }
+
+    /// Its number, not zero.
+    #[inline]
+    pub fn number(self) -> i32 {
+        self.0
+    }
+
+    /// Has the thread ask its store whether to stop, if it runs machine code at this moment. Nothing
+    /// happens where it has ended.
+    pub fn ask(self) {
+        // SAFETY: sends a signal to a thread of this process; where that is another one now, with the
+        // same number, it does nothing.
+        unsafe {
+            libc::syscall(libc::SYS_tgkill, libc::getpid(), self.0, SIGNAL);
+        }
+    }
+}
+
+/// Installs the handler, once a process; `hook` is what stores are asked by.
+///
+/// # Errors
+/// Where the operating system refuses.
+pub fn install(hook: StopHook) -> io::Result<()> {
+    static ONCE: Once = Once::new();
+    let mut result = Ok(());
+    ONCE.call_once(|| {
+        let _ = HOOK.set(hook);
+        // SAFETY: plain data, for which zero is valid; the handler before is read first, so that ours
+        // knows it when it runs; the new action is initialized, and `handle` may be called at any time.
+        unsafe {
+            let mut before: libc::sigaction = zeroed();
+            if libc::sigaction(SIGNAL, ptr::null(), &raw mut before) != 0 {
+                result = Err(io::Error::last_os_error());
+                return;
+            }
+            let _ = BEFORE.set(before);
+            let mut action: libc::sigaction = zeroed();
+            action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+            action.sa_sigaction = (handle as *const ()).expose_provenance();
+            libc::sigemptyset(&raw mut action.sa_mask);
+            if libc::sigaction(SIGNAL, &raw const action, ptr::null_mut()) != 0 {
+                result = Err(io::Error::last_os_error());
+            }
+        }
+    });
+    result
+}
+
+/// The handler.
+///
+/// # Safety
+/// To be called by the kernel only.
+unsafe extern "C" fn handle(
+    signal: libc::c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut libc::c_void,
+) {
+    // SAFETY: the kernel passes valid pointers; the hook was made to be called here.
+    unsafe {
+        if let Some(&hook) = HOOK.get() {
+            traps::stop(&mut *context.cast::<libc::ucontext_t>(), hook);
+        }
+        // Whose signal it is cannot be told.
+        if let Some(before) = BEFORE.get()
+            && before.sa_sigaction != libc::SIG_DFL
+            && before.sa_sigaction != libc::SIG_IGN
+        {
+            traps::pass_on(signal, info, &mut *context.cast(), before);
+        }
+    }
+}
