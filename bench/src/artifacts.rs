@@ -1,4 +1,4 @@
-//! Building programs: WebAssembly, bytecode, what Wasmtime precompiles, and native.
+//! Building programs: WebAssembly, bytecode, what is compiled before it runs, and native.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,8 @@ pub struct Artifacts {
     pub wasm: PathBuf,
     /// Bytecode.
     pub dotvm: PathBuf,
+    /// Bytecode with native code, where that can be made.
+    pub compiled: Option<PathBuf>,
     /// What Wasmtime compiled, where it is installed.
     pub precompiled: Option<PathBuf>,
     /// For this computer.
@@ -85,9 +87,10 @@ impl Workshop {
 
     fn build(&self, program: Program, tools: &Tools) -> Result<Artifacts> {
         let file = |extension: &str| self.folder.join(format!("{}.{extension}", program.name));
-        let artifacts = Artifacts {
+        let mut artifacts = Artifacts {
             wasm: file("wasm"),
             dotvm: file("dotvm"),
+            compiled: None,
             precompiled: tools.wasmtime().map(|_| file("cwasm")),
             native: self.folder.join("native").join(&program.name),
             program,
@@ -104,6 +107,13 @@ impl Workshop {
             .arg(&artifacts.wasm)
             .arg("--output")
             .arg(&artifacts.dotvm))?;
+        let output = artifacts.dotvm.with_extension("dotc");
+        let mut compile = Command::new(tools.dotvm());
+        compile.arg("compile").arg(&artifacts.dotvm);
+        match run(compile.arg("--output").arg(&output)) {
+            Ok(()) => artifacts.compiled = Some(output),
+            Err(error) => eprintln!("not compiled: {error:#}"),
+        }
         if let (Some(wasmtime), Some(output)) = (tools.wasmtime(), &artifacts.precompiled) {
             let mut compile = Command::new(wasmtime);
             run(compile

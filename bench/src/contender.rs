@@ -25,6 +25,8 @@ pub enum Kind {
     Eager,
     /// DotVM as it is run by default.
     Tiered,
+    /// DotVM with what it compiled before.
+    Compiled,
     /// Wasmtime, which compiles everything first; its cache is off.
     Wasmtime,
     /// Wasmtime with what it compiled before.
@@ -37,9 +39,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every machine, in the order of columns and bars.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Native,
         Kind::Tiered,
+        Kind::Compiled,
         Kind::Eager,
         Kind::Interpreter,
         Kind::Wasmtime,
@@ -55,6 +58,7 @@ impl Kind {
             Kind::Interpreter => "interpreter",
             Kind::Eager => "eager",
             Kind::Tiered => "tiered",
+            Kind::Compiled => "compiled",
             Kind::Wasmtime => "wasmtime",
             Kind::Precompiled => "precompiled",
             Kind::Wasmi => "wasmi",
@@ -67,6 +71,7 @@ impl Kind {
         match self {
             Kind::Native => "#8a919b",
             Kind::Tiered => "#0b6bcb",
+            Kind::Compiled => "#08488a",
             Kind::Eager => "#4f9cf0",
             Kind::Interpreter => "#9cc8f7",
             Kind::Wasmtime => "#c2571a",
@@ -78,7 +83,10 @@ impl Kind {
 
     /// Whether it is one of ours.
     pub fn is_ours(self) -> bool {
-        matches!(self, Kind::Interpreter | Kind::Eager | Kind::Tiered)
+        matches!(
+            self,
+            Kind::Interpreter | Kind::Eager | Kind::Tiered | Kind::Compiled
+        )
     }
 }
 
@@ -122,7 +130,7 @@ impl Tools {
     fn tool(&self, kind: Kind) -> Option<&Path> {
         match kind {
             Kind::Native => Some(&self.native),
-            Kind::Interpreter | Kind::Eager | Kind::Tiered => Some(&self.dotvm),
+            Kind::Interpreter | Kind::Eager | Kind::Tiered | Kind::Compiled => Some(&self.dotvm),
             Kind::Wasmtime | Kind::Precompiled => self.wasmtime.as_deref(),
             Kind::Wasmi => self.wasmi.as_deref(),
             Kind::Node => self.node.as_deref(),
@@ -171,6 +179,7 @@ impl Tools {
             Kind::Interpreter => format!("{version}, run --jit=off"),
             Kind::Eager => format!("{version}, run --jit=eager"),
             Kind::Tiered => format!("{version}, run --jit"),
+            Kind::Compiled => format!("{version}, run, compiled before"),
             Kind::Wasmtime => format!("{version}, run, without its cache"),
             Kind::Precompiled => format!("{version}, run --allow-precompiled, compiled before"),
             Kind::Wasmi => version,
@@ -190,6 +199,7 @@ impl Tools {
             Kind::Interpreter => command.args(["run", "--jit=off"]).arg(&artifacts.dotvm),
             Kind::Eager => command.args(["run", "--jit=eager"]).arg(&artifacts.dotvm),
             Kind::Tiered => command.args(["run", "--jit=tiered"]).arg(&artifacts.dotvm),
+            Kind::Compiled => command.arg("run").arg(artifacts.compiled.as_ref()?),
             Kind::Wasmtime => command.args(["run", "-C", "cache=n"]).arg(&artifacts.wasm),
             Kind::Precompiled => command
                 .args(["run", "--allow-precompiled"])

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Transpile(Transpile),
     /// Run a program
     Run(Run),
+    /// Compile a program to native code, for this machine
+    Compile(Compile),
     /// Assemble text (.dasm) into bytecode
     Asm(Asm),
     /// Print bytecode as assembler text
@@ -175,6 +177,16 @@ pub(crate) struct Run {
     /// Native code.
     #[command(flatten)]
     pub(crate) tiers: Tiers,
+    /// Keep native code from run to run, in DIR [default: dotvm in the user's cache folder]
+    #[arg(
+        long,
+        value_name = "DIR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "",
+        value_hint = ValueHint::DirPath,
+    )]
+    pub(crate) cache: Option<OsString>,
     /// List native code in a file that perf reads (perfmap)
     #[arg(long, value_name = "HOW", value_parser = ["perfmap"], hide_possible_values = true)]
     pub(crate) profile: Option<String>,
@@ -184,8 +196,10 @@ pub(crate) struct Run {
     /// Say on standard error what is run, where the time goes, and how much memory it takes
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// A .dotvm, .dasm, .wasm, .wat or .rs file or a Cargo project's folder, and the program's
-    /// arguments
+    /// A .dotvm, .dotc, .dasm, .wasm, .wat or .rs file or a Cargo project's folder, and the
+    /// program's arguments
+    ///
+    /// A .dotc file is as good as a native program: run only those that you made yourself.
     ///
     /// Everything after FILE belongs to the program, options too. The one exception is --verbose
     /// directly after FILE; where the program is to get that, write `--` before FILE.
@@ -230,6 +244,26 @@ impl Run {
     pub(crate) fn args(&self) -> &[OsString] {
         self.file_and_args.get(1..).unwrap_or_default()
     }
+}
+
+/// `dotvm compile`.
+#[derive(Args, Debug)]
+pub(crate) struct Compile {
+    /// A .dotvm, .dasm, .wasm, .wat or .rs file or a Cargo project's folder
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) input: PathBuf,
+    /// The file to write [default: the input's name with .dotc, in the current folder]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Make code that counts instructions, for `run --fuel`
+    #[arg(long)]
+    pub(crate) metering: bool,
+    /// How it is compiled where it is not bytecode yet.
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Say what was done, and how long it took, on standard error
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 /// `dotvm asm`.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
+use dotvm::Error;
+
 /// Exit code of a wrong command line.
 pub(crate) const EXIT_USAGE: u8 = 2;
 /// Exit code of errors, of the machine or of the module.
@@ -56,10 +58,35 @@ impl Failure {
         Failure::new(format_args!("{}: {reason}", path.display()))
     }
 
+    /// What a failure of the runtime with the program at `path` is to the user of the command line.
+    #[cold]
+    pub(crate) fn of(path: &Path, error: Error) -> Failure {
+        match error {
+            Error::Trap(_) => Failure::trap(readable(&error)),
+            Error::Limit(_) => Failure::trap(format_args!("{}: {error}", path.display())),
+            Error::File(_) => Failure::new(error),
+            Error::Malformed(error) => Failure::at(path, error),
+            Error::Host(_) => Failure::new(readable(&error)),
+            error => Failure::at(path, error),
+        }
+    }
+
     /// Prints the message on standard error; returns the exit code.
     pub(crate) fn report(&self) -> u8 {
         print(&self.message);
         self.code
+    }
+}
+
+/// The message of an error with a backtrace; names of Rust functions are as in their sources.
+fn readable(error: &Error) -> String {
+    let message = error.to_string();
+    let mut demangled = Vec::new();
+    let read = rustc_demangle::demangle_stream(&mut message.as_bytes(), &mut demangled, false);
+    match (read, String::from_utf8(demangled)) {
+        (Ok(()), Ok(demangled)) => demangled,
+        // Neither can happen in memory; the names are readable with some effort as well.
+        _ => message,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The `dotvm` command: transpiles, runs, assembles, disassembles, verifies and inspects programs.
+//! The `dotvm` command: transpiles, runs, compiles, assembles, disassembles, verifies and inspects programs.
 //!
 //! [`main`] is all of it. The runner of WebAssembly specification scripts, [`wast`], is public
 //! because the end-to-end tests use it, too.
@@ -10,6 +10,7 @@ mod args;
 mod build;
 mod commands;
 mod failure;
+mod load;
 mod output;
 mod phases;
 mod progress;
@@ -48,6 +49,7 @@ fn execute(command: Command) -> Result<u8> {
             args.resolve();
             commands::run::run(&args)
         }
+        Command::Compile(args) => commands::compile::compile(&args),
         Command::Asm(args) => commands::asm::asm(&args),
         Command::Disasm(args) => commands::disasm::disasm(&args),
         Command::Verify(args) => commands::verify::verify(&args),

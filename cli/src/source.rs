@@ -16,6 +16,9 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// First bytes of WebAssembly's binary format.
 const WASM_MAGIC: [u8; 4] = *b"\0asm";
 
+/// First bytes of files with native code.
+const COMPILED_MAGIC: [u8; 4] = *b"DOTC";
+
 /// Bytes looked at to tell what a file is: those of the magic numbers.
 const SNIFF_BYTES: u64 = 4;
 
@@ -24,6 +27,8 @@ const SNIFF_BYTES: u64 = 4;
 pub(crate) enum Kind {
     /// Our bytecode.
     Bytecode,
+    /// Our bytecode with native code.
+    Compiled,
     /// Our assembler text.
     Assembler,
     /// WebAssembly, binary or text.
@@ -97,6 +102,9 @@ impl Kind {
         if start.starts_with(&MAGIC) {
             return Some(Kind::Bytecode);
         }
+        if start.starts_with(&COMPILED_MAGIC) {
+            return Some(Kind::Compiled);
+        }
         if start.starts_with(&WASM_MAGIC) {
             return Some(Kind::Wasm);
         }
@@ -105,6 +113,7 @@ impl Kind {
         }
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("dotvm") => Some(Kind::Bytecode),
+            Some("dotc") => Some(Kind::Compiled),
             Some("dasm") => Some(Kind::Assembler),
             Some("wasm" | "wat") => Some(Kind::Wasm),
             Some("rs") => Some(Kind::Rust),
@@ -144,12 +153,17 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
     })
 }
 
-/// Reads and decodes a bytecode module.
+/// Reads and decodes a bytecode module, or the one in a compiled file.
 ///
 /// # Errors
 /// Where it cannot be read or is malformed.
 pub(crate) fn decode(path: &Path) -> Result<(Module, Bytes)> {
-    let bytes = Bytes::new(read(path)?);
+    let mut bytes = read(path)?;
+    let inner = dotvm::bytecode(&bytes).map_err(|error| Failure::at(path, error))?;
+    if let Some(inner) = inner {
+        bytes = inner.to_vec();
+    }
+    let bytes = Bytes::new(bytes);
     match dotvm_isa::decode(&bytes) {
         Ok(module) => Ok((module, bytes)),
         Err(error) => {
@@ -164,11 +178,11 @@ pub(crate) fn decode(path: &Path) -> Result<(Module, Bytes)> {
     }
 }
 
-/// Where output goes if nothing is said: the input's name with `.dotvm`, in the current folder.
+/// Where output goes if nothing is said: the input's name with another ending, in the current folder.
 ///
 /// # Errors
 /// Where the input has no name, such as `..`.
-pub(crate) fn default_output(input: &Path) -> Result<PathBuf> {
+pub(crate) fn default_output(input: &Path, ending: &str) -> Result<PathBuf> {
     let named = match input.file_name() {
         Some(_) => input.to_owned(),
         None => std::fs::canonicalize(input).map_err(|error| Failure::at(input, error))?,
@@ -185,7 +199,8 @@ pub(crate) fn default_output(input: &Path) -> Result<PathBuf> {
         ));
     };
     let mut name = stem.to_owned();
-    name.push(".dotvm");
+    name.push(".");
+    name.push(ending);
     Ok(PathBuf::from(name))
 }
 
@@ -203,6 +218,8 @@ mod tests {
         assert_eq!(kind("(module)", "program"), None);
         assert_eq!(kind("DO", "program.dotvm"), Some(Kind::Bytecode));
         assert_eq!(kind("DO", "program"), None);
+        assert_eq!(kind("DOTC....", "program.dotvm"), Some(Kind::Compiled));
+        assert_eq!(kind("DO", "program.dotc"), Some(Kind::Compiled));
         assert_eq!(kind("", "program.dasm"), Some(Kind::Assembler));
         assert_eq!(kind("#!/bin/sh", "program.sh"), None);
         assert_eq!(kind("[pac", "a/Cargo.toml"), Some(Kind::CargoProject));
@@ -210,7 +227,8 @@ mod tests {
 
     #[test]
     fn output_names() {
-        let name = |input: &str| default_output(Path::new(input)).map(PathBuf::into_os_string);
+        let name =
+            |input: &str| default_output(Path::new(input), "dotvm").map(PathBuf::into_os_string);
         assert_eq!(name("a/b.rs").unwrap(), "b.dotvm");
         assert_eq!(name("b").unwrap(), "b.dotvm");
         assert_eq!(name("b.tar.wasm").unwrap(), "b.tar.dotvm");

@@ -1,5 +1,6 @@
 //! Compiling: from a unit of bytecode to machine code with its tables.
 
+use cranelift_codegen::binemit::Reloc as ClifReloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
@@ -13,7 +14,8 @@ use dotvm_isa::{FuncType, Module, TrapCode};
 use crate::accesses::Accesses;
 use crate::bailout::Bailout;
 use crate::lower::{Lowerer, entry_signature, native_signature};
-use crate::places::Places;
+use crate::places::{Places, Site};
+use crate::tables::{NO_PLACE, Tables};
 
 /// With metering, a native frame takes at most so many times the bytes that it has in the interpreter
 /// below those that it calls.
@@ -150,7 +152,59 @@ impl Compiled {
     }
 }
 
+impl Compiled {
+    /// Its tables. `func_of` knows the defined functions by their numbers in code memory.
+    pub(crate) fn tables(&self, func_of: impl Fn(u32) -> Option<u32>) -> Tables {
+        let trap = |&(offset, trap)| (offset, trap as u32);
+        let start = |&(offset, place): &(u32, Option<u32>)| (offset, place.unwrap_or(NO_PLACE));
+        let mut starts: Vec<_> = self.starts.iter().map(start).collect();
+        starts.dedup_by_key(|row| row.1);
+        let site = |site: &Site| (site.func, site.caller);
+        let rows = [
+            self.traps.iter().map(trap).collect(),
+            starts,
+            self.faults.clone(),
+            self.places.sites().iter().map(site).collect(),
+        ];
+        let calls = self.relocs.iter().map(|reloc| reloc.direct_call(&func_of));
+        Tables::new(self.alignment, rows, calls.collect())
+    }
+}
+
+impl Reloc {
+    /// Where it is, and the function that is called, if it is a direct call.
+    fn direct_call(&self, func_of: impl Fn(u32) -> Option<u32>) -> Option<(u32, u32)> {
+        let ModuleReloc {
+            offset,
+            kind: ClifReloc::X86CallPCRel4,
+            name:
+                ModuleRelocTarget::User {
+                    namespace: 0,
+                    index,
+                },
+            // The distance counts from the end of the four bytes that hold it.
+            addend: -4,
+        } = self.0
+        else {
+            return None;
+        };
+        Some((offset, func_of(index)?))
+    }
+}
+
 impl Compiler {
+    /// What its code needs of the processor, as text.
+    pub fn target(&self) -> String {
+        let mut text = self.isa.triple().architecture.to_string();
+        for flag in self.isa.isa_flags() {
+            if flag.as_bool() == Some(true) {
+                text.push(' ');
+                text += flag.name;
+            }
+        }
+        text
+    }
+
     /// For the machine this runs on.
     ///
     /// # Errors

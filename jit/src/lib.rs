@@ -1,19 +1,24 @@
 //! DotVM's compiler tier.
 //!
 //! [`Compiler`] makes machine code of functions and loops through Cranelift; [`CodeMemory`] holds it;
-//! [`entry`] is how it is entered and left, traps included. All of it knows only the
+//! [`entry`] is how it is entered and left, traps included; [`Image`] is
+//! code that comes from a file. All of it knows only the
 //! [VM ABI](dotvm_isa::abi): what it needs from outside is a row of the libcall table.
 
 mod accesses;
 mod analysis;
 mod bailout;
 mod compile;
+mod image;
+mod link;
 mod lower;
 mod native;
 mod places;
+mod tables;
 
 pub use bailout::Bailout;
 pub use compile::{Compiled, Compiler, METERED_FRAME_FACTOR, Request, Scratch, Unit};
+pub use image::{IMAGE_ALIGNMENT, Image};
+pub use link::{Piece, link};
 pub use lower::GUARD_BYTES;
-pub use native::{Code, CodeMemory, entry, stops, traps};
-pub use places::{Places, Site};
+pub use native::{Code, CodeMemory, FileMemory, entry, stops, traps};

@@ -8,17 +8,17 @@ pub(crate) const MAX_SITES: usize = 200;
 
 /// A function inlined at a place.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Site {
+pub(crate) struct Site {
     /// Number of the inlined function among the defined ones.
-    pub func: u32,
+    pub(crate) func: u32,
     /// The place of the call.
-    pub caller: u32,
+    pub(crate) caller: u32,
 }
 
 /// The sites of a unit. A *place* is a number that stands for an instruction: an offset in a body
 /// and the number of the site where that body is inlined, or 0 for the unit's own function.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
+pub(crate) struct Places {
     sites: Vec<Site>,
 }
 
@@ -39,17 +39,28 @@ impl Places {
         self.sites.len() >= MAX_SITES
     }
 
-    /// The frames at a place, innermost first: the function (among the defined ones; `None` for that
-    /// of the unit) and the offset in its body.
-    pub fn frames(&self, place: u32) -> impl Iterator<Item = (Option<u32>, u32)> + '_ {
-        let mut next = Some(place);
-        std::iter::from_fn(move || {
-            let place = next?;
-            let offset = place & ((1 << OFFSET_BITS) - 1);
-            let site = (place >> OFFSET_BITS) as usize;
-            let site = site.checked_sub(1).map(|at| self.sites[at]);
-            next = site.map(|site| site.caller);
-            Some((site.map(|site| site.func), offset))
-        })
+    /// The sites, in the order of their numbers.
+    pub(crate) fn sites(&self) -> &[Site] {
+        &self.sites
     }
+}
+
+/// The frames at a place, innermost first: the function (among the defined ones; `None` for that of the
+/// unit) and the offset in its body. `site_at` knows the unit's sites, the first of which is 0.
+pub(crate) fn frames(
+    place: u32,
+    site_at: impl Fn(usize) -> Option<Site>,
+) -> impl Iterator<Item = (Option<u32>, u32)> {
+    // Sites are inside of those before them, so there are no more frames than sites.
+    let mut next = Some(place);
+    std::iter::from_fn(move || {
+        let place = next?;
+        let offset = place & ((1 << OFFSET_BITS) - 1);
+        let number = (place >> OFFSET_BITS) as usize;
+        let site = number.checked_sub(1).and_then(&site_at);
+        next = site
+            .map(|site| site.caller)
+            .filter(|&caller| caller < place);
+        Some((site.map(|site| site.func), offset))
+    })
 }

@@ -1,5 +1,7 @@
 //! What an engine is to do besides running programs, and what programs may use.
 
+use std::path::PathBuf;
+
 /// Settings of an [`Engine`](crate::Engine).
 ///
 /// ```
@@ -23,6 +25,8 @@ pub struct Config {
     pub(crate) jit_inlining: bool,
     pub(crate) max_native_code_bytes: usize,
     pub(crate) perf_map: bool,
+    pub(crate) code_cache: Option<PathBuf>,
+    pub(crate) max_code_cache_bytes: u64,
 }
 
 /// What is compiled to native code, and when.
@@ -62,6 +66,8 @@ impl Default for Config {
             jit_inlining: true,
             max_native_code_bytes: 256 << 20,
             perf_map: false,
+            code_cache: None,
+            max_code_cache_bytes: 512 << 20,
         }
     }
 }
@@ -167,6 +173,29 @@ impl Config {
     /// Whether native code is listed in a file that `perf` reads: `/tmp/perf-PID.map`. Default: no.
     pub fn perf_map(&mut self, on: bool) -> &mut Config {
         self.perf_map = on;
+        self
+    }
+
+    /// Keeps native code in a folder from run to run: a module that was compiled before, or parts of it,
+    /// starts with that code. Default: no folder.
+    ///
+    /// The folder is made where it is missing, for this user only. What others own or may write to is not
+    /// used; whatever goes wrong with the cache, programs run as without it, and
+    /// [`Module::precompiled`](crate::Module::precompiled) says why. Code is written when a module is
+    /// dropped, or by [`Module::save_native_code`](crate::Module::save_native_code). It is used for the same bytecode
+    /// and settings, by the same build of DotVM and on the same kind of processor.
+    ///
+    /// With a cache, threads that have nothing hot to compile compile what was called at all, so that the next
+    /// run need not even lower it.
+    pub fn code_cache(&mut self, folder: impl Into<PathBuf>) -> &mut Config {
+        self.code_cache = Some(folder.into());
+        self
+    }
+
+    /// The most bytes that files in the [code cache](Config::code_cache) may have together; where there
+    /// are more, those that were not used for the longest time are removed. Default: 512 MiB.
+    pub fn max_code_cache_bytes(&mut self, bytes: u64) -> &mut Config {
+        self.max_code_cache_bytes = bytes;
         self
     }
 

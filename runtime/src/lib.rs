@@ -43,6 +43,7 @@
 //! Unsafe code is in the module `vm` only, which owns all memory that running programs touch.
 
 mod backtrace;
+mod code_cache;
 mod config;
 mod context;
 mod engine;
@@ -55,6 +56,7 @@ mod linker;
 mod memory;
 mod module;
 mod perf_map;
+mod precompiled;
 mod signals;
 mod store;
 mod table;
@@ -78,6 +80,7 @@ pub use instance::{Extern, Instance};
 pub use linker::{InstancePre, Linker};
 pub use memory::Memory;
 pub use module::Module;
+pub use precompiled::{Precompiled, Unused, bytecode};
 pub use signals::InterruptHandle;
 pub use store::{Store, Usage};
 pub use table::{Global, Table};

@@ -10,13 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dotvm_interp::{Code, Options, lower, offsets, unlowered};
 use dotvm_isa::abi::CodeCell;
+use dotvm_isa::encode::{EncodeOptions, encode};
 use dotvm_isa::verify::{self, ModuleEnv};
 use dotvm_isa::{Arch, Bytes, ExternKind, FuncType, InstrReader, Malformed, Names, Op};
 
-use dotvm_jit::Unit;
+use dotvm_jit::{FileMemory, Image, Unit};
 
 use crate::engine::{Engine, TypeIds};
 use crate::error::{Error, FileError, Result};
+use crate::precompiled::{self, Precompiled, Unused};
 use crate::tier::NativeModule;
 use crate::types::{ExportType, ExternType, ImportType};
 use crate::vm::code::CodeBlocks;
@@ -45,6 +47,10 @@ struct ModuleInner {
     exports_by_name: OnceLock<Vec<u32>>,
     names: OnceLock<Names>,
     native: NativeModule,
+    /// The bytes that it was decoded from.
+    source: OnceLock<Bytes>,
+    /// Why native code that came with it is not used.
+    unused: Option<Unused>,
 }
 
 /// The code of the functions lowered so far.
@@ -68,12 +74,17 @@ impl Module {
         Module::from_bytes(engine, &Bytes::new(bytes.as_ref().to_vec()))
     }
 
-    /// Loads a module from bytes that it shares, without copying them.
+    /// Loads a module from bytes that it shares, without copying them. Of what
+    /// [`Module::precompile`] made, only the bytecode is used.
     ///
     /// # Errors
     /// As for [`Module::new`].
     pub fn from_bytes(engine: &Engine, bytes: &Bytes) -> Result<Module> {
-        Module::build(engine, dotvm_isa::decode(bytes)?, None)
+        if let Some(module) = precompiled::bytecode(bytes.as_slice())? {
+            let module = Bytes::new(module.to_vec());
+            return Module::from_source(engine, &module, Some(Unused::NotTrusted));
+        }
+        Module::from_source(engine, bytes, None)
     }
 
     /// Loads a module from a file. A file of more than 256 KiB stays mapped into memory as long as
@@ -84,13 +95,52 @@ impl Module {
     /// Where the file cannot be read, or as for [`Module::new`].
     pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         let path = path.as_ref();
-        let bytes = open(path).map_err(|error| {
-            Error::File(FileError {
-                path: path.to_owned(),
-                error,
-            })
-        })?;
+        let bytes = open(path).map_err(|error| file_error(path, error))?;
         Module::from_bytes(engine, &bytes)
+    }
+
+    /// As [`Module::from_file`], for a file whose native code, if it holds any, may run: one that
+    /// [`Module::precompile`] made.
+    ///
+    /// **Such a file is as good as a program.** Its native code is not checked, and can do whatever this
+    /// process can do. Only name files here that nobody else could have written. Damage is noticed, by
+    /// checksums. Code of another build of DotVM, for another processor or with other settings than the
+    /// engine's is not used; the module then is what its bytecode makes it, and
+    /// [`Module::precompiled`] says why.
+    ///
+    /// # Errors
+    /// As for [`Module::from_file`].
+    pub fn from_trusted_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
+        let path = path.as_ref();
+        let fail = |error| file_error(path, error);
+        let file = File::open(path).map_err(fail)?;
+        if !file.metadata().map_err(fail)?.is_file() {
+            return Module::from_file(engine, path);
+        }
+        let memory = Arc::new(FileMemory::open(&file).map_err(fail)?);
+        let bytes = (*memory).as_ref();
+        if !precompiled::is_precompiled(bytes) {
+            return Module::from_file(engine, path);
+        }
+        let contents = precompiled::parse(bytes)?;
+        let source = contents.module(&memory);
+        let isa = dotvm_isa::decode(&source)?;
+        let tier = engine.tier();
+        let loaded = tier.load(&contents, &memory);
+        let loaded = loaded.or_else(|unused| match tier.load_cached(source.as_slice()) {
+            Ok(Some(image)) => Ok(Some(image)),
+            _ => Err(unused),
+        });
+        Module::build(engine, isa, None, Some(source), loaded)
+    }
+
+    fn from_source(engine: &Engine, bytes: &Bytes, unused: Option<Unused>) -> Result<Module> {
+        let isa = dotvm_isa::decode(bytes)?;
+        let loaded = match engine.tier().load_cached(bytes.as_slice()) {
+            Ok(None) => unused.map_or(Ok(None), Err),
+            loaded => loaded,
+        };
+        Module::build(engine, isa, None, Some(bytes.clone()), loaded)
     }
 
     /// Assembles a text and makes a module of it.
@@ -108,15 +158,33 @@ impl Module {
     /// # Errors
     /// Where the declarations are wrong.
     pub fn from_parts(engine: &Engine, module: dotvm_isa::Module, names: Names) -> Result<Module> {
-        Module::build(engine, module, Some(names))
+        if !engine.tier().has_cache() {
+            return Module::build(engine, module, Some(names), None, Ok(None));
+        }
+        // Checked before it is encoded.
+        verify::verify_module(&module)?;
+        let source = encode(&module, &names, EncodeOptions::default());
+        let loaded = engine.tier().load_cached(&source);
+        let source = Some(Bytes::new(source));
+        Module::build(engine, module, Some(names), source, loaded)
     }
 
-    fn build(engine: &Engine, isa: dotvm_isa::Module, names: Option<Names>) -> Result<Module> {
+    fn build(
+        engine: &Engine,
+        isa: dotvm_isa::Module,
+        names: Option<Names>,
+        source: Option<Bytes>,
+        loaded: Result<Option<Image>, Unused>,
+    ) -> Result<Module> {
         let env = verify::verify_module(&isa)?;
         let types = engine.register(&isa.types);
         let cell = || CodeCell::new(unlowered());
         let cells = isa.bodies.iter().map(|_| cell()).collect();
-        Ok(Module(Arc::new(ModuleInner {
+        let (image, unused) = match loaded {
+            Ok(image) => (image, None),
+            Err(unused) => (None, Some(unused)),
+        };
+        let module = Module(Arc::new(ModuleInner {
             isa,
             env,
             types,
@@ -124,8 +192,54 @@ impl Module {
             codes: Mutex::default(),
             exports_by_name: OnceLock::new(),
             names: names.map(OnceLock::from).unwrap_or_default(),
-            native: NativeModule::default(),
-        })))
+            native: NativeModule::new(image),
+            source: source.map(OnceLock::from).unwrap_or_default(),
+            unused,
+        }));
+        engine.tier().loaded(&module);
+        Ok(module)
+    }
+
+    /// Compiles every function to native code, with the engine's settings (metering, inlining), whether
+    /// or not the engine uses native code itself. Returns the bytes of a file that holds the bytecode and
+    /// that code, usually named `.dotc`: [`Module::from_trusted_file`] starts with it.
+    ///
+    /// Functions that cannot be compiled stay bytecode (see [`Engine::tier_report`]).
+    ///
+    /// # Errors
+    /// Where there is no compiler for this machine.
+    pub fn precompile(&self) -> Result<Vec<u8>> {
+        let tier = self.engine().tier();
+        tier.precompile(self)
+            .map_err(|bailout| Error::Usage(bailout.to_string()))
+    }
+
+    /// Whether it came with native code: from the file it was loaded from, or the
+    /// [code cache](crate::Config::code_cache).
+    pub fn precompiled(&self) -> Precompiled {
+        match (&self.0.unused, self.0.native.image()) {
+            (Some(unused), _) => Precompiled::Unused(unused.clone()),
+            (None, None) => Precompiled::Absent,
+            (None, Some(image)) => Precompiled::Used {
+                funcs: image.funcs() as u64,
+                code_bytes: image.code_bytes() as u64,
+            },
+        }
+    }
+
+    /// Writes its native code into the [code cache](crate::Config::code_cache), where there is one and
+    /// the code has not all come from there; returns the bytes of the file, or 0. Dropping the module
+    /// does the same.
+    ///
+    /// # Errors
+    /// Where it cannot be written. The module is as good as before.
+    pub fn save_native_code(&self) -> Result<u64> {
+        self.0.save()
+    }
+
+    /// The bytes of its bytecode.
+    pub(crate) fn source(&self) -> &Bytes {
+        self.0.source()
     }
 
     /// Verifies everything now: declarations, every function, the debug section.
@@ -322,6 +436,16 @@ impl Module {
             .map_or(0, |code| code.entry_count())
     }
 
+    /// The defined functions that were lowered.
+    pub(crate) fn called_funcs(&self) -> Vec<u32> {
+        self.lock().by_func.keys().copied().collect()
+    }
+
+    /// Whether this is the only handle left.
+    pub(crate) fn is_last(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Bytes of the bytecode that a unit of native code is made of.
     pub(crate) fn body_bytes(&self, unit: Unit) -> u32 {
         match unit {
@@ -374,11 +498,15 @@ impl Module {
         (index < self.0.cells.len()).then_some(index as u32)
     }
 
-    /// Verifies and lowers a defined function, unless that was done.
+    /// Makes a defined function ready to be called: by its native code, where there is some in a file,
+    /// or else verified and lowered, unless that was done.
     ///
     /// # Errors
     /// Where it fails verification.
     pub(crate) fn lower(&self, defined: u32) -> Result<(), Malformed> {
+        if NativeModule::install_loaded(self, defined) {
+            return Ok(());
+        }
         let mut codes = self.lock();
         let cell = &self.0.cells[defined as usize].code;
         if cell.load(Ordering::Acquire).cast_const() != unlowered() {
@@ -387,6 +515,9 @@ impl Module {
         }
         let entry = self.lower_into(&mut codes, defined)?.entry();
         cell.store(entry.cast_mut(), Ordering::Release);
+        let count = codes.by_func.len();
+        drop(codes);
+        self.engine().tier().called(self, count);
         Ok(())
     }
 
@@ -461,6 +592,28 @@ impl Module {
     }
 }
 
+impl ModuleInner {
+    fn source(&self) -> &Bytes {
+        self.source.get_or_init(|| {
+            let names = self.names.get().cloned().unwrap_or_default();
+            Bytes::new(encode(&self.isa, &names, EncodeOptions::default()))
+        })
+    }
+
+    fn save(&self) -> Result<u64> {
+        let tier = self.types.engine().tier();
+        tier.save(&self.native, || self.source())
+            .map_err(|(folder, error)| file_error(&folder, error))
+    }
+}
+
+impl Drop for ModuleInner {
+    fn drop(&mut self) {
+        // A cache that cannot be written is no reason to fail.
+        let _ = self.save();
+    }
+}
+
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module")
@@ -474,6 +627,13 @@ impl fmt::Debug for Module {
 /// The most bytes of a file that are read (256 KiB). Up to here that takes no longer than to map
 /// them; the copy of a file of a megabyte would be a tenth of a program's start.
 const READ_BYTES_MAX: u64 = 256 << 10;
+
+fn file_error(path: &Path, error: std::io::Error) -> Error {
+    Error::File(FileError {
+        path: path.to_owned(),
+        error,
+    })
+}
 
 /// A file's bytes: read, or mapped where they are many.
 fn open(path: &Path) -> std::io::Result<Bytes> {

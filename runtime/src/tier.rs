@@ -5,12 +5,15 @@
 //! call runs it, a loop by a stub that the interpreter resumes at when the loop's counter is due
 //! again (on-stack replacement).
 
+mod files;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use dotvm_jit::{Bailout, Code, CodeMemory, Compiled, Compiler, Request, Scratch, Unit};
+use dotvm_jit::{Bailout, Code, CodeMemory, Compiled, Compiler, Image, Request, Scratch, Unit};
 
+use crate::code_cache::CodeCache;
 use crate::config::{Config, Jit};
 use crate::module::Module;
 use crate::perf_map::PerfMap;
@@ -27,8 +30,12 @@ pub struct TierReport {
     pub loop_entries: u64,
     /// Time that threads spent compiling.
     pub compile_time: Duration,
-    /// Bytes of native code.
+    /// Bytes of native code that was compiled.
     pub code_bytes: u64,
+    /// Functions whose native code came from files.
+    pub loaded_funcs: u64,
+    /// Bytes of native code that came from files.
+    pub loaded_bytes: u64,
     /// How many functions or loops were not compiled, by the reason.
     pub bailouts: BTreeMap<Bailout, u64>,
 }
@@ -42,6 +49,7 @@ pub(crate) struct Tier {
     inlining: bool,
     metering: bool,
     code_limit: usize,
+    cache: Option<CodeCache>,
     perf_map: Option<PerfMap>,
     /// Made when it is first needed.
     compiler: OnceLock<Result<Compiler, Bailout>>,
@@ -59,6 +67,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct QueueState {
     jobs: Vec<Job>,
+    /// Modules of which functions were called that nobody has compiled, where code is kept.
+    called: Vec<Module>,
     /// Threads that were started.
     threads: usize,
     stop: bool,
@@ -84,9 +94,15 @@ impl Job {
 /// What compiling the smallest function costs, in bytes of bytecode that cost as much.
 const WORK_MIN_BYTES: u32 = 200;
 
-/// The native code of a module, and whether all of it was compiled at once.
-#[derive(Debug, Default)]
-pub(crate) struct NativeModule(Mutex<NativeState>, Mutex<bool>);
+/// The native code of a module.
+#[derive(Debug)]
+pub(crate) struct NativeModule {
+    state: Mutex<NativeState>,
+    /// Whether all of it was compiled at once.
+    complete: Mutex<bool>,
+    /// What comes from a file.
+    image: Option<Image>,
+}
 
 /// What is compiled and not published yet, with its numbers in code memory.
 #[derive(Debug, Default)]
@@ -115,15 +131,18 @@ const WARM_PART: u32 = 8;
 struct NativeState {
     memory: Option<CodeMemory>,
     units: HashMap<Unit, UnitState>,
+    /// How many units of `memory` are in the code cache already.
+    saved: usize,
 }
 
 #[derive(Debug)]
 enum UnitState {
     /// Somebody is at it.
     Requested,
-    /// It is published: its number in code memory and, for a loop, where to resume.
+    /// It is published: its number in code memory, if it is there and not from a file, and, for a loop,
+    /// where to resume.
     Ready {
-        id: u32,
+        id: Option<u32>,
         code: Arc<Code>,
         stub: Option<Stub>,
     },
@@ -145,6 +164,10 @@ impl Tier {
             inlining: config.jit_inlining,
             metering: config.metering,
             code_limit: config.max_native_code_bytes,
+            cache: config
+                .code_cache
+                .clone()
+                .map(|folder| CodeCache::new(folder, config.max_code_cache_bytes)),
             perf_map: config.perf_map.then(PerfMap::default),
             compiler: OnceLock::new(),
             queue: Arc::default(),
@@ -191,7 +214,11 @@ impl Tier {
     pub(crate) fn hot_loop(&self, module: &Module, func: u32, header: u32) -> Option<Stub> {
         let (unit, whole) = (Unit::Loop { func, header }, Unit::Func { func });
         let calls = module.entry_count(func);
-        let native = lock(&module.native().0);
+        if let Some(stub) = module.native().load_loop(module, unit) {
+            lock(&self.report).loop_entries += 1;
+            return Some(stub);
+        }
+        let native = module.native().lock();
         if let Some(UnitState::Ready { stub, .. }) = native.units.get(&unit) {
             lock(&self.report).loop_entries += 1;
             return *stub;
@@ -208,7 +235,7 @@ impl Tier {
         if self.threads > 0 || unit == whole {
             return None;
         }
-        match lock(&module.native().0).units.get(&unit) {
+        match module.native().lock().units.get(&unit) {
             Some(UnitState::Ready { stub, .. }) => *stub,
             _ => None,
         }
@@ -216,11 +243,11 @@ impl Tier {
 
     /// Has a unit compiled, unless that was done or is being done.
     fn request(&self, module: &Module, unit: Unit) {
-        if self.jit != Jit::Tiered {
+        if self.jit != Jit::Tiered || module.native().is_loaded(unit) {
             return;
         }
         {
-            let mut native = lock(&module.native().0);
+            let mut native = module.native().lock();
             match native.units.get(&unit) {
                 Some(UnitState::Requested) => {
                     drop(native);
@@ -241,18 +268,24 @@ impl Tier {
             heat: 1,
             work: WORK_MIN_BYTES + module.body_bytes(unit),
         });
+        if !self.ensure_thread(&mut queue) {
+            // Nobody is there to do it: it stays in the interpreter.
+            queue.jobs.clear();
+        }
+        drop(queue);
+        self.queue.changed.notify_one();
+    }
+
+    /// Starts another thread, where there may be one; returns whether there is any.
+    fn ensure_thread(&self, queue: &mut QueueState) -> bool {
         if queue.threads < self.threads {
             let shared = Arc::clone(&self.queue);
             let thread = std::thread::Builder::new().name("dotvm-compiler".into());
             if thread.spawn(move || work(&shared)).is_ok() {
                 queue.threads += 1;
-            } else if queue.threads == 0 {
-                // Nobody is there to do it: it stays in the interpreter.
-                queue.jobs.clear();
             }
         }
-        drop(queue);
-        self.queue.changed.notify_one();
+        queue.threads > 0
     }
 
     /// What waits was asked for again.
@@ -298,7 +331,7 @@ impl Tier {
             }
             Err(bailout) => {
                 *report.bailouts.entry(bailout).or_default() += 1;
-                let mut native = lock(&module.native().0);
+                let mut native = module.native().lock();
                 for unit in requested {
                     native.units.insert(unit, UnitState::Failed);
                 }
@@ -331,7 +364,7 @@ impl Tier {
         }
         let compiler = self.compiler()?;
         let (id, mut funcs) = {
-            let mut native = lock(&module.native().0);
+            let mut native = module.native().lock();
             let id = native.memory(compiler, self.code_limit)?.declare()?;
             (id, native.funcs())
         };
@@ -348,7 +381,7 @@ impl Tier {
             Ok(compiled) => batch.units.push((unit, id, compiled)),
             Err(bailout) => {
                 *lock(&self.report).bailouts.entry(bailout).or_default() += 1;
-                let mut native = lock(&module.native().0);
+                let mut native = module.native().lock();
                 native.units.insert(unit, UnitState::Failed);
                 return Ok(());
             }
@@ -359,8 +392,9 @@ impl Tier {
                 return Ok(());
             }
             let id = {
-                let mut native = lock(&module.native().0);
-                if let Some(UnitState::Ready { .. }) = native.units.get(&unit) {
+                let mut native = module.native().lock();
+                let is_ready = matches!(native.units.get(&unit), Some(UnitState::Ready { .. }));
+                if is_ready || module.native().is_loaded(unit) {
                     return Ok(());
                 }
                 native.memory(compiler, self.code_limit)?.declare()?
@@ -376,9 +410,13 @@ impl Tier {
         if module.entry_count(callee) < self.threshold.div_ceil(WARM_PART) {
             return false;
         }
-        let unit = Unit::Func { func: callee };
-        let mut native = lock(&module.native().0);
-        if native.units.contains_key(&unit) {
+        self.claim(module, Unit::Func { func: callee })
+    }
+
+    /// Whether nobody compiles a unit yet; now the caller does.
+    fn claim(&self, module: &Module, unit: Unit) -> bool {
+        let mut native = module.native().lock();
+        if native.units.contains_key(&unit) || module.native().is_loaded(unit) {
             return false;
         }
         native.units.insert(unit, UnitState::Requested);
@@ -388,7 +426,7 @@ impl Tier {
     /// Publishes a batch; returns the bytes of native code.
     fn publish(&self, module: &Module, batch: Batch) -> Result<usize, Bailout> {
         let compiler = self.compiler()?;
-        let mut native = lock(&module.native().0);
+        let mut native = module.native().lock();
         let memory = native.memory(compiler, self.code_limit)?;
         let mut ids = HashMap::new();
         for (unit, id, compiled) in batch.units {
@@ -435,12 +473,20 @@ impl Tier {
     /// Compiles every function of a module.
     fn compile_all(&self, module: &Module) {
         // Held until all is done: whoever else instantiates the module waits.
-        let mut complete = lock(&module.native().1);
+        let mut complete = lock(&module.native().complete);
         if std::mem::replace(&mut *complete, true) {
             return;
         }
         let start = Instant::now();
-        let batch = self.compile_batch(module);
+        let is_wanted = |func| !module.native().is_loaded(Unit::Func { func });
+        if !(0..module.bytecode().bodies.len() as u32).any(is_wanted) {
+            return;
+        }
+        let declare = || {
+            let mut native = module.native().lock();
+            native.memory(self.compiler()?, self.code_limit)?.declare()
+        };
+        let batch = self.compile_batch(module, is_wanted, declare);
         let funcs = |batch: &Batch| batch.funcs() as u64;
         let compiled = batch.as_ref().map_or(0, funcs);
         let result = batch.and_then(|batch| self.publish(module, batch));
@@ -458,24 +504,28 @@ impl Tier {
         }
     }
 
-    /// Every function of a module, and the adapters they need.
-    fn compile_batch(&self, module: &Module) -> Result<Batch, Bailout> {
+    /// The functions of a module that are wanted, and the adapters they need, with numbers from
+    /// `declare`.
+    fn compile_batch(
+        &self,
+        module: &Module,
+        is_wanted: impl Fn(u32) -> bool,
+        mut declare: impl FnMut() -> Result<u32, Bailout>,
+    ) -> Result<Batch, Bailout> {
         let compiler = self.compiler()?;
-        let mut native = lock(&module.native().0);
-        let memory = native.memory(compiler, self.code_limit)?;
         let count = module.bytecode().bodies.len();
         let mut ids = Vec::with_capacity(count);
-        for _ in 0..count {
-            ids.push(Some(memory.declare()?));
+        for func in 0..count as u32 {
+            let id = is_wanted(func).then(&mut declare).transpose()?;
+            ids.push(id);
         }
-        let types: std::collections::BTreeSet<Unit> = (0..count as u32)
-            .map(|func| adapter_of(module, func))
-            .collect();
+        let wanted = (0..count as u32).filter(|&func| ids[func as usize].is_some());
+        let types: std::collections::BTreeSet<Unit> =
+            wanted.map(|func| adapter_of(module, func)).collect();
         let mut adapters = Vec::new();
         for &unit in &types {
-            adapters.push((unit, memory.declare()?));
+            adapters.push((unit, declare()?));
         }
-        drop(native);
         // A function that is not compiled must not be called directly: where there is one, those that
         // counted on it are compiled again.
         let mut compiled: Vec<Option<Compiled>> = vec![None; count];
@@ -576,9 +626,78 @@ fn adapter_of(module: &Module, func: u32) -> Unit {
 }
 
 impl NativeModule {
+    /// With what comes from a file.
+    pub(crate) fn new(image: Option<Image>) -> NativeModule {
+        NativeModule {
+            state: Mutex::default(),
+            complete: Mutex::default(),
+            image,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, NativeState> {
+        lock(&self.state)
+    }
+
+    /// What came from a file.
+    pub(crate) fn image(&self) -> Option<&Image> {
+        self.image.as_ref()
+    }
+
+    /// The native code of a unit that came from a file.
+    fn loaded(&self, unit: Unit) -> Option<Code> {
+        self.image.as_ref()?.find(unit)
+    }
+
+    fn is_loaded(&self, unit: Unit) -> bool {
+        self.loaded(unit).is_some()
+    }
+
+    /// Makes the native code of a function that came from a file what calls run. Returns whether there
+    /// is some.
+    pub(crate) fn install_loaded(module: &Module, func: u32) -> bool {
+        let native = module.native();
+        let Some(code) = native.loaded(Unit::Func { func }) else {
+            return false;
+        };
+        let Some(adapter) = native.loaded(adapter_of(module, func)) else {
+            return false;
+        };
+        let stub = native::stub(module, func, &adapter, Some(&code));
+        module.replace(func, &stub, code.entry());
+        true
+    }
+
+    /// Where to resume a loop whose native code came from a file.
+    fn load_loop(&self, module: &Module, unit: Unit) -> Option<Stub> {
+        let Unit::Loop { func, .. } = unit else {
+            return None;
+        };
+        let code = self.loaded(unit)?;
+        let mut state = self.lock();
+        if let Some(UnitState::Ready { stub, .. }) = state.units.get(&unit) {
+            return *stub;
+        }
+        let stub = Some(native::stub(module, func, &code, None));
+        let code = Arc::new(code);
+        let id = None;
+        state
+            .units
+            .insert(unit, UnitState::Ready { id, code, stub });
+        stub
+    }
+
     /// Whether that code is among this.
     pub(crate) fn owns(&self, code: &Code) -> bool {
-        match lock(&self.0).units.get(&code.unit) {
+        let address = code.entry().addr();
+        if self
+            .image
+            .as_ref()
+            .is_some_and(|image| image.contains(address))
+        {
+            return true;
+        }
+        match self.lock().units.get(&code.unit) {
             Some(UnitState::Ready { code: own, .. }) => own.entry() == code.entry(),
             _ => false,
         }
@@ -604,7 +723,7 @@ impl NativeState {
     /// The numbers in code memory of the functions that are published.
     fn funcs(&self) -> HashMap<u32, u32> {
         let ready = |(unit, state): (&Unit, &UnitState)| match (unit, state) {
-            (&Unit::Func { func }, UnitState::Ready { id, .. }) => Some((func, *id)),
+            (&Unit::Func { func }, UnitState::Ready { id, .. }) => Some((func, (*id)?)),
             _ => None,
         };
         self.units.iter().filter_map(ready).collect()
@@ -624,7 +743,7 @@ impl NativeState {
                 Unit::Loop { func, .. } => Some(native::stub(module, func, &code, None)),
                 _ => None,
             };
-            let id = ids.get(&unit).copied().unwrap_or(u32::MAX);
+            let id = ids.get(&unit).copied();
             self.units.insert(unit, UnitState::Ready { id, code, stub });
         }
         for unit in units {
@@ -638,12 +757,16 @@ impl NativeState {
     /// Makes the published code of a function what calls run.
     fn install_func(&self, module: &Module, func: u32) -> Result<(), Bailout> {
         let code = |unit| match self.units.get(&unit) {
-            Some(UnitState::Ready { code, .. }) => Ok(code),
-            _ => Err(Bailout::Codegen),
+            Some(UnitState::Ready { code, .. }) => Ok(Arc::clone(code)),
+            _ => module
+                .native()
+                .loaded(unit)
+                .map(Arc::new)
+                .ok_or(Bailout::Codegen),
         };
         let adapter = code(adapter_of(module, func))?;
         let code = code(Unit::Func { func })?;
-        let stub = native::stub(module, func, adapter, Some(code));
+        let stub = native::stub(module, func, &adapter, Some(&code));
         module.replace(func, &stub, code.entry());
         Ok(())
     }
@@ -661,12 +784,16 @@ fn work(queue: &Queue) {
     let mut scratch = Scratch::default();
     loop {
         let mut state = lock(&queue.state);
-        let job = loop {
+        let (module, unit) = loop {
             if state.stop {
                 return;
             }
-            match state.hottest() {
-                Some(at) => break state.jobs.swap_remove(at),
+            if let Some(at) = state.hottest() {
+                let job = state.jobs.swap_remove(at);
+                break (job.module, Some(job.unit));
+            }
+            match state.called.pop() {
+                Some(module) => break (module, None),
                 None => {
                     state = queue
                         .changed
@@ -676,15 +803,22 @@ fn work(queue: &Queue) {
             }
         };
         drop(state);
-        let Job { module, unit, .. } = job;
         let engine = module.engine().clone();
-        let mut first = Some(unit);
-        let next = || first.take().or_else(|| queue.next_of(&module));
-        engine.tier().compile(&module, next, &mut scratch);
+        if let Some(unit) = unit {
+            let mut first = Some(unit);
+            let next = || first.take().or_else(|| queue.next_of(&module));
+            engine.tier().compile(&module, next, &mut scratch);
+        }
+        engine.tier().compile_called(&module, queue, &mut scratch);
     }
 }
 
 impl Queue {
+    /// Whether nothing waits.
+    fn is_idle(&self) -> bool {
+        lock(&self.state).jobs.is_empty()
+    }
+
     /// Takes the hottest unit that waits, where it is of that module.
     fn next_of(&self, module: &Module) -> Option<Unit> {
         let mut state = lock(&self.state);

@@ -11,7 +11,7 @@ use arbitrary::Unstructured;
 use dotvm::isa::{Arch, EncodeOptions, encode};
 use dotvm::{
     Backtrace, Caller, Config, Engine, Error, Extern, ExternType, Instance, Jit, Linker, Module,
-    Ref, Store, TrapCode, Val, ValType,
+    Precompiled, Ref, Store, TrapCode, Val, ValType,
 };
 use dotvm_transpiler::{OptLevel, Options, transpile};
 
@@ -86,6 +86,8 @@ pub struct Way {
     pub inlining: bool,
     /// Whether fuel is charged.
     pub metering: bool,
+    /// Whether all native code comes from a file.
+    pub kept: bool,
 }
 
 /// What is transpiled how.
@@ -291,6 +293,25 @@ pub fn engine(way: Way) -> Engine {
         .max_native_stack_bytes(4 << 20)
         .max_host_depth(120);
     Engine::new(&config)
+}
+
+/// Where native code is to come from a file, the module that comes from there.
+///
+/// # Panics
+/// Where the file's native code is not used.
+pub fn kept(way: Way, module: Module) -> Module {
+    if !way.kept {
+        return module;
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let bytes = module.precompile().expect("a compiler");
+    std::fs::write(file.path(), bytes).expect("a written file");
+    let loaded = Module::from_trusted_file(module.engine(), file.path());
+    let loaded = loaded.expect("what was loaded before");
+    let precompiled = loaded.precompiled();
+    let is_used = matches!(precompiled, Precompiled::Used { .. });
+    assert!(is_used, "{precompiled:?}");
+    loaded
 }
 
 /// What host functions do, the same for everybody: takes and gives bits, and notes calls.
@@ -534,6 +555,7 @@ pub const INTERPRETED: Way = Way {
     threshold: 1,
     inlining: true,
     metering: true,
+    kept: false,
 };
 
 /// Runs a case in all tiers, for each target, metered and unmetered.
@@ -584,18 +606,23 @@ fn compare(
         threshold,
         inlining,
         metering,
+        kept: false,
     };
     let late = 2 + (case.choice >> 16) as u32 % 3;
     let inlining = case.choice >> 24 & 3 != 0;
     let run = |way: Way| {
         let engine = engine(way);
         case.load(&engine, target)
-            .map(|module| outcomes(&engine, &module, calls))
+            .map(|module| outcomes(&engine, &kept(way, module), calls))
             .unwrap_or_default()
+    };
+    let eager = Way {
+        kept: case.choice >> 26 & 1 != 0,
+        ..way(Jit::Eager, 1, inlining)
     };
     let first = run(way(Jit::Off, 1, true));
     for way in [
-        way(Jit::Eager, 1, inlining),
+        eager,
         way(Jit::Tiered, 1, inlining),
         way(Jit::Tiered, late, inlining),
     ] {

@@ -13,7 +13,7 @@ use crate::{output, source};
 pub(crate) fn asm(args: &Asm) -> Result<u8> {
     let target = match &args.output {
         Some(path) => path.clone(),
-        None => source::default_output(&args.input)?,
+        None => source::default_output(&args.input, "dotvm")?,
     };
     output::keep_input(&args.input, &target)?;
     let bytes = assemble_file(&args.input)?;

@@ -1,6 +1,7 @@
 //! The subcommands, a file each.
 
 pub(crate) mod asm;
+pub(crate) mod compile;
 pub(crate) mod completion;
 pub(crate) mod disasm;
 pub(crate) mod inspect;

@@ -8,22 +8,27 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use dotvm::wasi::WasiCtx;
-use dotvm::{Bytes, Engine, Error, Instance, Linker, Module, Store, add_wasi_to_linker};
+use dotvm::{Engine, Error, Instance, Linker, Module, Store, add_wasi_to_linker};
 
 use crate::args::Run;
-use crate::build::{Style, build};
-use crate::commands::asm::assemble_file;
 use crate::failure::{Failure, Result};
+use crate::load::load;
 use crate::output;
 use crate::phases::Phases;
-use crate::source::{Kind, Program};
 
 /// Runs a program; returns its exit code.
 pub(crate) fn run(args: &Run) -> Result<u8> {
     let mut phases = Phases::new(args.verbose);
     let engine = Engine::new(&setup::config(args)?);
     // The process ends soon. To give everything back piece by piece would only take time.
-    let module = ManuallyDrop::new(load(args, &engine, &mut phases)?);
+    let module = load(
+        args.file(),
+        &args.source,
+        args.verbose,
+        &engine,
+        &mut phases,
+    )?;
+    let module = ManuallyDrop::new(module);
     if args.verbose {
         output::say(&verbose::module_facts(args.file(), &module));
         phases.restart();
@@ -38,49 +43,15 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
             phases.end("instantiate");
             execute(args, &mut store, &module, instance)
         }
-        Err(error) => Err(failure(args.file(), error)),
+        Err(error) => Err(Failure::of(args.file(), error)),
     };
+    phases.end("run");
+    let saved = module.save_native_code();
     if args.verbose {
-        phases.end("run");
         output::say(&verbose::run_facts(&store, &module, &phases));
+        output::say(&verbose::cache_facts(saved));
     }
     outcome
-}
-
-/// Loads bytecode, or makes it of whatever the file is.
-fn load(args: &Run, engine: &Engine, phases: &mut Phases) -> Result<Module> {
-    let path = args.file();
-    let program = Program::open(path)?;
-    if matches!(program.kind, Kind::Bytecode | Kind::Assembler) && args.source.is_given() {
-        return Err(Failure::usage(format_args!(
-            "{}: -a, --opt-level and --bin are for programs that are transpiled; \
-             this one's architecture is fixed",
-            path.display()
-        )));
-    }
-    let module = match program.kind {
-        Kind::Bytecode => match program.content {
-            Some(bytes) => Module::from_bytes(engine, &Bytes::new(bytes)),
-            None => Module::from_file(engine, path),
-        },
-        Kind::Assembler => {
-            let bytes = assemble_file(path)?;
-            phases.end("assemble");
-            Module::from_bytes(engine, &Bytes::new(bytes))
-        }
-        Kind::Wasm | Kind::Rust | Kind::CargoProject => {
-            let style = Style {
-                verbose: args.verbose,
-                warnings: args.verbose,
-                ..Style::default()
-            };
-            let (bytes, _) = build(program, &args.source, style, phases)?;
-            Module::from_bytes(engine, &Bytes::new(bytes))
-        }
-    };
-    let module = module.map_err(|error| failure(path, error))?;
-    phases.end("load");
-    Ok(module)
 }
 
 /// Calls the function that the command line names, or the program's entry point.
@@ -118,30 +89,6 @@ fn exit_code(path: &Path, error: Error) -> Result<u8> {
     match error {
         // The low eight bits, which is all that a process can hand to its parent.
         Error::Exit(code) => Ok(code.cast_unsigned() as u8),
-        error => Err(failure(path, error)),
-    }
-}
-
-/// What a failure of the runtime is to the user of the command line.
-fn failure(path: &Path, error: Error) -> Failure {
-    match error {
-        Error::Trap(_) => Failure::trap(readable(&error)),
-        Error::Limit(_) => Failure::trap(format_args!("{}: {error}", path.display())),
-        Error::File(_) => Failure::new(error),
-        Error::Malformed(error) => Failure::at(path, error),
-        Error::Host(_) => Failure::new(readable(&error)),
-        error => Failure::at(path, error),
-    }
-}
-
-/// The message of an error with a backtrace; names of Rust functions are as in their sources.
-fn readable(error: &Error) -> String {
-    let message = error.to_string();
-    let mut demangled = Vec::new();
-    let read = rustc_demangle::demangle_stream(&mut message.as_bytes(), &mut demangled, false);
-    match (read, String::from_utf8(demangled)) {
-        (Ok(()), Ok(demangled)) => demangled,
-        // Neither can happen in memory; the names are readable with some effort as well.
-        _ => message,
+        error => Err(Failure::of(path, error)),
     }
 }

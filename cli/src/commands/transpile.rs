@@ -13,7 +13,9 @@ use crate::{output, source};
 pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
     let program = Program::open(&args.input)?;
     match program.kind {
-        Kind::Bytecode => return Err(Failure::at(&args.input, "is bytecode already")),
+        Kind::Bytecode | Kind::Compiled => {
+            return Err(Failure::at(&args.input, "is bytecode already"));
+        }
         Kind::Assembler => {
             return Err(Failure::at(
                 &args.input,
@@ -24,7 +26,7 @@ pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
     }
     let target = match &args.output {
         Some(path) => path.clone(),
-        None => source::default_output(&args.input)?,
+        None => source::default_output(&args.input, "dotvm")?,
     };
     output::keep_input(&args.input, &target)?;
     let style = Style {

@@ -4,6 +4,7 @@
 //! pages executable. Published code is known to the [trap handler](super::traps) until its memory is
 //! dropped.
 
+use std::collections::HashMap;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
@@ -15,8 +16,9 @@ use super::arena::{Arena, PAGE_BYTES};
 use super::traps;
 use crate::bailout::Bailout;
 use crate::compile::{Compiled, Compiler, Unit};
+use crate::link::Piece;
 use crate::lower::entry_signature;
-use crate::places::Places;
+use crate::tables::Tables;
 
 /// Machine code of a unit in its place.
 #[derive(Debug)]
@@ -25,13 +27,23 @@ pub struct Code {
     pub unit: Unit,
     start: usize,
     len: usize,
-    traps: Vec<(u32, TrapCode)>,
-    starts: Vec<(u32, Option<u32>)>,
-    faults: Vec<(u32, u32)>,
-    places: Places,
+    tables: Tables,
 }
 
 impl Code {
+    pub(crate) fn new(unit: Unit, start: usize, len: usize, tables: Tables) -> Code {
+        Code {
+            unit,
+            start,
+            len,
+            tables,
+        }
+    }
+
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// The first instruction.
     pub fn entry(&self) -> *const u8 {
         std::ptr::with_exposed_provenance(self.start)
@@ -58,9 +70,7 @@ impl Code {
 
     /// What a trap at that address means; `None` where no instruction there traps.
     pub(crate) fn trap_at(&self, pc: usize) -> Option<TrapCode> {
-        let offset = (pc - self.start) as u32;
-        let at = self.traps.binary_search_by_key(&offset, |trap| trap.0);
-        at.ok().map(|at| self.traps[at].1)
+        self.tables.trap_at((pc - self.start) as u32)
     }
 
     /// Whether a thread can be stopped before the instruction at that address: it belongs to an
@@ -83,15 +93,7 @@ impl Code {
     /// `None` for that of the unit) and the offset in its body. Nothing, where the address belongs to
     /// no instruction: before a function's first one.
     pub fn frames_at(&self, pc: usize) -> impl Iterator<Item = (Option<u32>, u32)> + '_ {
-        let offset = pc.wrapping_sub(self.start) as u32;
-        // Where a call is, its last byte is asked for: no instruction that faults starts there.
-        let fault = self.faults.binary_search_by_key(&offset, |fault| fault.0);
-        let at = self.starts.partition_point(|start| start.0 <= offset);
-        let start = at.checked_sub(1).and_then(|at| self.starts[at].1);
-        let place = fault.map_or(start, |at| Some(self.faults[at].1));
-        place
-            .into_iter()
-            .flat_map(|place| self.places.frames(place))
+        self.tables.frames_at(pc.wrapping_sub(self.start) as u32)
     }
 }
 
@@ -104,6 +106,8 @@ pub struct CodeMemory {
     /// Defined and not published yet.
     defined: Vec<(FuncId, Compiled)>,
     published: Vec<Arc<Code>>,
+    /// The defined functions by their numbers here.
+    funcs: HashMap<u32, u32>,
 }
 
 impl std::fmt::Debug for CodeMemory {
@@ -130,6 +134,7 @@ impl CodeMemory {
             used: 0,
             defined: Vec::new(),
             published: Vec::new(),
+            funcs: HashMap::new(),
         })
     }
 
@@ -161,6 +166,9 @@ impl CodeMemory {
         self.module
             .define_function_bytes(id, alignment, &compiled.code, &relocs)
             .map_err(|_| Bailout::CodeCache)?;
+        if let Unit::Func { func } = compiled.unit {
+            self.funcs.insert(id.as_u32(), func);
+        }
         self.defined.push((id, compiled));
         Ok(())
     }
@@ -177,20 +185,29 @@ impl CodeMemory {
         let codes: Vec<Arc<Code>> = defined
             .into_iter()
             .map(|(id, compiled)| {
-                Arc::new(Code {
-                    unit: compiled.unit,
-                    start: self.module.get_finalized_function(id).expose_provenance(),
-                    len: compiled.code.len(),
-                    traps: compiled.traps,
-                    starts: compiled.starts,
-                    faults: compiled.faults,
-                    places: compiled.places,
-                })
+                let start = self.module.get_finalized_function(id).expose_provenance();
+                let tables = compiled.tables(|id| self.funcs.get(&id).copied());
+                Arc::new(Code::new(compiled.unit, start, compiled.code.len(), tables))
             })
             .collect();
         traps::register(&codes);
         self.published.extend(codes.iter().cloned());
         Ok(codes)
+    }
+
+    /// How many units are published.
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.published.len()
+    }
+
+    /// All published code, to be linked.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece<'_>> + '_ {
+        self.published.iter().map(|code| {
+            // SAFETY: published code is readable, and is not written to as long as its memory exists.
+            let bytes = unsafe { std::slice::from_raw_parts(code.entry(), code.len()) };
+            Piece::new(code.unit, bytes.into(), code.tables().clone())
+        })
     }
 
     /// Bytes of machine code in it.

@@ -9,7 +9,9 @@
 mod arena;
 mod code;
 pub mod entry;
+mod memory;
 pub mod stops;
 pub mod traps;
 
 pub use code::{Code, CodeMemory};
+pub use memory::FileMemory;

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io;
 use std::mem::{MaybeUninit, zeroed};
+use std::ops::Range;
 use std::ptr;
 use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
 
@@ -17,6 +18,7 @@ use dotvm_isa::abi::VmState;
 
 use super::code::Code;
 use super::entry::trampolines;
+use crate::image::ImageCode;
 
 thread_local! {
     /// The store whose code this thread is running, if any.
@@ -26,12 +28,29 @@ thread_local! {
 /// Published code by the address behind its last instruction.
 ///
 /// The handler reads it while its own thread is in machine code, so that thread holds no lock.
-static CODES: RwLock<BTreeMap<usize, Arc<Code>>> = RwLock::new(BTreeMap::new());
+static CODES: RwLock<BTreeMap<usize, Published>> = RwLock::new(BTreeMap::new());
+
+/// What is published together.
+enum Published {
+    /// A unit.
+    Unit(Arc<Code>),
+    /// An image with all its units.
+    Image(Arc<ImageCode>),
+}
+
+impl Published {
+    fn range(&self) -> Range<usize> {
+        match self {
+            Published::Unit(code) => code.range(),
+            Published::Image(image) => image.range(),
+        }
+    }
+}
 
 pub(crate) fn register(codes: &[Arc<Code>]) {
     let mut all = CODES.write().unwrap_or_else(PoisonError::into_inner);
     for code in codes {
-        all.insert(code.range().end, Arc::clone(code));
+        all.insert(code.range().end, Published::Unit(Arc::clone(code)));
     }
 }
 
@@ -42,19 +61,34 @@ pub(crate) fn unregister(codes: &[Arc<Code>]) {
     }
 }
 
+pub(crate) fn register_image(image: &Arc<ImageCode>) {
+    let mut all = CODES.write().unwrap_or_else(PoisonError::into_inner);
+    all.insert(image.range().end, Published::Image(Arc::clone(image)));
+}
+
+pub(crate) fn unregister_image(image: &ImageCode) {
+    let mut all = CODES.write().unwrap_or_else(PoisonError::into_inner);
+    all.remove(&image.range().end);
+}
+
 /// The published code that contains an address, its last one included (where a call that does not
 /// return is the last instruction).
 pub fn find(pc: usize) -> Option<Arc<Code>> {
     let all = CODES.read().unwrap_or_else(PoisonError::into_inner);
-    let (_, code) = all.range(pc..).next()?;
-    (code.range().start <= pc).then(|| Arc::clone(code))
+    match all.range(pc..).next()?.1 {
+        Published::Unit(code) => (code.range().start <= pc).then(|| Arc::clone(code)),
+        Published::Image(image) => image.find(pc).map(Arc::new),
+    }
 }
 
 /// What a fault at an address means.
 fn trap_at(pc: usize) -> Option<TrapCode> {
     let all = CODES.read().unwrap_or_else(PoisonError::into_inner);
-    let (_, code) = all.range(pc + 1..).next()?;
-    code.range().contains(&pc).then(|| code.trap_at(pc))?
+    match all.range(pc + 1..).next()?.1 {
+        Published::Unit(code) => code.range().contains(&pc).then(|| code.trap_at(pc))?,
+        // Nothing is allocated for it.
+        Published::Image(image) => image.find(pc)?.trap_at(pc),
+    }
 }
 
 /// Whether an address is in published code.
@@ -270,7 +304,10 @@ pub(super) unsafe fn stop(
     let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
     let can_stop = CODES.try_read().is_ok_and(|all| {
         let next = all.range(pc + 1..).next();
-        next.is_some_and(|(_, code)| code.can_stop_at(pc))
+        next.is_some_and(|(_, published)| match published {
+            Published::Unit(code) => code.can_stop_at(pc),
+            Published::Image(image) => image.find(pc).is_some_and(|code| code.can_stop_at(pc)),
+        })
     });
     if !can_stop {
         return;

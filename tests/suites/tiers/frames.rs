@@ -5,7 +5,7 @@ use dotvm::{Caller, Error, Extern, Linker, Store, Trap, TrapCode, Val};
 use dotvm_tests::differential::{Outcome, Way, end_of, engine, outcomes};
 use expect_test::expect;
 
-use crate::harness::{call, everywhere, interpreted, load, native_ways, summary};
+use crate::harness::{call, everywhere, interpreted, load_for, native_ways, summary};
 
 /// `hot` and `warm` become native code before `cold` is called for the first time.
 const MIXED: &str = r#"
@@ -277,7 +277,7 @@ fn arguments_that_do_not_fit_on_the_stack() {
     for metering in [false, true] {
         let run = |way: Way| {
             let engine = engine(way);
-            outcomes(&engine, &load(&engine, &text), &calls)
+            outcomes(&engine, &load_for(way, &engine, &text), &calls)
         };
         let expected = run(interpreted(metering));
         assert!(
@@ -454,13 +454,13 @@ fn across(way: Way, calls: &[(&str, i32)]) -> Vec<(String, Vec<String>)> {
     let _ = store.set_fuel(10_000_000);
     let mut linker = Linker::new(&engine);
     let first = linker
-        .instantiate(&mut store, &load(&engine, FIRST))
+        .instantiate(&mut store, &load_for(way, &engine, FIRST))
         .expect("an instance");
     linker
         .instance(&mut store, "first", first)
         .expect("new names");
     let second = linker
-        .instantiate(&mut store, &load(&engine, SECOND))
+        .instantiate(&mut store, &load_for(way, &engine, SECOND))
         .expect("an instance");
     let run = |&(name, arg): &(&str, i32)| {
         let func = second
@@ -557,7 +557,7 @@ fn tail_calls_need_no_stack_in_any_mixture_of_tiers() {
         .collect();
     for way in native_ways(false) {
         let engine = engine(way);
-        let module = load(&engine, text);
+        let module = load_for(way, &engine, text);
         let mut store = Store::new(&engine, ());
         let linker = Linker::new(&engine);
         let instance = linker
@@ -630,7 +630,7 @@ fn errors_and_panics_of_the_host_end_native_code() {
         .end"#;
     let run = |way: Way| {
         let engine = engine(way);
-        let module = load(&engine, text);
+        let module = load_for(way, &engine, text);
         let mut store = Store::new(&engine, 0u32);
         let mut linker = Linker::new(&engine);
         failing(&mut linker);

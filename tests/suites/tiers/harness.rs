@@ -1,7 +1,9 @@
 //! What the tests of tiers share: every way to run a program, and comparing them.
 
 use dotvm::{Engine, Jit, Module, Val};
-use dotvm_tests::differential::{Call, INTERPRETED, Outcome, Way, engine, is_exhausted, outcomes};
+use dotvm_tests::differential::{
+    Call, INTERPRETED, Outcome, Way, engine, is_exhausted, kept, outcomes,
+};
 
 /// Native code in every way: from the start, from the first call, from the second and fourth one (so
 /// that loops are entered in the middle, and tiers call each other).
@@ -19,8 +21,17 @@ pub(crate) fn native_ways(metering: bool) -> Vec<Way> {
                 threshold,
                 inlining,
                 metering,
+                kept: false,
             });
         }
+        ways.push(Way {
+            jit: Jit::Tiered,
+            // What is not in the file is seen to be interpreted.
+            threshold: 1_000_000,
+            inlining,
+            metering,
+            kept: true,
+        });
     }
     ways
 }
@@ -31,6 +42,12 @@ pub(crate) fn interpreted(metering: bool) -> Way {
         metering,
         ..INTERPRETED
     }
+}
+
+/// A module of an assembler text, with the native code that the way takes from a file.
+#[track_caller]
+pub(crate) fn load_for(way: Way, engine: &Engine, text: &str) -> Module {
+    kept(way, load(engine, text))
 }
 
 /// A module of an assembler text.
@@ -64,7 +81,7 @@ pub(crate) fn everywhere(text: &str, calls: &[Call]) -> Vec<Outcome> {
     for metering in [true, false] {
         let run = |way: Way| {
             let engine = engine(way);
-            outcomes(&engine, &load(&engine, text), calls)
+            outcomes(&engine, &load_for(way, &engine, text), calls)
         };
         let expected = run(interpreted(metering));
         for way in native_ways(metering) {

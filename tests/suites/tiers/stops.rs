@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use dotvm::{Config, Engine, Instance, Jit, Linker, Module, Store, TrapCode, TypedFunc};
 use dotvm_tests::differential::{Way, end_of, engine};
 
-use crate::harness::{interpreted, load, native_ways};
+use crate::harness::{interpreted, load, load_for, native_ways};
 use crate::trapping::{TRAPPING, TRAPS, kind_of, small_stack, trapping};
 
 /// What never ends: a loop, two loops, calls, calls through a table, tail calls, and a loop that does
@@ -273,7 +273,7 @@ fn modules_go_while_others_run() {
 fn a_store_moves_between_threads() {
     for way in native_ways(false) {
         let engine = engine(way);
-        let module = load(&engine, TRAPPING);
+        let module = load_for(way, &engine, TRAPPING);
         let mut store = Store::new(&engine, ());
         let instance = Linker::new(&engine)
             .instantiate(&mut store, &module)

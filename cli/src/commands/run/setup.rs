@@ -2,21 +2,27 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder, WasiError};
 use dotvm::{Config, Store};
 
 use crate::args::Run;
 use crate::failure::{Failure, Result};
+use crate::load::is_named_compiled;
 
 /// The machine's settings.
 pub(super) fn config(args: &Run) -> Result<Config> {
     let mut config = Config::new();
     args.tiers.apply(&mut config);
     config.perf_map(args.profile.is_some());
-    // Without a limit, --verbose counts instructions.
-    config.metering(args.fuel.is_some() || args.verbose);
+    config.metering(counts_instructions(args));
+    if let Some(folder) = &args.cache {
+        config.code_cache(match folder.is_empty() {
+            true => default_cache()?,
+            false => PathBuf::from(folder),
+        });
+    }
     if let Some(bytes) = args.max_memory {
         // A user who sets a limit wants to know that it was reached.
         config.max_memory_bytes(bytes).limits_trap(true);
@@ -30,9 +36,31 @@ pub(super) fn config(args: &Run) -> Result<Config> {
     Ok(config)
 }
 
+/// Whether instructions are counted: where there is a limit, and by --verbose, unless native code may
+/// come from a file. That was made not to count, most likely, and would not be used.
+fn counts_instructions(args: &Run) -> bool {
+    let may_have_code = args.cache.is_some() || is_named_compiled(args.file());
+    args.fuel.is_some() || args.verbose && !may_have_code
+}
+
+/// The folder for what can be made again, as the XDG base directory specification has it.
+fn default_cache() -> Result<PathBuf> {
+    let absolute = |name| {
+        let path = std::env::var_os(name).map(PathBuf::from);
+        path.filter(|path| path.is_absolute())
+    };
+    let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    let caches = caches.ok_or_else(|| {
+        Failure::usage(
+            "--cache: neither XDG_CACHE_HOME nor HOME is set; name a folder: --cache=DIR",
+        )
+    })?;
+    Ok(caches.join("dotvm"))
+}
+
 /// Sets the limits that count from now.
 pub(super) fn limit(store: &mut Store<WasiCtx>, args: &Run) -> Result {
-    if args.fuel.is_some() || args.verbose {
+    if counts_instructions(args) {
         store
             .set_fuel(args.fuel.unwrap_or(u64::MAX))
             .map_err(Failure::new)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dotvm::wasi::WasiCtx;
-use dotvm::{Module, Store, TierReport};
+use dotvm::{Module, Precompiled, Store, TierReport};
 use dotvm_isa::types::PAGE_BYTES;
 
 use crate::phases::Phases;
@@ -43,7 +43,28 @@ pub(super) fn module_facts(path: &Path, module: &Module) -> String {
         path.display(),
         module.arch(),
         isa.bodies.len(),
-    )
+    ) + &precompiled_facts(module)
+}
+
+/// Whether there was native code before the program ran.
+fn precompiled_facts(module: &Module) -> String {
+    match module.precompiled() {
+        Precompiled::Used { funcs, code_bytes } => format!(
+            "native code from a file: {funcs} functions, {}\n",
+            show_size(code_bytes)
+        ),
+        Precompiled::Unused(reason) => format!("native code in a file is not used: {reason}\n"),
+        _ => String::new(),
+    }
+}
+
+/// What became of native code that was to be kept.
+pub(super) fn cache_facts(saved: dotvm::Result<u64>) -> String {
+    match saved {
+        Ok(0) => String::new(),
+        Ok(bytes) => format!("code cache: {} written\n", show_size(bytes)),
+        Err(error) => format!("code cache: not written: {error}\n"),
+    }
 }
 
 /// What is known after the program has run.

@@ -1,0 +1,65 @@
+//! From whatever a program is given as to a module.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use dotvm::{Bytes, Engine, Module};
+
+use crate::args::Source;
+use crate::build::{Style, build};
+use crate::commands::asm::assemble_file;
+use crate::failure::{Failure, Result};
+use crate::phases::Phases;
+use crate::source::{Kind, Program};
+
+/// Whether a file's name says that it holds native code. Only then that is trusted: whoever runs a
+/// `.dotvm` file counts on the sandbox, whatever is in the file.
+pub(crate) fn is_named_compiled(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("dotc"))
+}
+
+/// Loads bytecode, or makes it of whatever the file is.
+///
+/// # Errors
+/// Whatever is wrong with the program.
+pub(crate) fn load(
+    path: &Path,
+    source: &Source,
+    verbose: bool,
+    engine: &Engine,
+    phases: &mut Phases,
+) -> Result<Module> {
+    let program = Program::open(path)?;
+    let is_translated = matches!(program.kind, Kind::Wasm | Kind::Rust | Kind::CargoProject);
+    if !is_translated && source.is_given() {
+        return Err(Failure::usage(format_args!(
+            "{}: -a, --opt-level and --bin are for programs that are transpiled; \
+             this one's architecture is fixed",
+            path.display()
+        )));
+    }
+    let module = match program.kind {
+        Kind::Bytecode | Kind::Compiled => match program.content {
+            Some(bytes) => Module::from_bytes(engine, &Bytes::new(bytes)),
+            None if is_named_compiled(path) => Module::from_trusted_file(engine, path),
+            None => Module::from_file(engine, path),
+        },
+        Kind::Assembler => {
+            let bytes = assemble_file(path)?;
+            phases.end("assemble");
+            Module::from_bytes(engine, &Bytes::new(bytes))
+        }
+        Kind::Wasm | Kind::Rust | Kind::CargoProject => {
+            let style = Style {
+                verbose,
+                warnings: verbose,
+                ..Style::default()
+            };
+            let (bytes, _) = build(program, source, style, phases)?;
+            Module::from_bytes(engine, &Bytes::new(bytes))
+        }
+    };
+    let module = module.map_err(|error| Failure::of(path, error))?;
+    phases.end("load");
+    Ok(module)
+}
