@@ -2,8 +2,8 @@
 
 use dotvm::{TrapCode, Val as Ours};
 use dotvm_tests::differential::{
-    Call, Case, Difference, HOST_ERROR, INTERPRETED, MEMORY_BYTES_MAX, Outcome, TABLE_ELEMENTS_MAX,
-    Way, bounded, engine, host, is_unbounded, memory_text, outcomes,
+    Call, Case, Difference, HOST_ERROR, INTERPRETED, MEMORY_BYTES_MAX, Outcome, RATION,
+    TABLE_ELEMENTS_MAX, Way, bounded, engine, host, is_unbounded, memory_text, outcomes, ration,
 };
 use wasmtime::{
     Config, Engine, Extern, ExternType, Instance, Linker, Module, Ref, ResourceLimiter, Store,
@@ -114,7 +114,11 @@ fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
         Err(error) => return vec![outcome(&mut store, None, Err(error))],
     };
     let mut all = vec![outcome(&mut store, Some(&instance), Ok(Vec::new()))];
-    for call in calls {
+    for (i, call) in calls.iter().enumerate() {
+        if let Some(global) = instance.get_global(&mut store, RATION) {
+            let ration = Val::I32(ration(i));
+            global.set(&mut store, ration).expect("an i32");
+        }
         let func = instance
             .get_func(&mut store, &call.export)
             .expect("the same exports");

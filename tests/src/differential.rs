@@ -5,7 +5,11 @@
 //! tables, globals, fuel. The fuzz target `tiers` and the suite `tiers` run it, the binary `tiers` runs
 //! as many modules as one asks for, and `fuzz/` compares the same cases with a peer.
 
+mod enliven;
+mod tally;
+
 use std::fmt;
+use std::sync::OnceLock;
 
 use arbitrary::Unstructured;
 use dotvm::isa::{Arch, EncodeOptions, encode};
@@ -14,6 +18,10 @@ use dotvm::{
     Precompiled, Ref, Store, TrapCode, Val, ValType,
 };
 use dotvm_transpiler::{OptLevel, Options, transpile};
+
+use enliven::DRIVER;
+pub use enliven::RATION;
+pub use tally::Tally;
 
 use crate::fuzzing::Random;
 
@@ -51,6 +59,9 @@ pub struct Case {
     /// Whether the module makes NaNs the same everywhere, so that a peer must get the same.
     pub canonical: bool,
     choice: u64,
+    /// The module transpiled for each target, once it is asked for; nothing where a limit of the
+    /// transpiler stands in the way.
+    transpiled: [OnceLock<Option<Vec<u8>>>; TARGETS.len()],
 }
 
 /// A call of an export.
@@ -99,15 +110,18 @@ pub struct Target {
     pub opt_level: OptLevel,
 }
 
-/// How much was compared.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
-    /// Calls that returned.
-    pub returned: u32,
-    /// Calls that trapped.
-    pub trapped: u32,
-    /// Calls that ran out of fuel or stack.
-    pub unbounded: u32,
+/// All targets.
+const TARGETS: [Target; 4] = [
+    Target::new(Arch::Arch64, OptLevel::O2),
+    Target::new(Arch::Arch32, OptLevel::O2),
+    Target::new(Arch::Arch64, OptLevel::O0),
+    Target::new(Arch::Arch32, OptLevel::O0),
+];
+
+impl Target {
+    const fn new(arch: Arch, opt_level: OptLevel) -> Target {
+        Target { arch, opt_level }
+    }
 }
 
 impl Case {
@@ -119,12 +133,16 @@ impl Case {
         let canonical = random.below(8) != 0;
         let config = config(&mut random, canonical);
         let module = wasm_smith::Module::new(config, &mut input).ok()?;
-        let wasm = module.to_bytes();
+        let mut wasm = module.to_bytes();
+        if random.below(4) != 0 {
+            wasm = enliven::enliven(&wasm, &mut random).expect("what is generated is valid");
+        }
         let mut case = Case {
             wasm,
             calls: Vec::new(),
             canonical,
             choice,
+            transpiled: Default::default(),
         };
         let engine = Engine::new(&Config::new());
         let module = case.load(&engine, case.targets()[0])?;
@@ -141,21 +159,24 @@ impl Case {
     }
 
     /// The targets: what comes first is run in every tier, the others in the interpreter.
-    pub fn targets(&self) -> [Target; 4] {
-        let mut targets = [
-            (Arch::Arch64, OptLevel::O2),
-            (Arch::Arch32, OptLevel::O2),
-            (Arch::Arch64, OptLevel::O0),
-            (Arch::Arch32, OptLevel::O0),
-        ]
-        .map(|(arch, opt_level)| Target { arch, opt_level });
-        targets.rotate_left((self.choice >> 8) as usize % 4);
+    pub fn targets(&self) -> [Target; TARGETS.len()] {
+        let mut targets = TARGETS;
+        targets.rotate_left((self.choice >> 8) as usize % TARGETS.len());
         targets
     }
 
     /// The module for an engine; nothing where a limit of the transpiler stands in the way.
     pub fn load(&self, engine: &Engine, target: Target) -> Option<Module> {
-        let Target { arch, opt_level } = target;
+        let mut known = TARGETS.iter().zip(&self.transpiled);
+        let (_, transpiled) = known.find(|(known, _)| **known == target)?;
+        let bytes = transpiled.get_or_init(|| self.transpile(target));
+        match Module::new(engine, bytes.as_ref()?) {
+            Ok(module) => Some(module),
+            Err(error) => panic!("transpiled, and then not loaded: {error}"),
+        }
+    }
+
+    fn transpile(&self, Target { arch, opt_level }: Target) -> Option<Vec<u8>> {
         let options = Options {
             arch,
             opt_level,
@@ -166,11 +187,8 @@ impl Case {
             Err(dotvm_transpiler::Error::Limit { .. }) => return None,
             Err(error) => panic!("a valid module is refused: {error}"),
         };
-        let bytes = encode(&output.module, &output.names, EncodeOptions::default());
-        match Module::new(engine, bytes) {
-            Ok(module) => Some(module),
-            Err(error) => panic!("transpiled, and then not loaded: {error}"),
-        }
+        let options = EncodeOptions::default();
+        Some(encode(&output.module, &output.names, options))
     }
 }
 
@@ -239,24 +257,37 @@ const FLOATS: [f64; 10] = [
     2147483648.0,
 ];
 
+/// Calls of all functions in turn, and of what calls them in loops, where there is such.
 fn calls(module: &Module, random: &mut Random) -> Vec<Call> {
+    let exports: Vec<_> = module.exports().collect();
+    let (drivers, funcs): (Vec<_>, Vec<_>) = exports
+        .iter()
+        .filter_map(|export| match &export.ty {
+            ExternType::Func(ty) => Some((export.name, &ty.params)),
+            _ => None,
+        })
+        .partition(|func| func.0.starts_with(DRIVER));
+    let count = CALLS_MAX.min(3 * (drivers.len() + funcs.len()));
+    let mut turns = funcs.iter().cycle();
     let mut calls = Vec::new();
-    for round in 0..3 {
-        for export in module.exports() {
-            let ExternType::Func(ty) = &export.ty else {
-                continue;
-            };
-            let args = ty.params.iter().map(|&ty| match round {
-                0 => Val::default_for(ty),
-                _ => argument(ty, random),
-            });
-            calls.push(Call {
-                export: export.name.to_owned(),
-                args: args.collect(),
-            });
-        }
+    for number in 0..count {
+        let next = if number % 3 == 0 || drivers.is_empty() {
+            turns.next()
+        } else {
+            Some(&drivers[random.below(drivers.len())])
+        };
+        let Some(&(name, params)) = next else {
+            continue;
+        };
+        let args = params.iter().map(|&ty| match random.below(3) {
+            0 => Val::default_for(ty),
+            _ => argument(ty, random),
+        });
+        calls.push(Call {
+            export: name.to_owned(),
+            args: args.collect(),
+        });
     }
-    calls.truncate(CALLS_MAX);
     calls
 }
 
@@ -409,6 +440,11 @@ fn one(value: &Val) -> String {
     }
 }
 
+/// How often functions and loops may be entered in the call of that number.
+pub fn ration(number: usize) -> i32 {
+    [30, 300, 100, 700][number % 4]
+}
+
 /// Runs calls one after the other in a new instance. The first outcome is that of the instantiation.
 pub fn outcomes(engine: &Engine, module: &Module, calls: &[Call]) -> Vec<Outcome> {
     outcomes_within(engine, module, calls, FUEL)
@@ -429,7 +465,10 @@ pub fn outcomes_within(
         Err(error) => return vec![outcome(&mut store, None, Err(error))],
     };
     let mut all = vec![outcome(&mut store, Some(&instance), Ok(Vec::new()))];
-    for call in calls {
+    for (i, call) in calls.iter().enumerate() {
+        if let Some(global) = instance.get_global(&mut store, RATION) {
+            global.set(&mut store, Val::I32(ration(i))).expect("an i32");
+        }
         let func = instance.get_func(&mut store, &call.export);
         let func = func.expect("calls are of exported functions");
         if metered {
@@ -538,12 +577,10 @@ pub fn bounded(case: &Case, target: Target) -> Option<(Vec<Call>, Tally)> {
         let unbounded: Vec<bool> = rest.iter().map(is_unbounded).collect();
         let count = unbounded.iter().filter(|&&is| is).count();
         if count == 0 {
-            let trapped = |outcome: &&Outcome| !outcome.place.is_empty();
-            tally.trapped = rest.iter().filter(trapped).count() as u32;
-            tally.returned = rest.len() as u32 - tally.trapped;
+            rest.iter().for_each(|outcome| tally.note(outcome));
             return Some((calls, tally));
         }
-        tally.unbounded += count as u32;
+        tally.unbounded += count as u64;
         let mut keep = unbounded.into_iter().map(|is| !is);
         calls.retain(|_| keep.next().unwrap_or(true));
     }
@@ -564,14 +601,16 @@ pub const INTERPRETED: Way = Way {
 /// The first difference.
 pub fn check(case: &Case) -> Result<Tally, Box<Difference>> {
     let [target, others @ ..] = case.targets();
-    let Some((calls, tally)) = bounded(case, target) else {
-        return compare(case, target, &case.calls, true).map(|_| Tally::default());
+    let Some((calls, mut tally)) = bounded(case, target) else {
+        let mut tally = Tally::default();
+        compare(case, target, &case.calls, true, &mut tally)?;
+        return Ok(tally);
     };
     if calls.len() < case.calls.len() {
-        compare(case, target, &case.calls, true)?;
+        compare(case, target, &case.calls, true, &mut tally)?;
     }
-    compare(case, target, &calls, true)?;
-    let first = compare(case, target, &calls, false)?;
+    compare(case, target, &calls, true, &mut tally)?;
+    let first = compare(case, target, &calls, false, &mut tally)?;
     for other in others {
         let engine = engine(Way {
             metering: false,
@@ -600,6 +639,7 @@ fn compare(
     target: Target,
     calls: &[Call],
     metering: bool,
+    tally: &mut Tally,
 ) -> Result<Vec<Outcome>, Box<Difference>> {
     let way = |jit, threshold, inlining| Way {
         jit,
@@ -610,11 +650,14 @@ fn compare(
     };
     let late = 2 + (case.choice >> 16) as u32 % 3;
     let inlining = case.choice >> 24 & 3 != 0;
-    let run = |way: Way| {
+    let mut run = |way: Way| {
         let engine = engine(way);
-        case.load(&engine, target)
+        let outcomes = case
+            .load(&engine, target)
             .map(|module| outcomes(&engine, &kept(way, module), calls))
-            .unwrap_or_default()
+            .unwrap_or_default();
+        tally.note_compiled(&engine.tier_report());
+        outcomes
     };
     let eager = Way {
         kept: case.choice >> 26 & 1 != 0,

@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use dotvm_tests::differential::{Case, check};
+use dotvm_tests::differential::{Case, Tally, check};
 
 fn main() -> ExitCode {
     let mut args = std::env::args()
@@ -11,19 +11,15 @@ fn main() -> ExitCode {
         .map(|arg| arg.parse::<u64>().expect("a number"));
     let count = args.next().unwrap_or(10_000);
     let first = args.next().unwrap_or(0);
-    let (mut modules, mut returned, mut trapped, mut unbounded) = (0u64, 0u64, 0u64, 0u64);
-    let mut differences = 0;
+    let (mut modules, mut differences) = (0u64, 0u64);
+    let mut all = Tally::default();
     for number in (first..).take(count as usize) {
         let Some(case) = Case::numbered(number) else {
             continue;
         };
         modules += 1;
         match check(&case) {
-            Ok(tally) => {
-                returned += u64::from(tally.returned);
-                trapped += u64::from(tally.trapped);
-                unbounded += u64::from(tally.unbounded);
-            }
+            Ok(tally) => all.add(&tally),
             Err(difference) => {
                 differences += 1;
                 println!("case {number}: {difference}");
@@ -32,9 +28,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    println!(
-        "{modules} modules: {returned} calls returned, {trapped} trapped, {unbounded} were \
-         stopped for fuel or stack; {differences} modules differ"
-    );
+    println!("{all}");
+    println!("{modules} modules, {differences} differ");
     ExitCode::from(u8::from(differences > 0))
 }

@@ -10,20 +10,24 @@ mod traps;
 
 use std::time::{Duration, Instant};
 
-use dotvm_tests::differential::{Case, check};
+use dotvm_tests::differential::{Case, Tally, check};
 
 #[test]
 fn generated_modules_for_some_seconds() {
     let end = Instant::now() + Duration::from_secs(5);
-    let mut calls = 0;
+    let mut all = Tally::default();
     for number in 0.. {
         if Instant::now() > end {
             break;
         }
         if let Some(case) = Case::numbered(number) {
             let tally = check(&case).unwrap_or_else(|difference| panic!("{number}: {difference}"));
-            calls += tally.returned + tally.trapped;
+            all.add(&tally);
         }
     }
+    let calls = all.returned + all.trapped();
     assert!(calls > 20, "only {calls} calls were compared");
+    assert!(all.long() > calls / 8, "they do too little: {all}");
+    assert!(all.trapped() > 0, "none trapped: {all}");
+    assert!(all.loop_entries > 0, "no loop got hot: {all}");
 }
