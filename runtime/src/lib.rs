@@ -39,6 +39,12 @@
 //! [`Config`] and [`Store`]: memory, stack, tables, time, fuel. Whatever it does, the worst that
 //! comes of it is an [`Error`].
 //!
+//! # What it does to its process
+//! Where native code is compiled ([`Config::jit`]), the first such code installs handlers for `SIGSEGV`,
+//! `SIGBUS`, `SIGILL` and `SIGFPE`, which traps are, and `SIGURG`, by which native code is stopped. They
+//! pass on what is not theirs to the handlers that were there before; whoever installs handlers later
+//! must do the same. Threads are started for compiling and for deadlines, when they are first needed.
+//!
 //! # Inside
 //! Unsafe code is in the module `vm` only, which owns all memory that running programs touch.
 
