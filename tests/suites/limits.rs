@@ -129,6 +129,30 @@ fn time_stops_what_never_ends() {
 }
 
 #[test]
+fn the_signal_that_stops_native_code_stops_nothing_when_others_send_it() {
+    let counting = r#"(module
+        (func (export "count") (result i64) (local $n i64)
+          (loop $again
+            (local.set $n (i64.add (local.get $n) (i64.const 1)))
+            (br_if $again (i64.ne (local.get $n) (i64.const 300000000))))
+          (local.get $n)))"#;
+    let script = r#""$0" run "$@" & while kill -URG $! 2>&-; do :; done; wait $!"#;
+    let program = Program::new(counting);
+    for jit in ["--jit=off", "--jit=tiered", "--jit=eager"] {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_dotvm-under-test")]);
+        command.args([jit, "--invoke", "count"]).arg(program.path());
+        let outcome = run(&mut command, b"");
+        assert_eq!(
+            (outcome.code(), &*outcome.stdout),
+            (0, "300000000\n"),
+            "{}",
+            outcome.stderr
+        );
+    }
+}
+
+#[test]
 fn time_stops_within_20_milliseconds() {
     const TIMEOUT: Duration = Duration::from_millis(100);
     const LATE_MAX: Duration = Duration::from_millis(20);
