@@ -105,7 +105,6 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         signals: &raw const signals,
         state: &raw mut state,
         libcalls: &raw const libcalls,
-        native_libcalls: std::ptr::null(),
         cells: cells.as_ptr(),
         type_ids: type_ids.as_ptr(),
         memory_base: std::ptr::null_mut(),

@@ -136,6 +136,9 @@ pub struct NativeStack {
     pub entry_sp: *mut u8,
     /// An instance of the store.
     pub ctx: *mut VmContext,
+    /// What the runtime offers to native code: calls that only return when they succeed. Set with the
+    /// stack.
+    pub libcalls: *const Libcalls,
 }
 
 /// The state of one thread of guest execution (one store), shared by its instances.
@@ -188,8 +191,6 @@ pub struct VmContext {
     pub state: *mut VmState,
     /// What the runtime offers.
     pub libcalls: *const Libcalls,
-    /// The same for native code: calls that only return when they succeed.
-    pub native_libcalls: *const Libcalls,
     /// The code cells of the module's defined functions.
     pub cells: *const CodeCell,
     /// The engine's numbers of the module's types.

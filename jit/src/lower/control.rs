@@ -3,7 +3,7 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, types};
-use dotvm_isa::abi::{EXIT_HALT, Libcalls, VmContext};
+use dotvm_isa::abi::{EXIT_HALT, Libcalls, NativeStack, VmState};
 use dotvm_isa::instr::InstrReader;
 use dotvm_isa::{Instr, TrapCode};
 
@@ -168,7 +168,12 @@ impl Lowerer<'_, '_> {
 
     /// A row of the table of libcalls for native code.
     pub(super) fn libcall_address(&mut self, offset: usize) -> cranelift_codegen::ir::Value {
-        let table = self.ctx_field(offset_of!(VmContext, native_libcalls));
+        let state = self.state();
+        let at = offset_of!(VmState, native) + offset_of!(NativeStack, libcalls);
+        let table = self
+            .b
+            .ins()
+            .load(types::I64, constant_flags(), state, at as i32);
         self.b
             .ins()
             .load(types::I64, constant_flags(), table, offset as i32)

@@ -7,9 +7,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use dotvm_isa::TrapCode;
-use dotvm_isa::abi::{
-    Activation, EXIT_ERROR, EXIT_HALT, Libcalls, NativeStack, Signals, VmMemory, VmState,
-};
+use dotvm_isa::abi::{Activation, EXIT_ERROR, EXIT_HALT, NativeStack, Signals, VmMemory, VmState};
 use dotvm_jit::traps::Running;
 
 use super::backtrace::capture;
@@ -125,6 +123,7 @@ impl StoreVm {
                 host_sp: ptr::null_mut(),
                 entry_sp: ptr::null_mut(),
                 ctx: ptr::null_mut(),
+                libcalls: ptr::null(),
             },
             trap_ip: ptr::null(),
             trap_fp: ptr::null_mut(),
@@ -159,15 +158,6 @@ impl StoreVm {
     /// What contexts point to.
     pub(super) fn signals(&self) -> *const Signals {
         &raw const self.signals.vm
-    }
-
-    /// What contexts point to.
-    pub(super) fn native_libcalls(&self) -> *const Libcalls {
-        if self.native {
-            dotvm_jit::entry::libcalls()
-        } else {
-            ptr::null()
-        }
     }
 
     /// What contexts point to.

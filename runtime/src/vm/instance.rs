@@ -58,7 +58,6 @@ impl InstanceData {
             signals: store.vm.signals(),
             state: store.vm.state(),
             libcalls: &raw const LIBCALLS,
-            native_libcalls: store.vm.native_libcalls(),
             cells: module.cells().as_ptr(),
             type_ids: module.type_ids().as_ptr(),
             memory_base: store.vm.no_memory_base(),

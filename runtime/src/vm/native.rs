@@ -121,6 +121,7 @@ impl NativeStackMemory {
         stack.low = low;
         stack.reserve_end = low.wrapping_add(RESERVE_BYTES);
         stack.top = low.wrapping_add(usable);
+        stack.libcalls = entry::libcalls();
         Ok(NativeStackMemory {
             _reservation: memory,
         })
