@@ -171,7 +171,8 @@ pub(crate) struct Run {
     /// The most linear memory of the program, such as 64M
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) max_memory: Option<u64>,
-    /// The most memory for the stack of calls, such as 1M
+    /// The most memory for the stack of calls in the interpreter, such as 1M [default: 8M]; native code may
+    /// take four times that
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) max_stack: Option<u64>,
     /// Native code.
@@ -183,10 +184,9 @@ pub(crate) struct Run {
         value_name = "DIR",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "",
         value_hint = ValueHint::DirPath,
     )]
-    pub(crate) cache: Option<OsString>,
+    pub(crate) cache: Option<Option<OsString>>,
     /// List native code in a file that perf reads (perfmap)
     #[arg(long, value_name = "HOW", value_parser = ["perfmap"], hide_possible_values = true)]
     pub(crate) profile: Option<String>,

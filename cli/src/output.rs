@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Result};
+use crate::signals::Interruption;
 
 /// Prints text on standard output, in one go. (Where its reader has gone away, as in `dotvm disasm x |
 /// head`, the process ends quietly by the signal for that.)
@@ -35,7 +36,13 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result {
     let written = match std::fs::metadata(path) {
         Ok(there) if !there.is_file() => std::fs::write(path, bytes),
-        _ => target(path).and_then(|target| replace(&target, bytes)),
+        _ => {
+            // A signal that ends the process must not leave the temporary file behind.
+            let interruption = Interruption::catch();
+            let written = target(path).and_then(|target| replace(&target, bytes));
+            interruption.resume();
+            written
+        }
     };
     written.map_err(|error| Failure::at(path, format_args!("cannot be written: {error}")))
 }

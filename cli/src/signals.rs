@@ -18,8 +18,8 @@ pub(crate) fn prepare() {
     let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
-/// Signals that end the process, put off while a compiler runs, so that neither it nor its
-/// temporary files are left behind.
+/// Signals that end the process, put off while a compiler runs or a file is written, so that neither
+/// compiler nor temporary files are left behind.
 #[derive(Debug)]
 pub(crate) struct Interruption {
     /// Which signal came; 0 for none.

@@ -2,7 +2,7 @@
 //! piece of code with its address and length in hexadecimal and a name (the kernel's
 //! `tools/perf/Documentation/jit-interface.txt`).
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,7 +25,10 @@ impl PerfMap {
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if file.is_none() {
             let path = format!("/tmp/perf-{}.map", std::process::id());
-            *file = OpenOptions::new().create(true).append(true).open(path).ok();
+            // One that is there is of a process that had the number before, or somebody's trap: a link to
+            // another file.
+            let _ = std::fs::remove_file(&path);
+            *file = File::create_new(path).ok();
         }
         if let Some(file) = &mut *file {
             let _ = file.write_all(text.as_bytes());

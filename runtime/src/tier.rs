@@ -605,7 +605,9 @@ impl Tier {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let others = processors.min(todo.len() / 8).saturating_sub(1);
         std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
+            // Where no more threads are to be had, there are fewer.
+            let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, work).ok();
+            let threads: Vec<_> = (0..others).map_while(spawn).collect();
             let mut all = work();
             for thread in threads {
                 match thread.join() {

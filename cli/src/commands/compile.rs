@@ -18,6 +18,15 @@ pub(crate) fn compile(args: &Compile) -> Result<u8> {
         None => source::default_output(&args.input, "dotc")?,
     };
     output::keep_input(&args.input, &target)?;
+    if target
+        .extension()
+        .is_none_or(|extension| extension != "dotc")
+    {
+        output::say(&format!(
+            "warning: {}: native code is only used from files named .dotc\n",
+            target.display()
+        ));
+    }
     let mut phases = Phases::new(args.verbose);
     let mut config = Config::new();
     config.metering(args.metering);

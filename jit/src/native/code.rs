@@ -20,6 +20,9 @@ use crate::link::Piece;
 use crate::lower::entry_signature;
 use crate::tables::Tables;
 
+/// Bytes of the longest instruction that [`Code::leaves`] looks at.
+const LEAVING_BYTES: usize = 5;
+
 /// Machine code of a unit in its place.
 #[derive(Debug)]
 pub struct Code {
@@ -78,15 +81,33 @@ impl Code {
     pub(crate) fn can_stop_at(&self, pc: usize) -> bool {
         /// Bytes of the instructions that make a frame.
         const PROLOGUE_BYTES: usize = 4;
-        /// `ret`, and `ret` with the bytes of arguments that it takes off the stack.
-        const RETURNS: [u8; 2] = [0xc3, 0xc2];
         if self.func().is_none() || pc < self.start + PROLOGUE_BYTES || !self.range().contains(&pc)
         {
             return false;
         }
-        // SAFETY: the address is one of published code, which is readable.
-        let opcode = unsafe { *std::ptr::with_exposed_provenance::<u8>(pc) };
-        !RETURNS.contains(&opcode) && self.frames_at(pc).next().is_some()
+        let mut bytes = [0; LEAVING_BYTES];
+        for (byte, address) in bytes.iter_mut().zip(pc..self.range().end) {
+            // SAFETY: the address is one of published code, which is readable.
+            *byte = unsafe { *std::ptr::with_exposed_provenance::<u8>(address) };
+        }
+        !self.leaves(pc, bytes) && self.frames_at(pc).next().is_some()
+    }
+
+    /// Whether the instruction at `pc` that starts with these bytes leaves the code for good, after its
+    /// frame is gone: a return or the jump of a tail call. (Jumps through registers within the code, by
+    /// jump tables, are taken for such.)
+    fn leaves(&self, pc: usize, bytes: [u8; LEAVING_BYTES]) -> bool {
+        match bytes {
+            [0xc3 | 0xc2, ..] => true,
+            [0xe9, a, b, c, d] => {
+                let distance = i32::from_le_bytes([a, b, c, d]) as isize;
+                let target = (pc + LEAVING_BYTES).wrapping_add_signed(distance);
+                // One of itself is to its start, where there is no frame either.
+                !self.range().contains(&target) || target == self.start
+            }
+            [0xff, modrm, ..] | [0x40..=0x4f, 0xff, modrm, ..] => modrm >> 3 & 7 == 4,
+            _ => false,
+        }
     }
 
     /// The frames at an address, innermost first: the function (by its number among the defined ones;

@@ -6,13 +6,9 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::ptr::{self, NonNull};
 
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 
 use super::arena::PAGE_BYTES;
-
-/// Up to so many bytes a file is read: that takes no longer than to map it, and nobody can change it
-/// afterwards.
-const READ_BYTES_MAX: usize = 256 << 10;
 
 /// The bytes of a file. They are never written; parts may be executable.
 #[derive(Debug)]
@@ -34,22 +30,16 @@ impl AsRef<[u8]> for FileMemory {
 }
 
 impl FileMemory {
-    /// The bytes of a regular file, which is mapped into memory where it is large, and then must not
-    /// be changed as long as this exists: where it is truncated, the operating system ends the process.
+    /// The bytes of a regular file. They are read, not mapped: code that ran from a mapping would change
+    /// when somebody writes to the file after its checksums were found right.
     ///
     /// # Errors
     /// What the operating system says.
     pub fn open(file: &File) -> io::Result<FileMemory> {
         let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        if len <= READ_BYTES_MAX {
-            return FileMemory::read(file, len);
-        }
-        // All of it at once: checksums are about to read it.
-        let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
-        // SAFETY: a new mapping where the kernel chooses affects nothing else. As for other mappings of
-        // files in this project, nothing keeps others from writing to the file.
-        let base = unsafe { mmap(ptr::null_mut(), len, ProtFlags::READ, flags, file, 0) }?;
-        FileMemory::at(base.cast(), len)
+        let mut memory = FileMemory::zeroed(len)?;
+        file.read_exact_at(memory.writable(), 0)?;
+        Ok(memory)
     }
 
     /// The same bytes in memory that no file is behind.
@@ -90,12 +80,6 @@ impl FileMemory {
     /// The address of a byte in it.
     pub(crate) fn address(&self, at: usize) -> usize {
         self.base.as_ptr().expose_provenance() + at
-    }
-
-    fn read(file: &File, len: usize) -> io::Result<FileMemory> {
-        let mut memory = FileMemory::zeroed(len)?;
-        file.read_exact_at(memory.writable(), 0)?;
-        Ok(memory)
     }
 
     fn zeroed(len: usize) -> io::Result<FileMemory> {

@@ -213,7 +213,9 @@ unsafe extern "C" fn handle(
     // SAFETY: the kernel passes valid pointers.
     unsafe {
         let context = &mut *context.cast::<libc::ucontext_t>();
-        if divert(signal, &*info, context) {
+        // What another process sends is no fault.
+        let is_fault = (*info).si_code > 0;
+        if is_fault && divert(signal, &*info, context) {
             return;
         }
         let Some(before) = BEFORE.get() else { return };
@@ -344,8 +346,12 @@ pub(super) unsafe fn pass_on(
     unsafe {
         match before.sa_sigaction {
             libc::SIG_DFL | libc::SIG_IGN => {
-                // The instruction is executed again, and this time nobody is asked.
+                // The instruction is executed again, and this time nobody is asked; what was sent is
+                // sent again.
                 libc::sigaction(signal, before, ptr::null_mut());
+                if (*info).si_code <= 0 {
+                    libc::raise(signal);
+                }
             }
             handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
                 let handler: unsafe extern "C" fn(

@@ -126,8 +126,18 @@ pub(super) fn memory_copy(
     let bytes = memory(store, instance)?.bytes_mut();
     let src = range(src, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
     let dst = range(dst, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
-    bytes.copy_within(src, dst.start);
-    Ok(())
+    // From the end that is not overwritten before it is read.
+    let upwards = dst.start <= src.start;
+    in_steps(store, src.len(), |store, step| {
+        let step = match upwards {
+            true => step,
+            false => src.len() - step.end..src.len() - step.start,
+        };
+        let from = src.start + step.start..src.start + step.end;
+        let bytes = memory(store, instance)?.bytes_mut();
+        bytes.copy_within(from, dst.start + step.start);
+        Ok(())
+    })
 }
 
 /// `memory.fill`
@@ -139,8 +149,29 @@ pub(super) fn memory_fill(
 ) -> Done {
     let bytes = memory(store, instance)?.bytes_mut();
     let dst = range(dst, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
-    bytes[dst].fill(value as u8);
-    Ok(())
+    in_steps(store, dst.len(), |store, step| {
+        let bytes = memory(store, instance)?.bytes_mut();
+        bytes[dst.start + step.start..dst.start + step.end].fill(value as u8);
+        Ok(())
+    })
+}
+
+/// Does something to so many bytes in steps between which a time limit or an interrupt may stop it: the
+/// first touch of 4 GiB takes seconds.
+#[inline]
+fn in_steps(
+    store: &mut StoreOpaque,
+    len: usize,
+    mut step: impl FnMut(&mut StoreOpaque, Range<usize>) -> Done,
+) -> Done {
+    const STEP_BYTES: usize = 4 << 20;
+    let mut start = 0;
+    while len - start > STEP_BYTES {
+        step(store, start..start + STEP_BYTES)?;
+        start += STEP_BYTES;
+        store.safepoint()?;
+    }
+    step(store, start..len)
 }
 
 /// `memory.init`

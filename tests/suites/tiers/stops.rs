@@ -185,6 +185,37 @@ fn interrupts_stop_native_code_and_it_runs_again() {
 }
 
 #[test]
+fn tail_calls_are_never_stopped_between_frames() {
+    let text = r#"
+.export "start" func $start
+.func $again (i32 $n)
+    local.get $n
+    ret_call $again
+.end
+.func $middle (i32 $n)
+    local.get $n
+    call $again
+    ret
+.end
+.func $start (i32 $n)
+    local.get $n
+    call $middle
+    ret
+.end
+"#;
+    let (mut store, instance) = instantiate(&jit(Jit::Eager, 1), text);
+    let func = function(&mut store, &instance, "start");
+    for _ in 0..30 {
+        let timeout = Duration::from_millis(3);
+        store.set_timeout(timeout).expect("a timeout");
+        let error = func.call(&mut store, 0).expect_err("it never ends");
+        let (_, frames) = end_of(&error);
+        let funcs: Vec<_> = frames.iter().map(|frame| frame.split('+').next()).collect();
+        assert_eq!(funcs.len(), 3, "{frames:?}");
+    }
+}
+
+#[test]
 fn what_is_stopped_before_it_starts_has_a_frame() {
     let stopped = |way: Way| {
         let engine = engine(way);

@@ -18,9 +18,12 @@ pub(super) fn config(args: &Run) -> Result<Config> {
     config.perf_map(args.profile.is_some());
     config.metering(counts_instructions(args));
     if let Some(folder) = &args.cache {
-        config.code_cache(match folder.is_empty() {
-            true => default_cache()?,
-            false => PathBuf::from(folder),
+        config.code_cache(match folder {
+            None => default_cache()?,
+            Some(folder) if folder.is_empty() => {
+                return Err(Failure::usage("--cache=: no folder is named"));
+            }
+            Some(folder) => PathBuf::from(folder),
         });
     }
     if let Some(bytes) = args.max_memory {
