@@ -20,8 +20,16 @@ use crate::link::Piece;
 use crate::lower::entry_signature;
 use crate::tables::Tables;
 
-/// Bytes of the longest instruction that [`Code::leaves`] looks at.
-const LEAVING_BYTES: usize = 5;
+/// How much of its frame code has made at an instruction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FrameState {
+    /// None: the address to return to is on top of the stack.
+    Missing,
+    /// The caller's frame pointer is on the stack.
+    Begun,
+    /// The frame pointer points to it.
+    Complete,
+}
 
 /// Machine code of a unit in its place.
 #[derive(Debug)]
@@ -76,37 +84,45 @@ impl Code {
         self.tables.trap_at((pc - self.start) as u32)
     }
 
-    /// Whether a thread can be stopped before the instruction at that address: it belongs to an
-    /// instruction of the program, and the frame that the frame pointer points to is this code's own.
-    pub(crate) fn can_stop_at(&self, pc: usize) -> bool {
-        /// Bytes of the instructions that make a frame.
-        const PROLOGUE_BYTES: usize = 4;
-        if self.func().is_none() || pc < self.start + PROLOGUE_BYTES || !self.range().contains(&pc)
-        {
-            return false;
+    /// How a thread is stopped before the instruction at `pc`: the address of an instruction of the
+    /// program that it is said to be at, and how much there is of its frame. Nothing where that is not
+    /// known.
+    pub(crate) fn stop_at(&self, pc: usize) -> Option<(usize, FrameState)> {
+        /// Bytes in which there is an instruction of the program.
+        const NEAR: usize = 256;
+        if self.func().is_none() || !self.range().contains(&pc) {
+            return None;
         }
-        let mut bytes = [0; LEAVING_BYTES];
+        let frame = match pc - self.start {
+            0 => FrameState::Missing,
+            1 => FrameState::Begun,
+            _ if self.leaves(pc)? => FrameState::Missing,
+            _ => FrameState::Complete,
+        };
+        let is_place = |pc: &usize| self.frames_at(*pc).next().is_some();
+        let before = (self.start..=pc).rev().take(NEAR).find(is_place);
+        let place = before.or_else(|| (pc..self.range().end).take(NEAR).find(is_place))?;
+        Some((place, frame))
+    }
+
+    /// Whether the instruction at `pc` leaves the code for good, after its frame is gone: a return or the
+    /// jump of a tail call. Nothing for a jump through a register, which may be either.
+    fn leaves(&self, pc: usize) -> Option<bool> {
+        let mut bytes = [0; 5];
         for (byte, address) in bytes.iter_mut().zip(pc..self.range().end) {
             // SAFETY: the address is one of published code, which is readable.
             *byte = unsafe { *std::ptr::with_exposed_provenance::<u8>(address) };
         }
-        !self.leaves(pc, bytes) && self.frames_at(pc).next().is_some()
-    }
-
-    /// Whether the instruction at `pc` that starts with these bytes leaves the code for good, after its
-    /// frame is gone: a return or the jump of a tail call. (Jumps through registers within the code, by
-    /// jump tables, are taken for such.)
-    fn leaves(&self, pc: usize, bytes: [u8; LEAVING_BYTES]) -> bool {
         match bytes {
-            [0xc3 | 0xc2, ..] => true,
+            [0xc3 | 0xc2, ..] => Some(true),
             [0xe9, a, b, c, d] => {
                 let distance = i32::from_le_bytes([a, b, c, d]) as isize;
-                let target = (pc + LEAVING_BYTES).wrapping_add_signed(distance);
+                let target = (pc + bytes.len()).wrapping_add_signed(distance);
                 // One of itself is to its start, where there is no frame either.
-                !self.range().contains(&target) || target == self.start
+                Some(!self.range().contains(&target) || target == self.start)
             }
-            [0xff, modrm, ..] | [0x40..=0x4f, 0xff, modrm, ..] => modrm >> 3 & 7 == 4,
-            _ => false,
+            [0xff, modrm, ..] | [0x40..=0x4f, 0xff, modrm, ..] if modrm >> 3 & 7 == 4 => None,
+            _ => Some(false),
         }
     }
 

@@ -16,7 +16,7 @@ use std::sync::{Arc, Once, OnceLock, PoisonError, RwLock};
 use dotvm_isa::TrapCode;
 use dotvm_isa::abi::VmState;
 
-use super::code::Code;
+use super::code::{Code, FrameState};
 use super::entry::trampolines;
 use crate::image::ImageCode;
 
@@ -303,23 +303,38 @@ pub(super) unsafe fn stop(
     if state.is_null() || unsafe { (*state).native.host_sp.is_null() } {
         return;
     }
-    let pc = context.uc_mcontext.gregs[libc::REG_RIP as usize] as usize;
-    let can_stop = CODES.try_read().is_ok_and(|all| {
-        let next = all.range(pc + 1..).next();
-        next.is_some_and(|(_, published)| match published {
-            Published::Unit(code) => code.can_stop_at(pc),
-            Published::Image(image) => image.find(pc).is_some_and(|code| code.can_stop_at(pc)),
-        })
-    });
-    if !can_stop {
-        return;
-    }
-    // SAFETY: the caller's promise; the thread is in machine code, on the native stack, and its state
-    // is as at any instruction that traps.
-    unsafe {
-        if let Some(code) = ask(state) {
-            leave(state, context, code);
+    let registers = context.uc_mcontext.gregs;
+    let [pc, sp, fp] =
+        [libc::REG_RIP, libc::REG_RSP, libc::REG_RBP].map(|r| registers[r as usize] as usize);
+    let found = CODES.try_read().ok().and_then(|all| {
+        let (_, published) = all.range(pc + 1..).next()?;
+        match published {
+            Published::Unit(code) => code.stop_at(pc),
+            Published::Image(image) => image.find(pc)?.stop_at(pc),
         }
+    });
+    let Some((place, frame)) = found else { return };
+    // SAFETY: the caller's promise; the thread is in machine code, on the native stack, and its state
+    // is as at any instruction that traps. Nobody uses what is below the stack pointer, which is not
+    // below the end of the stack where a frame fits.
+    unsafe {
+        if frame == FrameState::Missing && sp < (*state).native.low.addr() + size_of::<usize>() {
+            return;
+        }
+        let Some(code) = ask(state) else { return };
+        leave(state, context, code);
+        // As if it had made its frame.
+        let fp = match frame {
+            FrameState::Complete => fp,
+            FrameState::Begun => sp,
+            FrameState::Missing => {
+                let pushed = sp - size_of::<usize>();
+                *ptr::with_exposed_provenance_mut::<usize>(pushed) = fp;
+                pushed
+            }
+        };
+        (*state).last_ip = ptr::with_exposed_provenance(place + 1);
+        (*state).last_fp = ptr::with_exposed_provenance_mut(fp);
     }
 }
 
