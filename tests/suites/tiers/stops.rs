@@ -205,14 +205,19 @@ fn tail_calls_are_never_stopped_between_frames() {
 "#;
     let (mut store, instance) = instantiate(&jit(Jit::Eager, 1), text);
     let func = function(&mut store, &instance, "start");
+    let mut whole = 0;
     for _ in 0..30 {
         let timeout = Duration::from_millis(3);
         store.set_timeout(timeout).expect("a timeout");
         let error = func.call(&mut store, 0).expect_err("it never ends");
         let (_, frames) = end_of(&error);
-        let funcs: Vec<_> = frames.iter().map(|frame| frame.split('+').next()).collect();
-        assert_eq!(funcs.len(), 3, "{frames:?}");
+        let funcs = frames.iter().filter_map(|frame| frame.split('+').next());
+        let funcs: Vec<&str> = funcs.collect();
+        // On a busy machine the time may be over before all functions are entered.
+        assert!(["0", "1", "2"].ends_with(&funcs), "{frames:?}");
+        whole += u32::from(funcs.len() == 3);
     }
+    assert!(whole > 0, "never stopped where it goes round");
 }
 
 #[test]
