@@ -247,7 +247,12 @@ impl<'a> Lowerer<'a, '_> {
             }
             Callee::Ref(func) => {
                 let ctx = self.ref_field(func, offset_of!(FuncRef, ctx));
-                let code = self.ref_code(func);
+                // What the reference keeps would not do: where it keeps nothing yet, the call would
+                // take stack, and a chain of tail calls may go through any number of references.
+                let cell = self.ref_field(func, offset_of!(FuncRef, code));
+                let at = offset_of!(CodeCell, native) as i32;
+                let flags = MemFlagsData::trusted();
+                let code = self.b.ins().load(types::I64, flags, cell, at);
                 self.b.ins().brif(code, fast, &[], slow, &[]);
                 (ctx, code)
             }

@@ -1,11 +1,11 @@
 //! Frames of both tiers on top of each other, through the host and across instances; the end of the
 //! stack; tail calls.
 
-use dotvm::{Caller, Error, Extern, Linker, Store, Trap, TrapCode, Val};
+use dotvm::{Caller, Config, Engine, Error, Extern, Jit, Linker, Store, Trap, TrapCode, Val};
 use dotvm_tests::differential::{Outcome, Way, end_of, engine, outcomes};
 use expect_test::expect;
 
-use crate::harness::{call, everywhere, interpreted, load_for, native_ways, summary};
+use crate::harness::{call, everywhere, interpreted, load, load_for, native_ways, summary};
 
 /// `hot` and `warm` become native code before `cold` is called for the first time.
 const MIXED: &str = r#"
@@ -498,6 +498,31 @@ fn instances_call_each_other() {
             assert_eq!(expected, across(way, &calls), "{way:?}");
         }
     }
+}
+
+#[test]
+fn tail_calls_through_many_references_need_no_stack() {
+    const FUNCS: u32 = 4000;
+    let name = |i: u32| format!("$f{}", i % FUNCS);
+    let names: Vec<String> = (0..FUNCS).map(name).collect();
+    let mut text = format!(
+        ".table $t funcref {FUNCS}\n.elem funcref at 0 in $t ({})\n.export \"run\" func $f0\n",
+        names.join(", ")
+    );
+    for i in 0..FUNCS {
+        text += &format!(
+            ".func {} (i32 $n) -> i32\n local.get $n\n jz end\n local.get $n\n i32.push 1\n i32.sub\n \
+             i32.push {}\n ret_call_indirect (i32) -> i32 $t\nend:\n i32.push 7\n ret\n.end\n",
+            name(i),
+            (i + 1) % FUNCS,
+        );
+    }
+    let mut config = Config::new();
+    config.jit(Jit::Eager).max_stack_bytes(64 << 10);
+    let engine = Engine::new(&config);
+    let calls = [call("run", &[Val::I32(100_000)])];
+    let found = outcomes(&engine, &load(&engine, &text), &calls);
+    assert_eq!(summary(&found), "i32:7\n");
 }
 
 #[test]
