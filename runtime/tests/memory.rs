@@ -308,3 +308,38 @@ fn the_embedder_reads_writes_and_grows() {
     let (bytes, ()) = memory.data_and_store_mut(&mut store);
     assert_eq!(bytes[0], 1);
 }
+
+#[test]
+fn large_copies_and_fills_are_those_of_a_slice() {
+    let (mut store, instance) = instance(BULK);
+    let memory = instance.get_memory(&mut store, "memory").unwrap();
+    memory.grow(&mut store, 500).unwrap();
+    let mut random = 1u64;
+    for byte in memory.data_mut(&mut store) {
+        random = random.wrapping_mul(6_364_136_223_846_793_005) + 1;
+        *byte = (random >> 56) as u8;
+    }
+    let [copy, fill] = ["copy", "fill"].map(|name| {
+        instance
+            .get_typed_func::<(u32, u32, u32), ()>(&mut store, name)
+            .unwrap()
+    });
+    let mut expected = memory.data(&store).to_vec();
+    // Larger than the steps that they are done in, and overlapping by less and by more than one.
+    const LEN: usize = (13 << 20) + 77;
+    for (dst, src) in [
+        (5, 1_000),
+        (1_000, 5),
+        (5, 9 << 20),
+        (9 << 20, 5),
+        (70_000, 70_000),
+    ] {
+        copy.call(&mut store, (dst as u32, src as u32, LEN as u32))
+            .unwrap();
+        expected.copy_within(src..src + LEN, dst);
+        assert!(memory.data(&store) == expected, "{src} to {dst}");
+    }
+    fill.call(&mut store, (333, 0x1ab, LEN as u32)).unwrap();
+    expected[333..333 + LEN].fill(0xab);
+    assert!(memory.data(&store) == expected);
+}

@@ -129,6 +129,39 @@ fn time_stops_what_never_ends() {
 }
 
 #[test]
+fn time_stops_bulk_operations() {
+    // Where nobody looks, both end before anybody asks whether the time is over.
+    for bulk in [
+        "(memory.fill (i32.const 0) (i32.const 1) (i32.const 0x40000000))",
+        "(memory.copy (i32.const 0) (i32.const 0x20000000) (i32.const 0x20000000))",
+    ] {
+        let program = Program::new(&format!(
+            r#"(module (memory 16384) (func (export "_start") {bulk}))"#
+        ));
+        let outcome = program.run(&["--jit=off", "--timeout", "5ms"]);
+        assert_traps(&outcome, TrapCode::Timeout);
+    }
+}
+
+#[test]
+fn faults_that_others_send_are_no_traps() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let script = r#""$0" run "$@" & sleep 0.3; kill -SEGV $!; sleep 0.1; kill -SEGV $!; wait $!"#;
+    for jit in ["--jit=off", "--jit=eager"] {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, env!("CARGO_BIN_EXE_dotvm-under-test"), jit]);
+        let outcome = run(command.arg(Program::new(ENDLESS_LOOP).path()), b"");
+        // The first one may only take its handler away.
+        let signal = outcome
+            .status
+            .signal()
+            .or(outcome.status.code().map(|code| code - 128));
+        assert_eq!(signal, Some(11), "{jit}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("trap"), "{}", outcome.stderr);
+    }
+}
+
+#[test]
 fn the_signal_that_stops_native_code_stops_nothing_when_others_send_it() {
     let counting = r#"(module
         (func (export "count") (result i64) (local $n i64)

@@ -81,6 +81,28 @@ unsafe fn bulk(r: &Regs) -> (usize, u32, usize) {
     }
 }
 
+/// More bytes than this take so long that the runtime does it: it stops when time is over.
+const LARGE_BYTES: usize = 1 << 20;
+
+/// Has the runtime do a bulk operation on memory 0.
+///
+/// # Safety
+/// As for handlers; the libcall takes these operands.
+#[cold]
+#[inline(never)]
+unsafe fn large(r: &mut Regs, call: Libcall, (dst, other, len): (usize, u32, usize)) -> Flow {
+    let mut operands = [dst as u64, u64::from(other), len as u64];
+    // SAFETY: the caller's promise.
+    unsafe {
+        let status = call_runtime(r, call, operands.as_mut_ptr(), 0);
+        if status != 0 {
+            return Flow::Exit(status);
+        }
+        r.advance(2);
+    }
+    Flow::Next
+}
+
 /// `memory.copy` within memory 0.
 pub(crate) struct MemoryCopy;
 
@@ -90,6 +112,9 @@ impl Exec for MemoryCopy {
         // SAFETY: both ranges are within the memory.
         unsafe {
             let (dst, src, len) = bulk(r);
+            if len > LARGE_BYTES {
+                return large(r, (*(*r.ctx).libcalls).memory_copy, (dst, src, len));
+            }
             let src = src as usize;
             if dst + len > r.len || src + len > r.len {
                 return Flow::trap(TrapCode::MemoryOutOfBounds);
@@ -110,6 +135,9 @@ impl Exec for MemoryFill {
         // SAFETY: the range is within the memory.
         unsafe {
             let (dst, value, len) = bulk(r);
+            if len > LARGE_BYTES {
+                return large(r, (*(*r.ctx).libcalls).memory_fill, (dst, value, len));
+            }
             if dst + len > r.len {
                 return Flow::trap(TrapCode::MemoryOutOfBounds);
             }
@@ -117,6 +145,23 @@ impl Exec for MemoryFill {
             r.advance(2);
             Flow::Next
         }
+    }
+}
+
+/// Makes a libcall for the instruction that is being executed; returns its status.
+///
+/// # Safety
+/// The operands and the immediate are those that the libcall takes.
+#[inline(always)]
+unsafe fn call_runtime(r: &mut Regs, call: Libcall, operands: *mut u64, immediate: u64) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let state = (*r.ctx).state;
+        (*state).last_ip = r.ip;
+        (*state).last_fp = r.fp;
+        let status = call(r.ctx, operands, immediate);
+        r.reload_memory();
+        status
     }
 }
 
@@ -130,13 +175,9 @@ impl Exec for CallRuntime {
         // SAFETY: lowering took the offset from the table's layout; the operands are in the
         // frame's slots as the libcall's row says.
         unsafe {
-            let state = (*r.ctx).state;
-            (*state).last_ip = r.ip;
-            (*state).last_fp = r.fp;
             let table = (*r.ctx).libcalls;
             let call = *table.byte_add(r.wide_field() as usize).cast::<Libcall>();
-            let status = call(r.ctx, r.slot(r.field(8)), r.word(2));
-            r.reload_memory();
+            let status = call_runtime(r, call, r.slot(r.field(8)), r.word(2));
             if status != 0 {
                 return Flow::Exit(status);
             }
