@@ -201,7 +201,11 @@ impl Watch {
     /// Has something done at a time, on a thread that is started now where there is none.
     fn add(self: &Arc<Watch>, time: Instant, due: Due) -> io::Result<Ticket> {
         let mut state = lock(&self.state);
-        if !state.running && !state.stop {
+        if state.stop {
+            // The engine is gone, and with it everything that could run.
+            return Ok(Ticket(time, u64::MAX));
+        }
+        if !state.running {
             let watch = Arc::clone(self);
             let thread = std::thread::Builder::new().name("dotvm-watchdog".into());
             thread.spawn(move || watch.run())?;
@@ -267,4 +271,21 @@ impl State {
 /// Locks; nothing that holds this lock panics.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_for_an_engine_that_is_gone() {
+        let watchdog = Watchdog::default();
+        let signals = Arc::new(StoreSignals::new(None, &watchdog));
+        let handle = InterruptHandle(Arc::clone(&signals));
+        drop(watchdog);
+        handle.interrupt();
+        assert!(signals.has_interrupt());
+        drop(handle);
+        assert_eq!(Arc::strong_count(&signals), 1);
+    }
 }
