@@ -22,7 +22,7 @@ use crate::precompiled::{self, Precompiled, Unused};
 use crate::tier::NativeModule;
 use crate::types::{ExportType, ExternType, ImportType};
 use crate::vm::code::CodeBlocks;
-use crate::vm::mapping::{FileBytes, map_file};
+use crate::vm::mapping::map_file;
 use crate::vm::native::Stub;
 
 /// A module, ready to be instantiated. Clones are the same module; it can be used by any number of
@@ -117,7 +117,7 @@ impl Module {
         if !file.metadata().map_err(fail)?.is_file() {
             return Module::from_file(engine, path);
         }
-        let memory = Arc::new(FileMemory::open(&file).map_err(fail)?);
+        let memory = Arc::new(FileMemory::read(&file).map_err(fail)?);
         let bytes = (*memory).as_ref();
         if !precompiled::is_precompiled(bytes) {
             return Module::from_file(engine, path);
@@ -641,7 +641,7 @@ fn open(path: &Path) -> std::io::Result<Bytes> {
     let metadata = file.metadata()?;
     if metadata.is_file() {
         return Ok(match metadata.len() {
-            0..=READ_BYTES_MAX => Bytes::new(FileBytes::read(&mut file)?),
+            0..=READ_BYTES_MAX => Bytes::new(FileMemory::read(&file)?),
             _ => Bytes::new(map_file(&file)?),
         });
     }

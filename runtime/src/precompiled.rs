@@ -15,8 +15,9 @@
 //! | 4, … | the build that made it, as text behind its length |
 //! | 4, … | the processor and what it must be able to do, likewise |
 //!
-//! The fields before the texts stay where they are in versions to come, so that each finds the bytecode in
-//! the files of others. Checksums find damage. They are no protection against whoever makes such a file on purpose.
+//! The fields before the texts stay where they are in versions to come, so that each finds the bytecode
+//! in the files of others. Checksums find damage. They are no protection against whoever makes such a
+//! file on purpose.
 
 use std::fmt;
 use std::ops::Range;
@@ -273,15 +274,7 @@ impl Contents {
             return Err(Unused::Damaged);
         }
         let refused = |error: std::io::Error| Unused::Refused(error.to_string());
-        Image::load(memory, self.image.clone()).or_else(|error| {
-            if error.kind() != std::io::ErrorKind::PermissionDenied {
-                return Err(refused(error));
-            }
-            // The file system has no programs: those in memory are another matter.
-            let copy = FileMemory::copy_of(&bytes[self.image.clone()]).map_err(refused)?;
-            let len = self.image.len();
-            Image::load(&Arc::new(copy), 0..len).map_err(refused)
-        })
+        Image::load(memory, self.image.clone()).map_err(refused)
     }
 }
 

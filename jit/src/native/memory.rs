@@ -1,9 +1,8 @@
 //! Files in memory, part of which can be made executable.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 use std::ptr::{self, NonNull};
 
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
@@ -15,6 +14,8 @@ use super::arena::PAGE_BYTES;
 pub struct FileMemory {
     base: NonNull<u8>,
     len: usize,
+    /// Bytes of the mapping, which are more where the file became shorter.
+    room: usize,
 }
 
 // SAFETY: memory that is owned and, once there are two references to this, only read.
@@ -30,33 +31,33 @@ impl AsRef<[u8]> for FileMemory {
 }
 
 impl FileMemory {
-    /// The bytes of a regular file. They are read, not mapped: code that ran from a mapping would change
-    /// when somebody writes to the file after its checksums were found right.
+    /// Reads a regular file. What somebody adds to it meanwhile may be missing.
+    ///
+    /// A mapping would change when somebody writes to the file after its checksums were found right, and
+    /// end the process with a signal when somebody truncates it.
     ///
     /// # Errors
     /// What the operating system says.
-    pub fn open(file: &File) -> io::Result<FileMemory> {
-        let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        let mut memory = FileMemory::zeroed(len)?;
-        file.read_exact_at(memory.writable(), 0)?;
-        Ok(memory)
-    }
-
-    /// The same bytes in memory that no file is behind.
-    ///
-    /// # Errors
-    /// What the operating system says.
-    pub fn copy_of(bytes: &[u8]) -> io::Result<FileMemory> {
-        let mut memory = FileMemory::zeroed(bytes.len())?;
-        memory.writable().copy_from_slice(bytes);
+    pub fn read(mut file: &File) -> io::Result<FileMemory> {
+        let room = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+        let mut memory = FileMemory::zeroed(room)?;
+        let mut len = 0;
+        while len < room {
+            match file.read(&mut memory.writable()[len..]) {
+                Ok(0) => break,
+                Ok(read) => len += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        memory.len = len;
         Ok(memory)
     }
 
     /// Makes part of it executable. The part starts on a page.
     ///
     /// # Errors
-    /// Where the operating system does not allow it, as for files of some file systems, or the part is
-    /// not there.
+    /// Where the operating system does not allow it, or the part is not there.
     pub fn make_executable(&self, part: Range<usize>) -> io::Result<()> {
         if part.end > self.len || part.start > part.end || !part.start.is_multiple_of(PAGE_BYTES) {
             return Err(io::ErrorKind::InvalidInput.into());
@@ -83,16 +84,13 @@ impl FileMemory {
     }
 
     fn zeroed(len: usize) -> io::Result<FileMemory> {
+        let room = len.max(1);
         let access = ProtFlags::READ | ProtFlags::WRITE;
         let flags = MapFlags::PRIVATE | MapFlags::POPULATE;
         // SAFETY: a new mapping where the kernel chooses affects nothing else.
-        let base = unsafe { mmap_anonymous(ptr::null_mut(), len.max(1), access, flags) }?;
-        FileMemory::at(base.cast(), len)
-    }
-
-    fn at(base: *mut u8, len: usize) -> io::Result<FileMemory> {
-        let base = NonNull::new(base).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(FileMemory { base, len })
+        let base = unsafe { mmap_anonymous(ptr::null_mut(), room, access, flags) }?;
+        let base = NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(FileMemory { base, len, room })
     }
 
     /// Of memory that [`FileMemory::zeroed`] has just made.
@@ -105,22 +103,31 @@ impl FileMemory {
 impl Drop for FileMemory {
     fn drop(&mut self) {
         // SAFETY: the mapping is owned, and nobody refers to it any more.
-        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.len.max(1)) };
+        let _ = unsafe { munmap(self.base.as_ptr().cast(), self.room) };
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Seek as _, Write as _};
+
     use super::*;
 
+    fn read(bytes: &[u8]) -> FileMemory {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        FileMemory::read(&file).unwrap()
+    }
+
     #[test]
-    fn copies_hold_what_was_copied() {
-        let memory = FileMemory::copy_of(&[7; 5000]).unwrap();
+    fn files_are_read_and_parts_made_executable() {
+        let memory = read(&[7; 5000]);
         assert_eq!(memory.as_ref(), [7; 5000]);
         assert!(memory.make_executable(4096..5000).is_ok());
         assert_eq!(memory.as_ref()[4999], 7);
         assert!(memory.make_executable(1..5000).is_err());
         assert!(memory.make_executable(0..5001).is_err());
-        assert_eq!(FileMemory::copy_of(&[]).unwrap().as_ref(), [0; 0]);
+        assert_eq!(read(&[]).as_ref(), [0; 0]);
     }
 }

@@ -126,7 +126,7 @@ impl Tier {
         let Some(file) = cache.open(&Key::new(source, &here)).map_err(refused)? else {
             return Ok(None);
         };
-        let memory = Arc::new(FileMemory::open(&file).map_err(refused)?);
+        let memory = Arc::new(FileMemory::read(&file).map_err(refused)?);
         let bytes = (*memory).as_ref();
         if !precompiled::is_precompiled(bytes) {
             return Err(Unused::Damaged);

@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::ptr::{self, NonNull};
 
 use memmap2::Mmap;
@@ -101,48 +101,4 @@ pub(crate) fn map_file(file: &File) -> io::Result<Mmap> {
     // Populated at once: checksums are about to read all of it, and one system call is cheaper than a
     // fault for every few pages.
     unsafe { memmap2::MmapOptions::new().populate().map(file) }
-}
-
-/// The bytes of a file, in memory of their own.
-///
-/// Where a mapping of a file would change when somebody writes to it, after its checksums were found
-/// right, and end the process with a signal when somebody truncates it, these stay what they are.
-#[derive(Debug)]
-pub(crate) struct FileBytes {
-    memory: Reservation,
-    len: usize,
-}
-
-impl FileBytes {
-    /// Reads `file`, a regular one. What somebody adds to it meanwhile may be missing.
-    ///
-    /// # Errors
-    /// What the operating system says.
-    pub(crate) fn read(file: &mut File) -> io::Result<FileBytes> {
-        let bytes = usize::try_from(file.metadata()?.len()).ok();
-        let rounded = bytes.and_then(|bytes| round_up(bytes.max(1)));
-        let (Some(bytes), Some(rounded)) = (bytes, rounded) else {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        };
-        let memory = Reservation::populated(rounded)?;
-        // SAFETY: these bytes are readable and writable, zero, and nobody else's.
-        let target = unsafe { std::slice::from_raw_parts_mut(memory.base(), bytes) };
-        let mut len = 0;
-        while len < bytes {
-            match file.read(&mut target[len..]) {
-                Ok(0) => break,
-                Ok(read) => len += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(FileBytes { memory, len })
-    }
-}
-
-impl AsRef<[u8]> for FileBytes {
-    fn as_ref(&self) -> &[u8] {
-        // SAFETY: these bytes are readable, initialized, and not written to any more.
-        unsafe { std::slice::from_raw_parts(self.memory.base(), self.len) }
-    }
 }
