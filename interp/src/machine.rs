@@ -224,7 +224,8 @@ pub fn unlowered() -> *const u64 {
 /// # Safety
 /// * `ctx` and all it refers to are valid (see [`VmContext`]), and nothing else uses them until
 ///   this returns.
-/// * `cell` belongs to a function of that instance with results of kind `results`, and holds [`unlowered`] or the entry of live [`crate::Code`].
+/// * `cell` belongs to a function of that instance with results of kind `results`, and holds
+///   [`unlowered`] or the entry of live [`crate::Code`].
 /// * `base` is in the VM stack below `stack_end`, with the slots from there on unused.
 #[inline]
 pub unsafe fn call(

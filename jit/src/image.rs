@@ -1,11 +1,11 @@
 //! Images: native code of a module in one piece, as it is kept in files.
 //!
 //! An image starts with four numbers of 32 bits: how many units there are, how many bytes from its
-//! start to the code, how many bytes of code, and how many of the units are functions. Then comes a row of six numbers for each unit, in
-//! the order of [`Unit`], which is that of their code too: its kind, two numbers that say which one it
-//! is, where its code starts in the code, how long that is, and where in the image its
-//! [tables](crate::tables) are. Direct calls within an image need no relocation. So loading one is
-//! proportional to nothing, and a unit costs something when it is first looked for.
+//! start to the code, how many bytes of code, and how many of the units are functions. Then comes a row
+//! of six numbers for each unit, in the order of [`Unit`], which is that of their code too: its kind,
+//! two numbers that say which one it is, where its code starts in the code, how long that is, and where
+//! in the image its [tables](crate::tables) are. Direct calls within an image need no relocation. So
+//! nothing is done for a unit before it is first looked for.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,9 +1,8 @@
 //! DotVM's compiler tier.
 //!
 //! [`Compiler`] makes machine code of functions and loops through Cranelift; [`CodeMemory`] holds it;
-//! [`entry`] is how it is entered and left, traps included; [`Image`] is
-//! code that comes from a file. All of it knows only the
-//! [VM ABI](dotvm_isa::abi): what it needs from outside is a row of the libcall table.
+//! [`entry`] is how it is entered and left, traps included; [`Image`] is code that comes from a file.
+//! All of it knows only the [VM ABI](dotvm_isa::abi): what it needs from outside is a row of the libcall table.
 
 mod accesses;
 mod analysis;

@@ -49,8 +49,6 @@ unsafe fn run(
 ) -> u32 {
     // SAFETY: the caller's promise; the record is taken off the list before it goes.
     unsafe {
-        let enter: NativeEntry = std::mem::transmute(*words);
-        let [adapter, code] = [1, 2].map(|i| ptr::with_exposed_provenance(*words.add(i) as usize));
         let state = (*ctx).state;
         if (*state).native.top.is_null() {
             let status = ((*(*ctx).libcalls).native_stack)(ctx, fp, 0);
@@ -69,9 +67,7 @@ unsafe fn run(
             is_return_address: true,
         };
         (*state).activation = &raw const waiting;
-        let next = std::mem::replace(&mut (*state).stack_next, fp);
-        let status = enter(ctx, fp, code, adapter);
-        (*state).stack_next = next;
+        let status = enter(ctx, fp, words);
         (*state).activation = waiting.outer;
         status
     }
@@ -101,13 +97,26 @@ pub(crate) unsafe fn call(
         {
             return None;
         }
-        let enter: NativeEntry = std::mem::transmute(*code.add(2));
-        let adapter = ptr::with_exposed_provenance(*code.add(3) as usize);
-        let native = ptr::with_exposed_provenance(*code.add(4) as usize);
-        let next = std::mem::replace(&mut (*state).stack_next, base);
-        let status = enter(ctx, base, native, adapter);
+        Some(enter(ctx, base, code.add(2)))
+    }
+}
+
+/// Enters native code with the frame at `fp`.
+///
+/// # Safety
+/// As for [`run`], and the store has its native stack.
+#[inline(always)]
+unsafe fn enter(ctx: *mut VmContext, fp: *mut u64, words: *const u64) -> u32 {
+    // SAFETY: `stub` put these words there.
+    unsafe {
+        let enter: NativeEntry = std::mem::transmute(*words);
+        let adapter = ptr::with_exposed_provenance(*words.add(1) as usize);
+        let code = ptr::with_exposed_provenance(*words.add(2) as usize);
+        let state = (*ctx).state;
+        let next = std::mem::replace(&mut (*state).stack_next, fp);
+        let status = enter(ctx, fp, code, adapter);
         (*state).stack_next = next;
-        Some(status)
+        status
     }
 }
 

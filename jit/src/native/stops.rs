@@ -7,8 +7,6 @@
 
 use std::cell::Cell;
 use std::io;
-use std::mem::zeroed;
-use std::ptr;
 use std::sync::{Once, OnceLock};
 
 use dotvm_isa::TrapCode;
@@ -87,23 +85,11 @@ pub fn install(hook: StopHook) -> io::Result<()> {
     let mut result = Ok(());
     ONCE.call_once(|| {
         let _ = HOOK.set(hook);
-        // SAFETY: plain data, for which zero is valid; the handler before is read first, so that ours
-        // knows it when it runs; the new action is initialized, and `handle` may be called at any time.
-        unsafe {
-            let mut before: libc::sigaction = zeroed();
-            if libc::sigaction(SIGNAL, ptr::null(), &raw mut before) != 0 {
-                result = Err(io::Error::last_os_error());
-                return;
-            }
+        // It is read first, so that ours knows it when it runs.
+        result = traps::handler_of(SIGNAL).and_then(|before| {
             let _ = BEFORE.set(before);
-            let mut action: libc::sigaction = zeroed();
-            action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
-            action.sa_sigaction = (handle as *const ()).expose_provenance();
-            libc::sigemptyset(&raw mut action.sa_mask);
-            if libc::sigaction(SIGNAL, &raw const action, ptr::null_mut()) != 0 {
-                result = Err(io::Error::last_os_error());
-            }
-        }
+            traps::set_handler(SIGNAL, handle, libc::SA_RESTART)
+        });
     });
     result
 }

@@ -128,7 +128,7 @@ impl Drop for Running {
 const SIGNALS: [libc::c_int; 4] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE];
 
 /// Who handled each of [`SIGNALS`] before.
-static BEFORE: OnceLock<[libc::sigaction; SIGNALS.len()]> = OnceLock::new();
+static BEFORE: OnceLock<Vec<libc::sigaction>> = OnceLock::new();
 
 /// Installs the handler, once a process.
 ///
@@ -138,31 +138,56 @@ pub fn install() -> io::Result<()> {
     static ONCE: Once = Once::new();
     let mut result = Ok(());
     ONCE.call_once(|| {
-        // SAFETY: plain data, for which zero is valid.
-        let mut before: [libc::sigaction; SIGNALS.len()] = unsafe { zeroed() };
-        for (i, &signal) in SIGNALS.iter().enumerate() {
-            // SAFETY: the handlers before are read first, so that ours knows them when it runs.
-            if unsafe { libc::sigaction(signal, ptr::null(), &raw mut before[i]) } != 0 {
-                result = Err(io::Error::last_os_error());
+        // They are read first, so that ours knows them when it runs.
+        let before: io::Result<Vec<_>> = SIGNALS.iter().map(|&it| handler_of(it)).collect();
+        match before {
+            Ok(before) => drop(BEFORE.set(before)),
+            Err(error) => {
+                result = Err(error);
                 return;
             }
         }
-        let _ = BEFORE.set(before);
-        for signal in SIGNALS {
-            // SAFETY: the action is initialized, and `handle` may be called at any time.
-            unsafe {
-                let mut action: libc::sigaction = zeroed();
-                action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
-                action.sa_sigaction = (handle as *const ()).expose_provenance();
-                libc::sigemptyset(&raw mut action.sa_mask);
-                if libc::sigaction(signal, &raw const action, ptr::null_mut()) != 0 {
-                    result = Err(io::Error::last_os_error());
-                    return;
-                }
-            }
-        }
+        // A fault within the handler comes to the handler too, which passes it on.
+        let mut all = SIGNALS.iter();
+        result = all.try_for_each(|&signal| set_handler(signal, handle, libc::SA_NODEFER));
     });
     result
+}
+
+/// How a signal is handled.
+pub(super) type Handler =
+    unsafe extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+
+/// Who handles a signal now.
+pub(super) fn handler_of(signal: libc::c_int) -> io::Result<libc::sigaction> {
+    // SAFETY: plain data, for which zero is valid, to be filled.
+    unsafe {
+        let mut action: libc::sigaction = zeroed();
+        match libc::sigaction(signal, ptr::null(), &raw mut action) {
+            0 => Ok(action),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// Has a signal handled by `handler`, which may be called at any time from then on, on the stack for
+/// signals.
+pub(super) fn set_handler(
+    signal: libc::c_int,
+    handler: Handler,
+    flags: libc::c_int,
+) -> io::Result<()> {
+    // SAFETY: the action is initialized.
+    unsafe {
+        let mut action: libc::sigaction = zeroed();
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | flags;
+        action.sa_sigaction = (handler as *const ()).expose_provenance();
+        libc::sigemptyset(&raw mut action.sa_mask);
+        match libc::sigaction(signal, &raw const action, ptr::null_mut()) {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
 }
 
 /// Makes sure that this thread has another stack for signal handlers, since a fault may be for want
@@ -369,11 +394,8 @@ pub(super) unsafe fn pass_on(
                 }
             }
             handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
-                let handler: unsafe extern "C" fn(
-                    libc::c_int,
-                    *mut libc::siginfo_t,
-                    *mut libc::c_void,
-                ) = std::mem::transmute(ptr::with_exposed_provenance::<()>(handler));
+                let handler: Handler =
+                    std::mem::transmute(ptr::with_exposed_provenance::<()>(handler));
                 handler(signal, info, ptr::from_mut(context).cast());
             }
             handler => {
