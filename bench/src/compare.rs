@@ -291,11 +291,8 @@ impl Comparison {
     /// # Errors
     /// Where that fails.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let markdown = format!(
-            "# Whole programs\n\n![Speed of whole programs](compare.svg)\n\n{}",
-            self.markdown()
-        );
-        write_report(folder, "compare", self, &markdown, &self.chart())
+        let report = ("compare", "Whole programs");
+        write_report(folder, report, self, &self.markdown(), &self.chart())
     }
 }
 
@@ -321,17 +318,18 @@ pub fn describe(machines: &[Machine], host: &Host) -> String {
     text
 }
 
-/// Writes a report in its three forms.
+/// Writes a report in its three forms: files of that name, and a heading over the text and the chart.
 ///
 /// # Errors
 /// Where that fails.
 pub fn write_report(
     folder: &Path,
-    name: &str,
+    (name, heading): (&str, &str),
     data: &impl Serialize,
-    markdown: &str,
+    text: &str,
     chart: &Chart,
 ) -> Result<()> {
+    let markdown = format!("# {heading}\n\n![{}]({name}.svg)\n\n{text}", chart.title);
     fs::create_dir_all(folder)?;
     let path = |extension: &str| folder.join(name).with_extension(extension);
     fs::write(path("md"), markdown)?;

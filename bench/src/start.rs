@@ -149,11 +149,8 @@ impl Startup {
     /// # Errors
     /// Where that fails.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let markdown = format!(
-            "# Start-up\n\n![Time to the first output](start.svg)\n\n{}",
-            self.markdown()
-        );
-        write_report(folder, "start", self, &markdown, &self.chart())
+        let report = ("start", "Start-up");
+        write_report(folder, report, self, &self.markdown(), &self.chart())
     }
 }
 

@@ -25,7 +25,6 @@ pub(crate) fn is_named_compiled(path: &Path) -> bool {
 pub(crate) fn load(
     path: &Path,
     source: &Source,
-    verbose: bool,
     engine: &Engine,
     phases: &mut Phases,
 ) -> Result<Module> {
@@ -51,8 +50,8 @@ pub(crate) fn load(
         }
         Kind::Wasm | Kind::Rust | Kind::CargoProject => {
             let style = Style {
-                verbose,
-                warnings: verbose,
+                verbose: phases.is_on(),
+                warnings: phases.is_on(),
                 ..Style::default()
             };
             let (bytes, _) = build(program, source, style, phases)?;

@@ -21,6 +21,11 @@ impl Phases {
         }
     }
 
+    /// Whether somebody wants to know.
+    pub(crate) fn is_on(&self) -> bool {
+        self.last.is_some()
+    }
+
     /// Ends a phase, and starts the next one.
     pub(crate) fn end(&mut self, name: &'static str) {
         if let Some(last) = &mut self.last {

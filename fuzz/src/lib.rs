@@ -3,7 +3,8 @@
 use dotvm::{TrapCode, Val as Ours};
 use dotvm_tests::differential::{
     Call, Case, Difference, HOST_ERROR, INTERPRETED, MEMORY_BYTES_MAX, Outcome, RATION,
-    TABLE_ELEMENTS_MAX, Way, bounded, engine, host, is_unbounded, memory_text, outcomes, ration,
+    TABLE_ELEMENTS_MAX, Way, bits, bounded, engine, host, is_unbounded, memory_text, outcomes,
+    ration, text_of,
 };
 use wasmtime::{
     Config, Engine, Extern, ExternType, Instance, Linker, Module, Ref, ResourceLimiter, Store,
@@ -54,17 +55,17 @@ pub fn check(case: &Case) -> Result<u32, Box<Difference>> {
     let Some((calls, _)) = bounded(case, target) else {
         return Ok(0);
     };
-    let ours = engine(Way {
+    let engine = engine(Way {
         metering: false,
         ..INTERPRETED
     });
-    let Some(module) = case.load(&ours, target) else {
+    let Some(module) = case.load(&engine, target) else {
         return Ok(0);
     };
-    let ours = outcomes(&ours, &module, &calls);
+    let found = outcomes(&engine, &module, &calls);
     let theirs = run(case, &calls);
     let mut same = 0;
-    for (i, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+    for (i, (a, b)) in found.iter().zip(&theirs).enumerate() {
         if is_unbounded(b) {
             // Its stack is another one.
             break;
@@ -140,7 +141,8 @@ fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
         let name = import.name().to_owned();
         let call =
             move |mut caller: wasmtime::Caller<'_, Host>, args: &[Val], results: &mut [Val]| {
-                let args: Vec<u64> = args.iter().map(bits).collect();
+                let args = args.iter().map(|arg| bits(&ours(arg).expect("a number")));
+                let args: Vec<u64> = args.collect();
                 let values =
                     host(&name, &args, &mut caller.data_mut().log).map_err(wasmtime::Error::msg)?;
                 for (result, bits) in results.iter_mut().zip(values) {
@@ -169,14 +171,17 @@ fn linker(engine: &Engine, module: &Module) -> Linker<Host> {
     linker
 }
 
-fn bits(value: &Val) -> u64 {
-    match *value {
-        Val::I32(value) => u64::from(value.cast_unsigned()),
-        Val::I64(value) => value.cast_unsigned(),
-        Val::F32(bits) => u64::from(bits),
-        Val::F64(bits) => bits,
-        _ => unreachable!("no import has such a parameter"),
-    }
+/// A value as ours; nothing for a reference that is not null.
+fn ours(value: &Val) -> Option<Ours> {
+    Some(match *value {
+        Val::I32(value) => Ours::I32(value),
+        Val::I64(value) => Ours::I64(value),
+        Val::F32(bits) => Ours::F32(bits),
+        Val::F64(bits) => Ours::F64(bits),
+        Val::FuncRef(None) => Ours::FuncRef(None),
+        Val::ExternRef(None) => Ours::ExternRef(None),
+        _ => return None,
+    })
 }
 
 fn value(value: &Ours) -> Val {
@@ -229,14 +234,11 @@ fn code(trap: Trap) -> TrapCode {
 }
 
 fn one(value: &Val) -> String {
-    match value {
-        Val::I32(value) => format!("i32:{value}"),
-        Val::I64(value) => format!("i64:{value}"),
-        Val::F32(bits) => format!("f32:{bits:#x}"),
-        Val::F64(bits) => format!("f64:{bits:#x}"),
-        Val::FuncRef(func) => format!("funcref:{}", func.is_some()),
-        Val::ExternRef(object) => format!("externref:{}", object.is_some()),
-        other => format!("{other:?}"),
+    match (ours(value), value) {
+        (Some(value), _) => text_of(&[value]),
+        (None, Val::FuncRef(_)) => "funcref:true".to_owned(),
+        (None, Val::ExternRef(_)) => "externref:true".to_owned(),
+        (None, other) => format!("{other:?}"),
     }
 }
 

@@ -6,6 +6,7 @@
 //! as many modules as one asks for, and `fuzz/` compares the same cases with a peer.
 
 mod enliven;
+mod survey;
 mod tally;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use dotvm_transpiler::{OptLevel, Options, transpile};
 
 use enliven::DRIVER;
 pub use enliven::RATION;
+pub use survey::survey;
 pub use tally::Tally;
 
 use crate::fuzzing::Random;
@@ -404,7 +406,11 @@ fn again(mut caller: Caller<'_, u64>, args: &[Val], results: &mut [Val]) -> Resu
     Ok(())
 }
 
-fn bits(value: &Val) -> u64 {
+/// The bits of a number.
+///
+/// # Panics
+/// For anything else.
+pub fn bits(value: &Val) -> u64 {
     match *value {
         Val::I32(value) => u64::from(value.cast_unsigned()),
         Val::I64(value) => value.cast_unsigned(),
