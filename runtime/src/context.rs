@@ -14,6 +14,13 @@ pub struct StoreContext<'a, T>(pub(crate) &'a StoreInner<T>);
 ///
 /// It stays on its thread, unlike a store: within a host function, the guest code that called it waits
 /// on the stack of that thread.
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// fn of_a_host_function(caller: dotvm::Caller<'_, ()>) {
+///     send(caller);
+/// }
+/// ```
 pub struct StoreContextMut<'a, T>(pub(crate) &'a mut StoreInner<T>, PhantomData<*mut ()>);
 
 impl<'a, T> StoreContextMut<'a, T> {
