@@ -100,6 +100,7 @@ fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
     let mut config = Config::new();
     config.cranelift_opt_level(wasmtime::OptLevel::None);
     config.consume_fuel(true);
+    config.wasm_wide_arithmetic(true);
     let engine = Engine::new(&config).expect("a configuration that works");
     let module = Module::new(&engine, &case.wasm).expect("a valid module");
     let host = Host {

@@ -212,6 +212,7 @@ macro_rules! for_each_op {
             Nip nip "nip" 0x13 [] Stack Arch32 1 poly "Drops the second value: `a b -- b`.";
             Tuck tuck "tuck" 0x14 [] Stack Arch32 1 poly "Pushes the top value below the second: `a b -- b a b`.";
             Pick pick "pick" 0x15 [Count] Stack Arch32 1 poly "Pushes the value that lies N below the top again (`pick 0` is `dup`).";
+            Cold cold "cold" 0x17 [] Control Arch32 0 poly "Does nothing; says that the code from here to the next label is rarely executed.";
             Slide slide "slide" 0x16 [Count Count] Stack Arch32 1 poly "`slide n k`: keeps the top k values and drops the n values below them.";
             LocalGet local_get "local.get" 0x18 [Local] Variable Arch32 1 poly "Pushes a local.";
             LocalSet local_set "local.set" 0x19 [Local] Variable Arch32 1 poly "Pops a local's new value.";
@@ -239,6 +240,10 @@ macro_rules! for_each_op {
             TableFill table_fill "table.fill" 0xfc11 [Table] Table Arch32 1 poly "`dst value n`: fills n elements.";
             TableGet table_get "table.get" 0xfc12 [Table] Table Arch32 1 poly "Pops an index; pushes that element.";
             TableSet table_set "table.set" 0xfc13 [Table] Table Arch32 1 poly "`index value`: sets an element.";
+            I64Add128 i64_add128 "i64.add128" 0xfc16 [] Arithmetic Arch32 1 (I64 I64 I64 I64 -> I64 I64) "Wrapping sum of two numbers of 128 bits, each as its lower and upper half, and so is the result.";
+            I64Sub128 i64_sub128 "i64.sub128" 0xfc17 [] Arithmetic Arch32 1 (I64 I64 I64 I64 -> I64 I64) "Wrapping difference of such numbers.";
+            I64MulWide i64_mul_wide "i64.mul_wide" 0xfc18 [] Arithmetic Arch32 1 (I64 I64 -> I64 I64) "Signed product of 128 bits: its lower and upper half.";
+            I64MulWideU i64_mul_wide_u "i64.mul_wide_u" 0xfc19 [] Arithmetic Arch32 1 (I64 I64 -> I64 I64) "Unsigned product of 128 bits.";
             Alloc alloc "alloc" 0xfc14 [] Memory Arch32 1 (I32 -> I32) "Allocates that many bytes of memory 0's heap, aligned to 16; pushes their address. The machine keeps the books outside the program's reach; traps at the memory limit.";
             Free free "free" 0xfc15 [] Memory Arch32 1 (I32 -> ) "Frees what `alloc` gave; traps on any other address and on a second `free`.";
         }
@@ -448,8 +453,9 @@ pub(crate) struct Rule {
     pub(crate) group: Group,
     pub(crate) first_arch: Arch,
     /// Operand types from the top of the stack down, where the signature is fixed.
-    pub(crate) params: Option<[Option<ValType>; 3]>,
-    pub(crate) result: Option<ValType>,
+    pub(crate) params: Option<[Option<ValType>; 4]>,
+    /// Result types where the signature is fixed, the lower value first.
+    pub(crate) results: [Option<ValType>; 2],
     /// [`Op::is_terminator`].
     pub(crate) terminator: bool,
     /// Whether an immediate is an index that may be out of range.
@@ -466,27 +472,22 @@ impl Rule {
             indexes |= info.imms[i].is_index();
             i += 1;
         }
-        let (params, result) = match info.sig {
-            Sig::Poly => (None, None),
-            Sig::Fixed(types, results) => {
-                let mut params = [None; 3];
+        let (params, results) = match info.sig {
+            Sig::Poly => (None, [None; 2]),
+            Sig::Fixed(types, result_types) => {
+                let mut params = [None; 4];
                 let mut i = 0;
                 while i < types.len() {
                     params[i] = Some(types[types.len() - 1 - i]);
                     i += 1;
                 }
-                assert!(
-                    results.len() <= 1,
-                    "fixed signatures have at most one result"
-                );
-                (
-                    Some(params),
-                    if results.is_empty() {
-                        None
-                    } else {
-                        Some(results[0])
-                    },
-                )
+                let mut results = [None; 2];
+                let mut i = 0;
+                while i < result_types.len() {
+                    results[i] = Some(result_types[i]);
+                    i += 1;
+                }
+                (Some(params), results)
             }
         };
         Rule {
@@ -494,7 +495,7 @@ impl Rule {
             group: info.group,
             first_arch: info.first_arch,
             params,
-            result,
+            results,
             terminator: info.op.is_terminator(),
             indexes,
         }
@@ -554,10 +555,10 @@ impl Op {
         self.rule().params?.into_iter().rev().flatten().next()
     }
 
-    /// Type of the result, where the signature is fixed and there is one.
+    /// Type of the first result, where the signature is fixed and there is one.
     #[inline]
     pub fn result(self) -> Option<ValType> {
-        self.rule().result
+        self.rule().results[0]
     }
 
     /// The instruction of a one-byte code.

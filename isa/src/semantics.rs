@@ -360,6 +360,42 @@ unary_trapping! {
     I64TruncF64U: f64 => u64, trunc!(f64, u64, u64, -1.0, 18_446_744_073_709_551_616.0);
 }
 
+/// A pure instruction on 64-bit integers whose result is a number of 128 bits, as two values: the lower
+/// half, then the upper one.
+pub trait Halves {
+    /// How many operands it has: two, or four that are the halves of two numbers.
+    const OPERANDS: usize;
+    /// Computes the result; unused operands are 0.
+    fn eval(operands: [u64; 4]) -> [u64; 2];
+}
+
+macro_rules! halves {
+    ($($name:ident $operands:literal: |$a:pat_param| $body:expr;)*) => {
+        $(#[doc = concat!("[`Op::", stringify!($name), "`]")]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+        impl Halves for $name {
+            const OPERANDS: usize = $operands;
+            #[inline(always)]
+            fn eval($a: [u64; 4]) -> [u64; 2] {
+                let result: u128 = $body;
+                [result as u64, (result >> 64) as u64]
+            }
+        })*
+    };
+}
+
+fn whole(low: u64, high: u64) -> u128 {
+    u128::from(low) | u128::from(high) << 64
+}
+
+halves! {
+    I64Add128 4: |[a, b, c, d]| whole(a, b).wrapping_add(whole(c, d));
+    I64Sub128 4: |[a, b, c, d]| whole(a, b).wrapping_sub(whole(c, d));
+    I64MulWide 2: |[a, b, ..]| (i128::from(a as i64) * i128::from(b as i64)) as u128;
+    I64MulWideU 2: |[a, b, ..]| u128::from(a) * u128::from(b);
+}
+
 /// A load: how bytes become a value.
 pub trait LoadOp {
     /// The bytes in memory.

@@ -25,6 +25,8 @@ pub(crate) struct Analysis {
     /// Whether each of these is in code that always ends in a trap, and so runs once at most: calls of
     /// what panics, mostly.
     pub(crate) cold: Vec<bool>,
+    /// Whether each of these is rarely executed, as markers say or jumps from there.
+    unlikely: Vec<bool>,
     /// Types on the operand stack, bottom first, at each target of a jump.
     pub(crate) leaders: BTreeMap<u32, Vec<ValType>>,
     /// Loops by the offset of their header, with the offset of the last jump back to it.
@@ -51,6 +53,7 @@ impl Analysis {
             defined,
             instrs: Vec::new(),
             cold: Vec::new(),
+            unlikely: Vec::new(),
             leaders: BTreeMap::new(),
             loops: BTreeMap::new(),
             fuel: BTreeMap::new(),
@@ -82,6 +85,9 @@ impl Analysis {
             }
         }
         analysis.find_cold(&verifier)?;
+        if analysis.instrs.iter().any(|instr| instr.op == Op::Cold) {
+            analysis.find_unlikely(&verifier)?;
+        }
         Ok(analysis)
     }
 
@@ -122,15 +128,49 @@ impl Analysis {
         Ok(())
     }
 
-    /// Whether the code at an offset always ends in a trap.
-    pub(crate) fn is_cold(&self, offset: u32) -> bool {
-        self.index(offset).is_some_and(|at| self.cold[at])
+    /// Goes forward from the markers. Where paths join, code is unlikely if all the paths from above are;
+    /// a loop header that nothing above leads to is not.
+    fn find_unlikely(&mut self, verifier: &FuncVerifier<'_>) -> Result<(), Bailout> {
+        let mut arrivals: BTreeMap<u32, bool> = BTreeMap::new();
+        let mut unlikely = Vec::with_capacity(self.instrs.len());
+        // Whether control comes from the instruction before, and how likely.
+        let mut from_above = Some(false);
+        for instr in &self.instrs {
+            let arriving = [from_above, arrivals.get(&instr.offset).copied()];
+            let here = instr.op == Op::Cold
+                || (arriving.contains(&Some(true)) && !arriving.contains(&Some(false)));
+            let mut leads_to = |to| *arrivals.entry(to).or_insert(true) &= here;
+            match instr.op {
+                Op::Jmp | Op::Jz | Op::Jnz => leads_to(instr.a as u32),
+                Op::BrTable => {
+                    for target in verifier.targets(instr) {
+                        leads_to(target.map_err(|_| Bailout::Malformed)?);
+                    }
+                }
+                _ => {}
+            }
+            unlikely.push(here);
+            from_above = (!instr.op.is_terminator()).then_some(here);
+        }
+        self.unlikely = unlikely;
+        Ok(())
     }
 
-    /// Whether what comes behind an instruction always ends in a trap.
+    /// Whether the code at an offset is to be put out of the way.
+    pub(crate) fn is_cold(&self, offset: u32) -> bool {
+        self.index(offset).is_some_and(|at| self.is_cold_at(at))
+    }
+
+    /// Whether what comes behind an instruction is to be put out of the way.
     pub(crate) fn is_cold_after(&self, instr: &Instr) -> bool {
         let next = self.index(instr.offset).map(|at| at + 1);
-        next.is_some_and(|at| self.cold.get(at).is_some_and(|&cold| cold))
+        next.is_some_and(|at| self.is_cold_at(at))
+    }
+
+    fn is_cold_at(&self, at: usize) -> bool {
+        [&self.cold, &self.unlikely]
+            .iter()
+            .any(|places| places.get(at).is_some_and(|&cold| cold))
     }
 
     fn note_jumps(&mut self, verifier: &FuncVerifier<'_>, instr: &Instr) -> Result<(), Bailout> {

@@ -226,7 +226,7 @@ fn config(random: &mut Random, canonical: bool) -> wasm_smith::Config {
         shared_everything_threads_enabled: false,
         simd_enabled: false,
         threads_enabled: false,
-        wide_arithmetic_enabled: false,
+        wide_arithmetic_enabled: true,
         ..wasm_smith::Config::default()
     }
 }

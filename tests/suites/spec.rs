@@ -1,5 +1,5 @@
 //! WebAssembly's specification suite: core 2.0 without vector instructions, tail calls, extended
-//! constant expressions. Every directive of every script passes; there is no list of exceptions.
+//! constant expressions, wide arithmetic. Every directive of every script passes; there is no list of exceptions.
 
 use std::process::ExitCode;
 
@@ -34,7 +34,8 @@ fn main() -> ExitCode {
     let core = spec(SpecVersion::V2).filter(|script| !script.name().starts_with("simd_"));
     let scripts = core
         .chain(proposal(Proposal::TailCall))
-        .chain(proposal(Proposal::ExtendedConst));
+        .chain(proposal(Proposal::ExtendedConst))
+        .chain(proposal(Proposal::WideArithmetic));
     let trials: Vec<Trial> = scripts
         .map(|script| {
             let name = format!("{}/{}", script.parent(), script.name());

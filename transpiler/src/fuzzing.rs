@@ -55,7 +55,7 @@ fn generated(input: &mut Unstructured<'_>) -> Option<Vec<u8>> {
     config.shared_everything_threads_enabled = false;
     config.simd_enabled = false;
     config.threads_enabled = false;
-    config.wide_arithmetic_enabled = false;
+    config.wide_arithmetic_enabled = true;
     let module = wasm_smith::Module::new(config, input).ok()?;
     Some(module.to_bytes())
 }

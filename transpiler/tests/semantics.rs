@@ -252,7 +252,7 @@ fn generator(input: &mut Unstructured<'_>) -> wasm_smith::Config {
     config.gc_enabled = false;
     config.memory64_enabled = false;
     config.custom_page_sizes_enabled = false;
-    config.wide_arithmetic_enabled = false;
+    config.wide_arithmetic_enabled = true;
     config.custom_descriptors_enabled = false;
     config.compact_imports_enabled = false;
     config.acquire_release_atomics_enabled = false;

@@ -11,6 +11,7 @@
 
 mod block;
 mod calls;
+mod halves;
 mod ops;
 mod select;
 mod stack;
@@ -122,6 +123,8 @@ struct Lowerer<'m> {
     binary: Option<ops::Binary>,
     /// The instruction emitted last that adds a constant to a local, as loops do before they jump.
     step: Option<ops::Step>,
+    /// The instruction with two results that was emitted last, where their places may still be changed.
+    halves: Option<halves::Emitted>,
 }
 
 impl<'m> Lowerer<'m> {
@@ -172,6 +175,7 @@ impl<'m> Lowerer<'m> {
             last_instr: usize::MAX,
             binary: None,
             step: None,
+            halves: None,
             verifier,
         })
     }

@@ -1,6 +1,6 @@
 //! Lowering of each instruction that is not a call or a jump.
 
-use dotvm_isa::{Instr, Malformed, Op, ValType};
+use dotvm_isa::{Instr, Malformed, Op, ValType, semantics as sem};
 
 use super::select::{self, Pair, Place, pair};
 use super::stack::{Class, Entry, Operand, Where};
@@ -336,6 +336,10 @@ impl LowerOther for Lowerer<'_> {
     }
 
     fn nop(&mut self, _: &Instr) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn cold(&mut self, _: &Instr) -> Result<(), Malformed> {
         Ok(())
     }
 
@@ -681,6 +685,26 @@ impl LowerOther for Lowerer<'_> {
 
     fn table_set(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.call_runtime(instr);
+        Ok(())
+    }
+
+    fn i64_add128(&mut self, _: &Instr) -> Result<(), Malformed> {
+        self.two_halves::<sem::I64Add128>();
+        Ok(())
+    }
+
+    fn i64_sub128(&mut self, _: &Instr) -> Result<(), Malformed> {
+        self.two_halves::<sem::I64Sub128>();
+        Ok(())
+    }
+
+    fn i64_mul_wide(&mut self, _: &Instr) -> Result<(), Malformed> {
+        self.two_halves::<sem::I64MulWide>();
+        Ok(())
+    }
+
+    fn i64_mul_wide_u(&mut self, _: &Instr) -> Result<(), Malformed> {
+        self.two_halves::<sem::I64MulWideU>();
         Ok(())
     }
 

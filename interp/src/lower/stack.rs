@@ -342,6 +342,7 @@ impl Lowerer<'_> {
         self.settled = shape;
         self.top_slot = self.home(shape);
         self.accs = Accumulators::default();
+        self.halves = None;
     }
 
     /// Frees all accumulators and forgets what they held.
@@ -377,6 +378,8 @@ impl Lowerer<'_> {
         {
             self.redirect(producer, slot);
             self.note_step(slot);
+        } else if self.local_uses[local as usize] == 0 && self.redirect_half(&value, slot) {
+            // The value was never at home.
         } else {
             self.preserve_local(local);
             match value.place {

@@ -281,7 +281,7 @@ impl BodyMaker<'_, '_, '_> {
                 self.code.op(op);
                 self.after_terminator();
             }
-            Op::Nop => self.code.op(op),
+            Op::Nop | Op::Cold => self.code.op(op),
             Op::Loop => {
                 let label = self.code.new_label();
                 self.code.bind(label);

@@ -273,7 +273,7 @@ fn signature(info: &OpInfo) -> String {
 /// What instructions do to the stack whose signature depends on more than themselves.
 fn poly_signature(op: Op) -> Option<&'static str> {
     Some(match op {
-        Op::Nop | Op::Loop | Op::Jmp => "--",
+        Op::Nop | Op::Cold | Op::Loop | Op::Jmp => "--",
         Op::Trap | Op::Halt => ".. --",
         Op::Jz | Op::Jnz | Op::BrTable => "i32 --",
         Op::Call => "params.. -- results..",

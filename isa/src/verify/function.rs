@@ -335,8 +335,11 @@ impl<'m> FuncVerifier<'m> {
                     let Some(ty) = ty else { break };
                     self.pop_type(instr, ty)?;
                 }
-                if let Some(ty) = rule.result {
+                if let [Some(ty), second] = rule.results {
                     self.push(ty);
+                    if let Some(ty) = second {
+                        self.push(ty);
+                    }
                     self.check_growth(instr)?;
                 }
             }
@@ -450,7 +453,7 @@ impl<'m> FuncVerifier<'m> {
 
     fn apply_poly(&mut self, instr: &Instr) -> Result<(), Malformed> {
         match instr.op {
-            Op::Trap | Op::Nop | Op::Halt => {}
+            Op::Trap | Op::Nop | Op::Cold | Op::Halt => {}
             Op::Loop => self.loops.push((instr.offset, self.current)),
             Op::Jmp => self.check_jump(instr, instr.a as u32)?,
             Op::Jz | Op::Jnz => {

@@ -24,6 +24,7 @@ macro_rules! rules {
 rules! {
     trap |l, _instr| l.unreachable();
     nop |_l, _instr| ();
+    cold |_l, _instr| ();
     loop_header |_l, _instr| ();
     jmp |l, instr| l.jump(instr.a as u32, instr.offset);
     jz |l, instr| l.jump_if(instr, false);
@@ -71,6 +72,10 @@ rules! {
     table_fill |l, instr| l.libcall(instr, offset_of!(Libcalls, table_fill), 3);
     table_get |l, instr| l.table_get(instr.a as u32);
     table_set |l, instr| l.table_set(instr.a as u32);
+    i64_add128 |l, instr| l.sum128(instr.op);
+    i64_sub128 |l, instr| l.sum128(instr.op);
+    i64_mul_wide |l, instr| l.product128(instr.op);
+    i64_mul_wide_u |l, instr| l.product128(instr.op);
     alloc |l, instr| l.libcall(instr, offset_of!(Libcalls, alloc), 1);
     free |l, instr| l.libcall(instr, offset_of!(Libcalls, free), 1);
 }

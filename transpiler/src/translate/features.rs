@@ -4,11 +4,12 @@ use wasmparser::{Validator, WasmFeatures};
 
 use crate::error::Error;
 
-/// Core 2.0 without vectors, with tail calls and extended constants.
+/// Core 2.0 without vectors, and of what came later: tail calls, extended constants, wide arithmetic.
 pub(super) const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .difference(WasmFeatures::SIMD)
     .union(WasmFeatures::TAIL_CALL)
-    .union(WasmFeatures::EXTENDED_CONST);
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::WIDE_ARITHMETIC);
 
 /// Says of an error that validation with [`FEATURES`] found in `wasm` whether the module is wrong
 /// or needs a feature that is missing, and which.

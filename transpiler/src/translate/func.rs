@@ -11,6 +11,7 @@ use dotvm_isa::instr::MAX_LOCALS;
 use dotvm_isa::{FuncType, Op, ValType};
 use wasmparser::{BlockType, BrTable, FuncValidator, FunctionBody, Operator, ValidatorResources};
 
+use super::hints::{self, Hints};
 use super::{Fault, ops, types};
 use crate::error::Error;
 use crate::ir::{Env, Func, Inst, Label};
@@ -27,6 +28,7 @@ pub(super) fn translate(
     validator: &mut FuncValidator<ValidatorResources>,
     body: &FunctionBody<'_>,
     env: &Env,
+    hints: Hints,
     spill_budget: &mut usize,
 ) -> Result<Func, Fault> {
     let index = validator.index();
@@ -35,6 +37,7 @@ pub(super) fn translate(
         func: Func::default(),
         index,
         start: body.range().start,
+        hints,
         frames: Vec::new(),
         dead_depth: 0,
         reachable: true,
@@ -80,6 +83,10 @@ struct Frame {
     /// Where branches to it go: a loop's start, otherwise the end.
     label: Label,
     label_used: bool,
+    /// Whether a branch to it is not known to be unlikely.
+    likely: bool,
+    /// Whether an `if`'s condition is usually true, where that is known.
+    hint: Option<bool>,
     /// Height of the operand stack below its parameters.
     base: u32,
     /// How many values a branch to it carries.
@@ -93,6 +100,7 @@ struct Translator<'a> {
     index: u32,
     /// Offset of the body in the file.
     start: u64,
+    hints: Hints,
     frames: Vec<Frame>,
     /// How many constructs were opened in the present stretch of dead code.
     dead_depth: u32,
@@ -172,11 +180,17 @@ impl Translator<'_> {
                 let otherwise = self.func.new_label();
                 self.emit(Inst::Jz(otherwise));
                 self.open(Kind::If(otherwise), blockty, height - 1);
+                let hint = self.hint(offset);
+                self.target(0).hint = hint;
+                self.emit_cold(hint == Some(false));
             }
             Operator::Else => self.otherwise(),
             Operator::End => self.close(),
             Operator::Br { relative_depth } => self.br(relative_depth, height)?,
-            Operator::BrIf { relative_depth } => self.br_if(relative_depth, height - 1)?,
+            Operator::BrIf { relative_depth } => {
+                let hint = self.hint(offset);
+                self.br_if(relative_depth, height - 1, hint)?;
+            }
             Operator::BrTable { ref targets } => self.br_table(targets, height - 1)?,
             Operator::Return => self.emit(Inst::op(Op::Ret)),
             Operator::RefNull { hty } => {
@@ -234,6 +248,8 @@ impl Translator<'_> {
             kind,
             label,
             label_used: false,
+            likely: false,
+            hint: None,
             base,
             arity,
             ty,
@@ -251,12 +267,13 @@ impl Translator<'_> {
             return;
         };
         frame.kind = Kind::Else;
-        let end = frame.label;
+        let (end, hint) = (frame.label, frame.hint);
         if self.reachable {
-            frame.label_used = true;
+            (frame.label_used, frame.likely) = (true, true);
             self.emit(Inst::Jmp(end));
         }
         self.bind(otherwise);
+        self.emit_cold(hint == Some(true));
     }
 
     /// `end` of the innermost construct.
@@ -266,7 +283,9 @@ impl Translator<'_> {
             self.bind(otherwise);
         }
         if frame.label_used && frame.kind != Kind::Loop {
+            let unlikely = !self.reachable && !frame.likely;
             self.bind(frame.label);
+            self.emit_cold(unlikely);
         }
         if frame.kind == Kind::Func && self.reachable {
             self.emit(Inst::op(Op::Ret));
@@ -292,24 +311,42 @@ impl Translator<'_> {
             return Ok(());
         }
         self.drop_below(Self::surplus(&frame, height), &frame)?;
-        self.target(depth).label_used = true;
-        self.emit(Inst::Jmp(frame.label));
+        let frame = self.target(depth);
+        (frame.label_used, frame.likely) = (true, true);
+        let label = frame.label;
+        self.emit(Inst::Jmp(label));
         Ok(())
     }
 
-    fn br_if(&mut self, depth: u32, height: u32) -> Result<(), Error> {
+    /// `hint` says whether it usually branches, where that is known.
+    fn br_if(&mut self, depth: u32, height: u32, hint: Option<bool>) -> Result<(), Error> {
         let frame = self.target(depth);
         if Self::surplus(frame, height) == 0 {
             frame.label_used = true;
+            frame.likely |= hint != Some(false);
             let label = frame.label;
             self.emit(Inst::Jnz(label));
-            return Ok(());
+        } else {
+            let stay = self.func.new_label();
+            self.emit(Inst::Jz(stay));
+            self.emit_cold(hint == Some(false));
+            self.br(depth, height)?;
+            self.bind(stay);
         }
-        let stay = self.func.new_label();
-        self.emit(Inst::Jz(stay));
-        self.br(depth, height)?;
-        self.bind(stay);
+        self.emit_cold(hint == Some(true));
         Ok(())
+    }
+
+    /// What is known of the branch at an offset of the file.
+    fn hint(&self, offset: u64) -> Option<bool> {
+        hints::at(&self.hints, offset - self.start)
+    }
+
+    /// Says, where it is so, that what follows is rarely executed.
+    fn emit_cold(&mut self, cold: bool) {
+        if cold {
+            self.emit(Inst::op(Op::Cold));
+        }
     }
 
     /// Targets that need values dropped get a piece of code each, right behind the table.
@@ -326,7 +363,7 @@ impl Translator<'_> {
             }
             let frame = self.target(depth);
             let label = if Self::surplus(frame, height) == 0 {
-                frame.label_used = true;
+                (frame.label_used, frame.likely) = (true, true);
                 frame.label
             } else {
                 let label = self.func.new_label();

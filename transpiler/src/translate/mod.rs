@@ -4,12 +4,15 @@
 
 mod features;
 mod func;
+mod hints;
 mod names;
 mod ops;
 mod types;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::HashMap;
 
 use dotvm_isa::{
     Arch, ConstExpr, ConstOp, ElemSegment, Export, ExternKind, FuncType, GlobalDef, Import,
@@ -58,6 +61,7 @@ pub(crate) fn translate(wasm: &[u8], arch: Arch) -> Result<Translated, Error> {
         start: None,
         spill_budget: func::SPILL_BUDGET,
         names: None,
+        hints: HashMap::new(),
     };
     translator.out.module.arch = arch;
     match translator.run(wasm) {
@@ -92,6 +96,8 @@ struct Translator<'a> {
     start: Option<u32>,
     spill_budget: usize,
     names: Option<wasmparser::NameSectionReader<'a>>,
+    /// Branch hints by function.
+    hints: HashMap<u32, hints::Hints>,
 }
 
 impl<'a> Translator<'a> {
@@ -114,7 +120,9 @@ impl<'a> Translator<'a> {
                 ValidPayload::Func(func, body) => {
                     let mut validator = func.into_validator(allocations);
                     let env = &self.out.env;
-                    let func = func::translate(&mut validator, &body, env, &mut self.spill_budget)?;
+                    let hints = self.hints.remove(&validator.index()).unwrap_or_default();
+                    let budget = &mut self.spill_budget;
+                    let func = func::translate(&mut validator, &body, env, hints, budget)?;
                     allocations = validator.into_allocations();
                     self.out.funcs.push(func);
                     self.out.offsets.push(body.range().start);
@@ -164,13 +172,13 @@ impl<'a> Translator<'a> {
                 self.out.wasm_code_bytes = u64::from(size);
             }
             Payload::DataSection(section) => self.data(section)?,
-            Payload::CustomSection(section) => {
-                if let KnownCustom::Name(reader) = section.as_known()
-                    && self.names.is_none()
-                {
+            Payload::CustomSection(section) => match section.as_known() {
+                KnownCustom::Name(reader) if self.names.is_none() => {
                     self.names = Some(reader);
                 }
-            }
+                KnownCustom::BranchHints(reader) => self.hints = hints::read(reader),
+                _ => {}
+            },
             _ => {}
         }
         Ok(())

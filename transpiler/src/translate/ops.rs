@@ -31,6 +31,7 @@ operators! {
         I32LeU, I32GeS = I32Ge, I32GeU,
         I64Eqz, I64Eq, I64Ne, I64LtS = I64Lt, I64LtU, I64GtS = I64Gt, I64GtU, I64LeS = I64Le,
         I64LeU, I64GeS = I64Ge, I64GeU,
+        I64Add128, I64Sub128, I64MulWideS = I64MulWide, I64MulWideU,
         F32Eq, F32Ne, F32Lt, F32Gt, F32Le, F32Ge, F64Eq, F64Ne, F64Lt, F64Gt, F64Le, F64Ge,
         I32Clz, I32Ctz, I32Popcnt, I32Add, I32Sub, I32Mul, I32DivS = I32Div, I32DivU,
         I32RemS = I32Mod, I32RemU = I32ModU, I32And, I32Or, I32Xor, I32Shl, I32ShrS = I32Shr,

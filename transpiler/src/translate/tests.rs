@@ -114,6 +114,71 @@ fn conditionals() {
 }
 
 #[test]
+fn branch_hints_mark_what_is_rarely_executed() {
+    check(
+        r#"(module (func (param i32) (result i32)
+            (block $rare
+                (@metadata.code.branch_hint "\00") (br_if $rare (local.get 0))
+                (@metadata.code.branch_hint "\01") (br_if $rare (local.get 0))
+                (return (i32.const 1)))
+            (block $rare
+                (@metadata.code.branch_hint "\00") (br_if $rare (local.get 0))
+                (return (i32.const 2)))
+            (block $rare (result i32)
+                (i64.const 3)
+                (i32.const 4)
+                (@metadata.code.branch_hint "\00") (br_if $rare (local.get 0))
+                (return))
+            (@metadata.code.branch_hint "\00")
+            (if (result i32) (then (i32.const 5)) (else (i32.const 6)))
+            (@metadata.code.branch_hint "\01")
+            (if (result i32) (then (i32.const 7)) (else (i32.const 8)))))"#,
+        expect![[r#"
+            func (i32) -> (i32)
+                local.get 0
+                jnz L1
+                local.get 0
+                jnz L1
+                cold
+                i32.push 1
+                ret
+            L1:
+                local.get 0
+                jnz L2
+                i32.push 2
+                ret
+            L2:
+                cold
+                i64.push 3
+                i32.push 4
+                local.get 0
+                jz L4
+                cold
+                nip
+                jmp L3
+            L4:
+                ret
+            L3:
+                jz L5
+                cold
+                i32.push 5
+                jmp L6
+            L5:
+                i32.push 6
+            L6:
+                jz L7
+                i32.push 7
+                jmp L8
+            L7:
+                cold
+                i32.push 8
+            L8:
+                ret
+        "#]],
+    );
+}
+
+#[test]
 fn values_below_a_branch_are_dropped_on_its_edge() {
     check(
         "(module
@@ -396,10 +461,13 @@ fn every_number_instruction() {
                 .split_whitespace()
                 .map(|ty| format!("({})", constant(ty)))
                 .collect();
-            let drop = if name.contains("store") { "" } else { "(drop" };
-            let end = if drop.is_empty() { "" } else { ")" };
+            let drops = match name {
+                _ if name.contains("store") => "",
+                _ if name.contains("128") || name.contains("wide") => "(drop) (drop)",
+                _ => "(drop)",
+            };
             let listing = listings(&format!(
-                "(module (memory 1) (func {drop} ({name} {args}){end}))"
+                "(module (memory 1) (func ({name} {args}) {drops}))"
             ));
             let lines: Vec<&str> = listing.lines().map(str::trim).collect();
             let at = types.split_whitespace().count() + 1;
@@ -483,6 +551,10 @@ fn every_number_instruction() {
         i64.shr_u: i64.shr_u
         i64.rotl: i64.rotl
         i64.rotr: i64.rotr
+        i64.mul_wide_s: i64.mul_wide
+        i64.mul_wide_u: i64.mul_wide_u
+        i64.add128: i64.add128
+        i64.sub128: i64.sub128
         f32.abs: f32.abs
         f32.neg: f32.neg
         f32.ceil: f32.ceil
@@ -581,7 +653,8 @@ const NUMERIC: &str = "
     i64: f32.convert_i64_s f32.convert_i64_u f64.convert_i64_s f64.convert_i64_u f64.reinterpret_i64
     i64 i64: i64.eq i64.ne i64.lt_s i64.lt_u i64.gt_s i64.gt_u i64.le_s i64.le_u i64.ge_s i64.ge_u
     i64 i64: i64.add i64.sub i64.mul i64.div_s i64.div_u i64.rem_s i64.rem_u i64.and i64.or i64.xor
-    i64 i64: i64.shl i64.shr_s i64.shr_u i64.rotl i64.rotr
+    i64 i64: i64.shl i64.shr_s i64.shr_u i64.rotl i64.rotr i64.mul_wide_s i64.mul_wide_u
+    i64 i64 i64 i64: i64.add128 i64.sub128
     f32: f32.abs f32.neg f32.ceil f32.floor f32.trunc f32.nearest f32.sqrt f64.promote_f32
     f32: i32.trunc_f32_s i32.trunc_f32_u i64.trunc_f32_s i64.trunc_f32_u i32.reinterpret_f32
     f32: i32.trunc_sat_f32_s i32.trunc_sat_f32_u i64.trunc_sat_f32_s i64.trunc_sat_f32_u
@@ -734,7 +807,6 @@ fn missing_features_are_named() {
         "(module (type (struct (field i32))))",
         "(module (type $f (func)) (func (param (ref null $f))))",
         "(module (memory 1 (pagesize 1)))",
-        "(module (func (i64.add128 (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0)) (drop) (drop)))",
         "(component)",
     ];
     let mut out = String::new();
@@ -757,7 +829,6 @@ fn missing_features_are_named() {
         offset 0xb: unsupported WebAssembly feature: gc
         offset 0xe: unsupported WebAssembly feature: function-references
         offset 0xb: unsupported WebAssembly feature: custom-page-sizes
-        offset 0x1f: unsupported WebAssembly feature: wide-arithmetic
         offset 0x0: unsupported WebAssembly feature: component-model (the file is a component, not a core module)
     "#]].assert_eq(&out);
 }

@@ -6,7 +6,7 @@ pub mod generate;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use dotvm_isa::semantics::{self, LoadOp, SlotValue, StoreOp};
+use dotvm_isa::semantics::{self, Halves, LoadOp, SlotValue, StoreOp};
 use dotvm_isa::verify::{ModuleEnv, verify_all, verify_module};
 use dotvm_isa::{
     Bytes, ConstExpr, ConstOp, EncodeOptions, ImportDesc, Instr, InstrReader, Module, Op,
@@ -409,6 +409,10 @@ impl Instance {
                     .stack
                     .push(if fits { old as u64 } else { 0xffff_ffff });
             }
+            Op::I64Add128 => frame.halves::<semantics::I64Add128>(),
+            Op::I64Sub128 => frame.halves::<semantics::I64Sub128>(),
+            Op::I64MulWide => frame.halves::<semantics::I64MulWide>(),
+            Op::I64MulWideU => frame.halves::<semantics::I64MulWideU>(),
             Op::DataDrop => self.data[instr.a as usize].clear(),
             Op::ElemDrop => self.elems[instr.a as usize].clear(),
             _ if frame.rearrange(instr) => {}
@@ -583,11 +587,20 @@ impl Frame {
         (a, b, c)
     }
 
+    /// Pops the operands of a pure instruction with two results, and pushes these.
+    fn halves<O: Halves>(&mut self) {
+        let at = self.stack.len() - O::OPERANDS;
+        let mut operands = [0; 4];
+        operands[..O::OPERANDS].copy_from_slice(&self.stack[at..]);
+        self.stack.truncate(at);
+        self.stack.extend(O::eval(operands));
+    }
+
     /// The instructions that only move values on the stack; false for others.
     fn rearrange(&mut self, instr: &Instr) -> bool {
         let top = self.stack.len();
         match instr.op {
-            Op::Nop | Op::Loop => {}
+            Op::Nop | Op::Cold | Op::Loop => {}
             Op::Select => {
                 let condition = self.pop_i32();
                 let (b, a) = (self.pop(), self.pop());
