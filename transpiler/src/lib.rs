@@ -128,6 +128,8 @@ pub struct Report {
     pub bytes_in: u64,
     /// Bytes of all encoded function bodies.
     pub bytes_out: u64,
+    /// Functions whose whole work became a wide instruction's.
+    pub raised: usize,
     /// Rewrites of a few instructions by fewer or cheaper ones: constants folded, dead values
     /// dropped, arithmetic simplified.
     pub simplified: usize,
@@ -189,6 +191,7 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
 
 impl Report {
     fn add(&mut self, counts: opt::Counts) {
+        self.raised = counts.raised;
         self.simplified = counts.simplified;
         self.unreachable = counts.unreachable;
         self.threaded_jumps = counts.threaded;

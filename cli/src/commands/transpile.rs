@@ -69,6 +69,7 @@ fn show(report: &Report) -> String {
          instructions: {instructions_out}, before optimization {instructions_in}\n"
     );
     let effects = [
+        ("functions raised to wide instructions", report.raised),
         ("simplified", report.simplified),
         ("unreachable instructions removed", report.unreachable),
         ("jumps threaded", report.threaded_jumps),

@@ -7,6 +7,7 @@
 //! | [`unreachable`]: code nothing leads to goes | 1 |
 //! | [`thread`]: jumps go straight to where control ends up | 1 |
 //! | [`locals`]: unread locals go, hot ones get short indices | 1 |
+//! | [`raise`]: functions that multiply 128-bit numbers use the machine's instruction | 2 |
 //! | [`peephole`], [`condition`]: simpler arithmetic, simpler conditions | 2 |
 //! | [`copies`], [`stores`]: copies are read at their source, dead writes go | 2 |
 //! | [`rotate`]: loops test at the bottom | 2 |
@@ -24,6 +25,7 @@ mod inline;
 mod ints;
 mod locals;
 mod peephole;
+mod raise;
 mod rotate;
 mod simplify;
 mod stores;
@@ -41,6 +43,8 @@ use crate::ir::{Env, Func};
 /// How often passes found something to do.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Counts {
+    /// Functions that got a wide instruction for what they spelled out.
+    pub(crate) raised: usize,
     /// Rewriting rules applied: constants folded, dead values dropped, peepholes.
     pub(crate) simplified: usize,
     /// Unreachable instructions and unneeded labels removed.
@@ -130,6 +134,9 @@ pub(crate) fn run(
 ) -> Vec<Renaming> {
     let plan = Plan::of(level);
     for func in &mut *funcs {
+        if plan.values {
+            counts.raised += raise::run(func, env);
+        }
         plan.simplify(func, env, counts);
     }
     let size: usize = funcs.iter().map(Func::size).sum();
