@@ -8,7 +8,7 @@
 const MIN_DEPTH: u32 = 4;
 
 fn main() {
-    let max_depth = size_argument(17).max(MIN_DEPTH + 2);
+    let max_depth = size_argument(18).max(MIN_DEPTH + 2);
     let stretch = Tree::complete(max_depth + 1);
     println!(
         "a tree of depth {} has {} nodes",

@@ -6,7 +6,7 @@
 //! test-args: 3
 
 fn main() {
-    let iterations = size_argument(12_000);
+    let iterations = size_argument(24_000);
     let mut list = List::new(256);
     let mut matrices = Matrices::new(18);
     let mut scanner = Scanner::new(40);

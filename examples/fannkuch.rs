@@ -11,7 +11,7 @@
 const MAX_LENGTH: usize = 12;
 
 fn main() {
-    let size = size_argument(14_000_000);
+    let size = size_argument(28_000_000);
     let n = length_for(size);
     let mut permutations = Permutations::new(n);
     let (mut checksum, mut most_flips) = (0i64, 0);

@@ -8,7 +8,7 @@
 const MAX_INDEX: u32 = 93;
 
 fn main() {
-    let n = size_argument(42);
+    let n = size_argument(43);
     if n > MAX_INDEX {
         eprintln!("the size must be at most {MAX_INDEX}");
         std::process::exit(2);

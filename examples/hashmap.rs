@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 fn main() {
-    let size = size_argument(5_500_000);
+    let size = size_argument(11_000_000);
     count_numbers(size);
     group_words(size / 4);
     run_cache(size);

@@ -45,7 +45,7 @@ const PROGRAM: &str = "
 ";
 
 fn main() {
-    let limit = size_argument(1_800_000);
+    let limit = size_argument(3_600_000);
     let code = assemble(PROGRAM).unwrap_or_else(|error| panic!("{}", error));
     println!("{} bytes of code", code.len());
     let mut machine = Machine::new(limit);

@@ -11,7 +11,7 @@ const ROUNDS: u32 = 10;
 const PREVIEW_MAX_RECORDS: u32 = 4;
 
 fn main() {
-    let records = size_argument(20_000);
+    let records = size_argument(40_000);
     let document = generate(records);
     let text = compact(&document);
     for round in 0..ROUNDS {

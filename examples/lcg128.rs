@@ -8,7 +8,7 @@
 //! test-args: 200
 
 fn main() {
-    let candidates = size_argument(80_000);
+    let candidates = size_argument(120_000);
     let mut random = Pcg64::new(0x0123_4567_89ab_cdef_fedc_ba98_7654_3210);
     let start = random.state;
     let (mut primes, mut sum) = (0u32, 0u128);

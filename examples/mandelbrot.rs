@@ -10,7 +10,7 @@ const MAX_ROUNDS: u32 = 50;
 const PICTURE_MAX_WIDTH: u32 = 100;
 
 fn main() {
-    let width = size_argument(3300);
+    let width = size_argument(4700);
     let mut inside = 0u32;
     let mut checksum = Fnv1a::new();
     for y in 0..width {

@@ -6,7 +6,7 @@
 //! test-args: 24
 
 fn main() {
-    let n = size_argument(1080);
+    let n = size_argument(1400);
     let mut random = XorShift(0x2545_f491_4f6c_dd1d);
     let a = Matrix::random(n, &mut random);
     let b = Matrix::random(n, &mut random);

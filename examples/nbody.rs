@@ -30,7 +30,7 @@ impl Body {
 }
 
 fn main() {
-    let steps = size_argument(11_000_000);
+    let steps = size_argument(22_000_000);
     let mut bodies = solar_system();
     offset_momentum(&mut bodies);
     println!("energy before: {:.9}", energy(&bodies));

@@ -7,7 +7,7 @@
 const PIECE_BYTES: usize = 1024;
 
 fn main() {
-    let kibibytes = size_argument(92 * 1024);
+    let kibibytes = size_argument(256 * 1024);
     for message in [
         "",
         "abc",

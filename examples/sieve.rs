@@ -8,7 +8,7 @@
 const SEGMENT_ODDS: u32 = 32 * 1024;
 
 fn main() {
-    let limit = size_argument(700_000_000);
+    let limit = size_argument(1_000_000_000);
     let mut census = Census::default();
     if limit >= 2 {
         census.prime(2);

@@ -23,7 +23,7 @@ const SORTS: [(&str, Sort); 7] = [
 const INSERTION_SHARE: usize = 100;
 
 fn main() {
-    let size = size_argument(1_800_000);
+    let size = size_argument(2_400_000);
     let mut random = XorShift(0x0123_4567_89ab_cdef);
     let keys: Vec<u32> = (0..size).map(|_| (random.next() >> 32) as u32).collect();
 

@@ -9,7 +9,7 @@
 const ROUNDS: u32 = 10;
 
 fn main() {
-    let n = size_argument(3400);
+    let n = size_argument(4800);
     let mut u = vec![1.0; n as usize];
     let mut v = vec![0.0; n as usize];
     let mut scratch = vec![0.0; n as usize];

@@ -11,7 +11,7 @@ use std::fmt::Write;
 const PREVIEW_MAX_LINES: u32 = 5;
 
 fn main() {
-    let lines = size_argument(250_000);
+    let lines = size_argument(500_000);
     let table = write_table(lines);
     println!(
         "{lines} lines, {} bytes, checksum {:016x}",

@@ -5,7 +5,7 @@
 //! test-args: 1000
 
 fn main() {
-    let samples = size_argument(24_000_000);
+    let samples = size_argument(48_000_000);
     let mut chain = build_chain("gain echo lowpass clip follow gain fold echo highpass clip");
     let mut random = XorShift(0x9e37_79b9_7f4a_7c15);
     let mut hash = 0xcbf2_9ce4_8422_2325u64;

@@ -7,7 +7,7 @@
 //! test-args: 3
 
 fn main() {
-    let keys = size_argument(1350);
+    let keys = size_argument(2600);
     check_group_law();
     let mut secret = U256([0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372, 0]);
     for index in 0..keys {
