@@ -101,6 +101,8 @@ pub struct Code {
     func: u32,
     param_slots: u32,
     frame_slots: u32,
+    /// For each back-edge the offset of its loop's header and the word of its counter, in code order.
+    back_edges: Box<[(u32, u32)]>,
 }
 
 // SAFETY: code is plain words that only handlers change, atomically.
@@ -109,13 +111,18 @@ unsafe impl Send for Code {}
 unsafe impl Sync for Code {}
 
 impl Code {
-    pub(crate) fn new(words: &[u64], memory: &mut dyn CodeMemory) -> Code {
+    pub(crate) fn new(
+        words: &[u64],
+        back_edges: &[(u32, u32)],
+        memory: &mut dyn CodeMemory,
+    ) -> Code {
         assert!(words.len() > PREFIX_WORDS);
         Code {
             words: memory.keep(words),
             func: (words[0] >> 32) as u32,
             param_slots: (words[1] >> 32) as u32 & 0xffff,
             frame_slots: words[1] as u32,
+            back_edges: back_edges.into(),
         }
     }
 
@@ -159,6 +166,33 @@ impl Code {
         // SAFETY: the counter is a word of the code, which is valid as long as this is; handlers access
         // it as an atomic as well.
         unsafe { AtomicU32::from_ptr(self.start().cast_mut().cast()).load(Ordering::Relaxed) }
+    }
+
+    /// The outermost loop around the one with that header that went back so often, or more, since its
+    /// counter last reached its limit.
+    pub fn loop_around(&self, header: u32, often: u32) -> Option<u32> {
+        let (_, last) = self.back_edges.iter().rfind(|&&(of, _)| of == header)?;
+        let around = |&&(of, word): &&(u32, u32)| {
+            of < header && word > *last && self.counter(word).load(Ordering::Relaxed) >= often
+        };
+        self.back_edges
+            .iter()
+            .filter(around)
+            .map(|&(of, _)| of)
+            .min()
+    }
+
+    /// Has a loop's counter reach its limit when the loop goes back next.
+    pub fn expect_loop(&self, header: u32) {
+        for &(_, word) in self.back_edges.iter().filter(|&&(of, _)| of == header) {
+            self.counter(word).store(u32::MAX - 1, Ordering::Relaxed);
+        }
+    }
+
+    fn counter(&self, word: u32) -> &AtomicU32 {
+        let address = self.start().wrapping_add(word as usize).cast_mut();
+        // SAFETY: as in `entry_count`; lowering noted which words are counters.
+        unsafe { AtomicU32::from_ptr(address.cast()) }
     }
 
     /// Slots of the function's frame.

@@ -436,6 +436,21 @@ impl Module {
             .map_or(0, |code| code.entry_count())
     }
 
+    /// See [`dotvm_interp::Code::loop_around`].
+    pub(crate) fn loop_around(&self, defined: u32, header: u32, often: u32) -> Option<u32> {
+        self.lock()
+            .by_func
+            .get(&defined)?
+            .loop_around(header, often)
+    }
+
+    /// See [`dotvm_interp::Code::expect_loop`].
+    pub(crate) fn expect_loop(&self, defined: u32, header: u32) {
+        if let Some(code) = self.lock().by_func.get(&defined) {
+            code.expect_loop(header);
+        }
+    }
+
     /// The defined functions that were lowered.
     pub(crate) fn called_funcs(&self) -> Vec<u32> {
         self.lock().by_func.keys().copied().collect()

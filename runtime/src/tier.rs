@@ -124,6 +124,13 @@ const BATCH_TIME: Duration = Duration::from_millis(2);
 /// How far compiling a function looks for callees to compile before.
 const MAX_CALLEE_DEPTH: u32 = 6;
 
+/// A loop that went back so often comes around again soon, compared with how long the function runs:
+/// where one inside of it is hot, it is the one to be compiled.
+const LOOP_AROUND_OFTEN: u32 = 4;
+
+/// How long native code of a loop waits to be entered until one inside of it is compiled instead.
+const LOOP_PATIENCE: Duration = Duration::from_millis(10);
+
 /// A callee is compiled together with its caller when it was called this part of the threshold.
 const WARM_PART: u32 = 8;
 
@@ -145,6 +152,8 @@ enum UnitState {
         id: Option<u32>,
         code: Arc<Code>,
         stub: Option<Stub>,
+        /// When it was published.
+        since: Instant,
     },
     /// It stays in the interpreter.
     Failed,
@@ -228,7 +237,16 @@ impl Tier {
             Some(UnitState::Requested) => whole,
             // One loop at a time: the way out of it leads to native code of those around it.
             _ if native.is_compiling_loop(func) => return None,
-            _ => unit,
+            _ => match self.loop_around(module, func, header) {
+                Some(around) => match native.units.get(&around) {
+                    Some(UnitState::Ready { since, .. }) if since.elapsed() < LOOP_PATIENCE => {
+                        return None;
+                    }
+                    None => around,
+                    _ => unit,
+                },
+                None => unit,
+            },
         };
         drop(native);
         self.request(module, unit);
@@ -239,6 +257,17 @@ impl Tier {
             Some(UnitState::Ready { stub, .. }) => *stub,
             _ => None,
         }
+    }
+
+    /// The outermost loop around a hot one that is soon to come around: native code that is entered
+    /// there has one copy of everything, where code for the inner loop needs a second one for the way
+    /// out of it.
+    fn loop_around(&self, module: &Module, func: u32, header: u32) -> Option<Unit> {
+        if self.threads == 0 {
+            return None;
+        }
+        let header = module.loop_around(func, header, LOOP_AROUND_OFTEN)?;
+        Some(Unit::Loop { func, header })
     }
 
     /// Has a unit compiled, unless that was done or is being done.
@@ -683,9 +712,15 @@ impl NativeModule {
         let stub = Some(native::stub(module, func, &code, None));
         let code = Arc::new(code);
         let id = None;
-        state
-            .units
-            .insert(unit, UnitState::Ready { id, code, stub });
+        state.units.insert(
+            unit,
+            UnitState::Ready {
+                id,
+                code,
+                stub,
+                since: Instant::now(),
+            },
+        );
         stub
     }
 
@@ -742,11 +777,21 @@ impl NativeState {
         for code in codes {
             let unit = code.unit;
             let stub = match unit {
-                Unit::Loop { func, .. } => Some(native::stub(module, func, &code, None)),
+                Unit::Loop { func, header } => {
+                    module.expect_loop(func, header);
+                    Some(native::stub(module, func, &code, None))
+                }
                 _ => None,
             };
             let id = ids.get(&unit).copied();
-            self.units.insert(unit, UnitState::Ready { id, code, stub });
+            let since = Instant::now();
+            let ready = UnitState::Ready {
+                id,
+                code,
+                stub,
+                since,
+            };
+            self.units.insert(unit, ready);
         }
         for unit in units {
             if let Unit::Func { func } = unit {
@@ -839,4 +884,76 @@ impl QueueState {
 /// Locks; nothing is left half done by a panic while one of these is held.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use dotvm_isa::{InstrReader, Op};
+
+    use super::LOOP_AROUND_OFTEN;
+    use crate::{Config, Engine, Linker, Module, Store};
+
+    /// Three loops, each in the one before: they go back 0, `LOOP_AROUND_OFTEN` and 50 times.
+    const NESTED: &str = r#"
+        .arch arch64
+        .export "run" func $run
+        .func $run ()
+            .local i32 $middle
+            .local i32 $inner
+        outer:
+            loop
+            i32.push 5
+            local.set $middle
+        middle:
+            loop
+            i32.push 11
+            local.set $inner
+        inner:
+            loop
+            local.get $inner
+            i32.push 1
+            i32.sub
+            local.tee $inner
+            jnz inner
+            local.get $middle
+            i32.push 1
+            i32.sub
+            local.tee $middle
+            jnz middle
+            local.get $middle
+            jnz outer
+            ret
+        .end
+    "#;
+
+    #[test]
+    fn around_a_hot_loop_is_the_outermost_that_comes_around() {
+        let engine = Engine::new(Config::new().jit_threshold(1_000_000));
+        let module = Module::from_text(&engine, NESTED).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine)
+            .instantiate(&mut store, &module)
+            .unwrap();
+        let run = instance
+            .get_typed_func::<(), ()>(&mut store, "run")
+            .unwrap();
+        run.call(&mut store, ()).unwrap();
+        let mut reader = InstrReader::new(module.bytecode().body(0), 0);
+        reader.read_locals().unwrap();
+        let mut headers = Vec::new();
+        while !reader.at_end() {
+            let instr = reader.next_instr().unwrap();
+            headers.extend((instr.op == Op::Loop).then_some(instr.offset));
+        }
+        let [outer, middle, inner] = headers[..] else {
+            panic!("{headers:?}");
+        };
+        let around = |header, often| module.loop_around(0, header, often);
+        assert_eq!(around(inner, LOOP_AROUND_OFTEN), Some(middle));
+        assert_eq!(around(inner, LOOP_AROUND_OFTEN + 1), None);
+        assert_eq!(around(inner, 0), Some(outer));
+        assert_eq!(around(outer, 0), None);
+        module.expect_loop(0, outer);
+        assert_eq!(around(middle, LOOP_AROUND_OFTEN), Some(outer));
+    }
 }

@@ -139,5 +139,5 @@ pub(crate) fn stub(func: u32, native: &NativeCode, memory: &mut dyn CodeMemory) 
         native.adapter.expose_provenance() as u64,
         native.code.expose_provenance() as u64,
     ];
-    Code::new(&words, memory)
+    Code::new(&words, &[], memory)
 }

@@ -20,8 +20,17 @@ pub(super) struct Blocks {
     jumps: Vec<(Pending, u32)>,
     /// Bytecode offset and word of each loop header, ascending.
     loops: Vec<(u32, usize)>,
+    /// For each back-edge the offset of its loop's header and the word of its counter.
+    back_edges: Vec<(u32, u32)>,
     /// The word with the fuel of the block being lowered.
     fuel_at: Option<usize>,
+}
+
+impl Blocks {
+    /// For each back-edge the offset of its loop's header and the word of its counter, in code order.
+    pub(super) fn back_edges(&self) -> &[(u32, u32)] {
+        &self.back_edges
+    }
 }
 
 /// A jump to code that is not lowered yet.
@@ -193,6 +202,7 @@ impl Lowerer<'_> {
             return;
         }
         let at = self.emit(backward, operands);
+        self.blocks.back_edges.push((target, self.out.len() as u32));
         self.out.push(counter(target));
         let index = self
             .blocks

@@ -46,7 +46,7 @@ pub fn lower(
     let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
     lowerer.run()?;
     lowerer.write_prefix();
-    let code = Code::new(&lowerer.out, memory);
+    let code = Code::new(&lowerer.out, lowerer.blocks.back_edges(), memory);
     if lowerer.out.capacity() <= KEPT_BUFFER {
         BUFFER.set(lowerer.out);
     }
