@@ -10,7 +10,7 @@ use crate::root;
 
 /// The programs of `examples/` that compute something for as long as it takes to be measured. Their
 /// default size is meant for that (see `examples/README.md`).
-pub const WORKLOADS: [&str; 18] = [
+pub const WORKLOADS: [&str; 23] = [
     "fib",
     "nbody",
     "spectral_norm",
@@ -29,6 +29,11 @@ pub const WORKLOADS: [&str; 18] = [
     "trait_objects",
     "interpreter",
     "coremark_like",
+    "blake3",
+    "dct8x8",
+    "utf8_validate",
+    "matmul_i8",
+    "nbody_f32x4",
 ];
 
 /// The program that `bench/programs/build.sh` makes of a database.

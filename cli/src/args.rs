@@ -55,7 +55,7 @@ pub(crate) enum Command {
 /// What source programs are translated for, and how hard.
 #[derive(Args, Debug, Clone, Copy)]
 pub(crate) struct Target {
-    /// Architecture: arch32, arch64, arch128, arch256 or arch512 [default: arch64]
+    /// Architecture: arch32, arch64, arch128, arch256 or arch512 [default: arch64, or arch128 where vectors are used]
     #[arg(short, long, value_parser = arch_parser(), hide_possible_values = true)]
     arch: Option<Arch>,
     /// Optimization, from 0 (plain translation) to 3 [default: 2]
@@ -65,9 +65,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The architecture.
-    pub(crate) fn arch(&self) -> Arch {
-        self.arch.unwrap_or_default()
+    /// The architecture, where one is asked for.
+    pub(crate) fn arch(&self) -> Option<Arch> {
+        self.arch
     }
 
     /// How much to optimize.

@@ -101,6 +101,7 @@ fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
     config.cranelift_opt_level(wasmtime::OptLevel::None);
     config.consume_fuel(true);
     config.wasm_wide_arithmetic(true);
+    config.relaxed_simd_deterministic(true);
     let engine = Engine::new(&config).expect("a configuration that works");
     let module = Module::new(&engine, &case.wasm).expect("a valid module");
     let host = Host {
@@ -179,6 +180,7 @@ fn ours(value: &Val) -> Option<Ours> {
         Val::I64(value) => Ours::I64(value),
         Val::F32(bits) => Ours::F32(bits),
         Val::F64(bits) => Ours::F64(bits),
+        Val::V128(bits) => Ours::V128(bits.as_u128()),
         Val::FuncRef(None) => Ours::FuncRef(None),
         Val::ExternRef(None) => Ours::ExternRef(None),
         _ => return None,
@@ -191,6 +193,7 @@ fn value(value: &Ours) -> Val {
         Ours::I64(value) => Val::I64(value),
         Ours::F32(bits) => Val::F32(bits),
         Ours::F64(bits) => Val::F64(bits),
+        Ours::V128(bits) => Val::V128(bits.into()),
         Ours::FuncRef(None) => Val::FuncRef(None),
         Ours::ExternRef(None) => Val::ExternRef(None),
         _ => unreachable!("no call has such an argument"),

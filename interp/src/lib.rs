@@ -11,6 +11,8 @@
 )]
 
 mod code;
+#[cfg(dotvm_tail_dispatch)]
+mod features;
 mod frames;
 mod handlers;
 mod lower;

@@ -18,6 +18,8 @@ use dotvm_isa::TrapCode;
 use dotvm_isa::abi::{CodeCell, VmContext};
 
 use crate::code::ResultKind;
+#[cfg(dotvm_tail_dispatch)]
+use crate::features;
 use crate::handlers::calls::{self, Exit};
 use crate::handlers::native;
 
@@ -75,7 +77,7 @@ pub(crate) trait Exec {
 
 #[cfg(dotvm_tail_dispatch)]
 mod dispatch {
-    use super::{Exec, Flow, Regs, VmContext, leave};
+    use super::{Exec, Flow, Regs, VmContext, features, leave};
 
     /// Address of an instruction's code.
     pub(crate) type Handler = unsafe extern "sysv64" fn(
@@ -89,54 +91,70 @@ mod dispatch {
         f32,
     ) -> u32;
 
-    /// The handler of `I`: registers in, next handler called last. Never inlined: a rare handler must
-    /// not bring its saving of registers into those that may lead to it.
-    #[inline(never)]
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "they are the machine's registers"
-    )]
-    unsafe extern "sysv64" fn step<I: Exec>(
-        ip: *const u64,
-        fp: *mut u64,
-        mem: *mut u8,
-        len: usize,
-        acc: u64,
-        ctx: *mut VmContext,
-        f64: f64,
-        f32: f32,
-    ) -> u32 {
-        let mut r = Regs {
-            ip,
-            fp,
-            mem,
-            len,
-            acc,
-            ctx,
-            f64,
-            f32,
-        };
-        // SAFETY: whoever dispatched here vouches for the registers: `run` for the first
-        // instruction, the instruction before for every other one.
-        match unsafe { I::exec(&mut r) } {
-            Flow::Next => {
-                // SAFETY: `exec` left `ip` at an instruction, whose first word is a handler.
-                unsafe {
-                    let next = *r.ip.cast::<Handler>();
-                    next(r.ip, r.fp, r.mem, r.len, r.acc, r.ctx, r.f64, r.f32)
+    /// Defines the handler of `I`: registers in, next handler called last. Never inlined: a rare handler
+    /// must not bring its saving of registers into those that may lead to it.
+    macro_rules! step {
+        ($(#[$attribute:meta])* $name:ident) => {
+            $(#[$attribute])*
+            #[inline(never)]
+            #[allow(
+                clippy::too_many_arguments,
+                reason = "they are the machine's registers"
+            )]
+            unsafe extern "sysv64" fn $name<I: Exec>(
+                ip: *const u64,
+                fp: *mut u64,
+                mem: *mut u8,
+                len: usize,
+                acc: u64,
+                ctx: *mut VmContext,
+                f64: f64,
+                f32: f32,
+            ) -> u32 {
+                let mut r = Regs {
+                    ip,
+                    fp,
+                    mem,
+                    len,
+                    acc,
+                    ctx,
+                    f64,
+                    f32,
+                };
+                // SAFETY: whoever dispatched here vouches for the registers: `run` for the first
+                // instruction, the instruction before for every other one.
+                match unsafe { I::exec(&mut r) } {
+                    Flow::Next => {
+                        // SAFETY: `exec` left `ip` at an instruction, whose first word is a handler.
+                        unsafe {
+                            let next = *r.ip.cast::<Handler>();
+                            next(r.ip, r.fp, r.mem, r.len, r.acc, r.ctx, r.f64, r.f32)
+                        }
+                    }
+                    // SAFETY: as above, for the handler that `exec` named.
+                    Flow::Slow(next) => unsafe {
+                        next(r.ip, r.fp, r.mem, r.len, r.acc, r.ctx, r.f64, r.f32)
+                    },
+                    Flow::Exit(status) => leave(r.ip, r.fp, r.ctx, status),
                 }
             }
-            // SAFETY: as above, for the handler that `exec` named.
-            Flow::Slow(next) => unsafe {
-                next(r.ip, r.fp, r.mem, r.len, r.acc, r.ctx, r.f64, r.f32)
-            },
-            Flow::Exit(status) => leave(r.ip, r.fp, r.ctx, status),
-        }
+        };
     }
+    step! { step }
+    // What `features::detected` looks for.
+    step! { #[target_feature(enable = "avx2,bmi1,bmi2,fma,lzcnt,popcnt")] step_with_features }
 
     /// The handler of `I`.
     pub(crate) fn handler<I: Exec>() -> Handler {
         step::<I>
+    }
+
+    /// The handler of `I`, compiled for the vector instructions that this processor has.
+    pub(crate) fn vector_handler<I: Exec>() -> Handler {
+        match features::detected() {
+            true => step_with_features::<I>,
+            false => step::<I>,
+        }
     }
 
     /// Runs from `r` until something exits.
@@ -176,6 +194,11 @@ mod dispatch {
         step::<I>
     }
 
+    /// The handler of `I`: there is only that for any processor.
+    pub(crate) fn vector_handler<I: Exec>() -> Handler {
+        step::<I>
+    }
+
     /// Runs from `r` until something exits.
     ///
     /// # Safety
@@ -191,7 +214,7 @@ mod dispatch {
     }
 }
 
-pub(crate) use dispatch::{Handler, handler};
+pub(crate) use dispatch::{Handler, handler, vector_handler};
 
 /// Ends a run: notes where.
 #[cold]

@@ -14,7 +14,7 @@ use crate::module::{
     Body, Bytes, ConstExpr, ConstOp, DataSegment, DebugSection, ElemSegment, Export, ExternKind,
     GlobalDef, Import, ImportDesc, Module, Names, SegmentMode,
 };
-use crate::ops::Op;
+use crate::ops::{Op, PREFIXES};
 use crate::types::{Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 
 /// The most bytes a section may have after decompression (1 GiB).
@@ -490,7 +490,11 @@ impl Reader<'_> {
         loop {
             let at = self.pos;
             let byte = self.byte()?;
-            let op = match Op::from_byte(byte) {
+            let op = match byte {
+                prefix if PREFIXES.contains(&prefix) => Op::from_prefixed(prefix, self.byte()?),
+                byte => Op::from_byte(byte),
+            };
+            let op = match op {
                 Some(Op::Ret) => return Ok(ConstExpr(ops)),
                 Some(Op::I32Push) => ConstOp::I32(self.signed(32)? as i32),
                 Some(Op::I64Push) => ConstOp::I64(self.signed(64)?),
@@ -503,6 +507,11 @@ impl Reader<'_> {
                     let range = self.range(8)?;
                     let bytes = self.bytes[range].try_into().expect("8 bytes");
                     ConstOp::F64(u64::from_le_bytes(bytes))
+                }
+                Some(Op::V128Push) => {
+                    let range = self.range(16)?;
+                    let bytes = self.bytes[range].try_into().expect("16 bytes");
+                    ConstOp::V128(u128::from_le_bytes(bytes))
                 }
                 Some(Op::GlobalGet) => ConstOp::GlobalGet(self.u32()?),
                 Some(Op::RefNull) => ConstOp::RefNull(self.val_type()?),

@@ -9,7 +9,8 @@ use crate::types::ValType;
 /// Immediates are in `a` and `b`, in the order of the opcode table: signed constants
 /// sign-extended, floats as their bits, indices and counts as they are, a [`Imm::Label`] as the
 /// absolute offset of its target in the body. For [`Imm::Labels`], `a` is the number of targets
-/// and `b` the offset of the first displacement; read them with [`InstrReader::labels`].
+/// and `b` the offset of the first displacement; read them with [`InstrReader::labels`]. The 16 bytes
+/// of [`Imm::V128`] and [`Imm::Lanes`] are `a` and then `b`, little-endian: see [`Instr::vector`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Instr {
     /// The instruction.
@@ -20,6 +21,13 @@ pub struct Instr {
     pub a: u64,
     /// Second immediate, 0 where there is none.
     pub b: u64,
+}
+
+impl Instr {
+    /// Both immediates as one of 128 bits.
+    pub fn vector(&self) -> u128 {
+        u128::from(self.a) | u128::from(self.b) << 64
+    }
 }
 
 /// Reads a function body: locals, then one instruction after the other.
@@ -160,6 +168,11 @@ impl<'a> InstrReader<'a> {
             Imm::I64 => self.signed(64)? as u64,
             Imm::F32 => u64::from(u32::from_le_bytes(self.array()?)),
             Imm::F64 => u64::from_le_bytes(self.array()?),
+            Imm::V128 | Imm::Lanes => {
+                let low = u64::from_le_bytes(self.array()?);
+                instr.b = u64::from_le_bytes(self.array()?);
+                low
+            }
             Imm::Local
             | Imm::Global
             | Imm::Func
@@ -170,7 +183,9 @@ impl<'a> InstrReader<'a> {
             | Imm::Elem
             | Imm::Count => u64::from(self.u32()?),
             Imm::Offset => self.unsigned(64)?,
-            Imm::RefType => u64::from(self.byte()?),
+            Imm::RefType | Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
+                u64::from(self.byte()?)
+            }
             Imm::Label => self.label(instr.offset)?,
             Imm::Labels => {
                 let count = u64::from(self.u32()?) + 1;
@@ -450,6 +465,11 @@ impl CodeBuilder {
         self.op2(op, a, 0);
     }
 
+    /// Appends an instruction with an immediate of 128 bits.
+    pub fn op_vector(&mut self, op: Op, bits: u128) {
+        self.op2(op, bits as u64, (bits >> 64) as u64);
+    }
+
     /// Appends an instruction with two immediates; those its row lacks are ignored.
     ///
     /// # Panics
@@ -462,7 +482,13 @@ impl CodeBuilder {
                 Imm::I64 => write_signed(&mut self.bytes, value as i64),
                 Imm::F32 => self.bytes.extend((value as u32).to_le_bytes()),
                 Imm::F64 => self.bytes.extend(value.to_le_bytes()),
-                Imm::RefType => self.bytes.push(value as u8),
+                Imm::V128 | Imm::Lanes => {
+                    self.bytes.extend(a.to_le_bytes());
+                    self.bytes.extend(b.to_le_bytes());
+                }
+                Imm::RefType | Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
+                    self.bytes.push(value as u8);
+                }
                 Imm::Label | Imm::Labels => panic!("{} takes labels", op.mnemonic()),
                 _ => write_unsigned(&mut self.bytes, value),
             }

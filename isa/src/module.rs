@@ -213,6 +213,8 @@ pub enum ConstOp {
     F32(u32),
     /// Pushes a constant, given as its bits.
     F64(u64),
+    /// Pushes a constant.
+    V128(u128),
     /// Pushes an immutable global.
     GlobalGet(u32),
     /// Pushes the null reference of that type.

@@ -9,13 +9,18 @@
 //! offset; `other` is everything with a rule of its own. Codes up to `0xff` are one byte; the
 //! others are a prefix byte and a second byte. Codes 0xe0 to 0xf7 are kept for the word
 //! operations of the wide architectures.
+//!
+//! The groups of vector instructions are in a file of their own; see there.
+
+mod simd;
 
 /// Hands the opcode table to the macro `$m`: `unary { rows } binary { rows } load { rows }
-/// store { rows } other { rows }`.
+/// store { rows } other { rows }`, then `vector`, `vector_load`, `vector_store`, `lane_load` and
+/// `lane_store` in the same way.
 #[macro_export]
 macro_rules! for_each_op {
     ($m:ident) => {
-        $m! {
+        $crate::with_simd_ops! { $m {
         unary {
             I32Eqz "i32.eqz" 0x45 [] Comparison Arch32 1 (I32 -> I32) "1 when zero, else 0.";
             I64Eqz "i64.eqz" 0x50 [] Comparison Arch32 1 (I64 -> I32) "1 when zero, else 0.";
@@ -223,6 +228,7 @@ macro_rules! for_each_op {
             I64Push i64_push "i64.push" 0x21 [I64] Stack Arch32 1 ( -> I64) "Pushes a constant.";
             F32Push f32_push "f32.push" 0x22 [F32] Stack Arch32 1 ( -> F32) "Pushes a constant.";
             F64Push f64_push "f64.push" 0x23 [F64] Stack Arch32 1 ( -> F64) "Pushes a constant.";
+            V128Push v128_push "v128.push" 0xfd0c [V128] Simd Arch128 1 ( -> V128) "Pushes a constant.";
             MemorySize memory_size "memory.size" 0x3f [Memory] Memory Arch32 1 ( -> I32) "Pushes the memory's size in pages of 64 KiB.";
             MemoryGrow memory_grow "memory.grow" 0x40 [Memory] Memory Arch32 1 (I32 -> I32) "Grows the memory by that many pages; pushes the old size, or -1 where it may not grow.";
             RefNull ref_null "ref.null" 0xd0 [RefType] Reference Arch32 1 poly "Pushes the null reference of that type.";
@@ -247,7 +253,7 @@ macro_rules! for_each_op {
             Alloc alloc "alloc" 0xfc14 [] Memory Arch32 1 (I32 -> I32) "Allocates that many bytes of memory 0's heap, aligned to 16; pushes their address. The machine keeps the books outside the program's reach; traps at the memory limit.";
             Free free "free" 0xfc15 [] Memory Arch32 1 (I32 -> ) "Frees what `alloc` gave; traps on any other address and on a second `free`.";
         }
-        }
+        } }
     };
 }
 
@@ -269,11 +275,12 @@ pub enum Category {
     Memory,
     Table,
     Reference,
+    Simd,
 }
 
 impl Category {
     /// Every category, in the order of the documentation.
-    pub const ALL: [Category; 12] = [
+    pub const ALL: [Category; 13] = [
         Category::Stack,
         Category::Variable,
         Category::Arithmetic,
@@ -286,6 +293,7 @@ impl Category {
         Category::Memory,
         Category::Table,
         Category::Reference,
+        Category::Simd,
     ];
 }
 
@@ -300,6 +308,18 @@ pub enum Imm {
     F32,
     /// 8 bytes, little-endian.
     F64,
+    /// 16 bytes, lane 0 first.
+    V128,
+    /// 16 bytes: numbers of bytes, each below 32.
+    Lanes,
+    /// One byte: the number of a lane, below 2.
+    Lane2,
+    /// One byte: the number of a lane, below 4.
+    Lane4,
+    /// One byte: the number of a lane, below 8.
+    Lane8,
+    /// One byte: the number of a lane, below 16.
+    Lane16,
     /// Index of a local; unsigned LEB128, as all indices.
     Local,
     /// Index of a global.
@@ -329,6 +349,18 @@ pub enum Imm {
 }
 
 impl Imm {
+    /// How many lanes there are to name by it; `None` where it names none.
+    pub const fn lanes(self) -> Option<u8> {
+        Some(match self {
+            Imm::Lanes => 32,
+            Imm::Lane2 => 2,
+            Imm::Lane4 => 4,
+            Imm::Lane8 => 8,
+            Imm::Lane16 => 16,
+            _ => return None,
+        })
+    }
+
     /// Whether it is an index into something that the module or function declares.
     const fn is_index(self) -> bool {
         matches!(
@@ -367,6 +399,27 @@ pub enum Group {
     Store,
     /// Anything else.
     Other,
+    /// A pure function of vectors.
+    Vector,
+    /// A load of a vector from memory 0.
+    VectorLoad,
+    /// A store of a vector to memory 0.
+    VectorStore,
+    /// A load of a vector's lane from memory 0.
+    LaneLoad,
+    /// A store of a vector's lane to memory 0.
+    LaneStore,
+}
+
+impl Group {
+    /// Whether its instructions read or write memory 0 at a popped address plus an offset, their first
+    /// immediate.
+    pub const fn accesses_memory(self) -> bool {
+        !matches!(
+            self,
+            Group::Unary | Group::Binary | Group::Other | Group::Vector
+        )
+    }
 }
 
 /// A row of the opcode table.
@@ -403,44 +456,69 @@ macro_rules! sig {
     };
 }
 
+macro_rules! group {
+    (unary) => {
+        Group::Unary
+    };
+    (binary) => {
+        Group::Binary
+    };
+    (load) => {
+        Group::Load
+    };
+    (store) => {
+        Group::Store
+    };
+    (other) => {
+        Group::Other
+    };
+    (vector) => {
+        Group::Vector
+    };
+    (vector_load) => {
+        Group::VectorLoad
+    };
+    (vector_store) => {
+        Group::VectorStore
+    };
+    (lane_load) => {
+        Group::LaneLoad
+    };
+    (lane_store) => {
+        Group::LaneStore
+    };
+}
+
 macro_rules! define_ops {
-    (
-        unary { $($u:ident $um:literal $uc:literal [$($ui:ident)*] $ucat:ident $ua:ident $uf:literal $us:tt $ud:literal;)* }
-        binary { $($b:ident $bm:literal $bc:literal [$($bi:ident)*] $bcat:ident $ba:ident $bf:literal $bs:tt $bd:literal;)* }
-        load { $($l:ident $lm:literal $lc:literal [$($li:ident)*] $lcat:ident $la:ident $lf:literal $ls:tt $ld:literal;)* }
-        store { $($s:ident $sm:literal $sc:literal [$($si:ident)*] $scat:ident $sa:ident $sf:literal $ss:tt $sd:literal;)* }
-        other { $($o:ident $of:ident $om:literal $oc:literal [$($oi:ident)*] $ocat:ident $oa:ident $oy:literal $os:tt $od:literal;)* }
-    ) => {
+    ($($group:ident {
+        $($op:ident $($method:ident)? $mnemonic:literal $code:literal [$($imm:ident)*] $category:ident $arch:ident
+        $fuel:literal $sig:tt $doc:literal;)*
+    })*) => {
         /// An instruction, without its immediates.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
         #[repr(u16)]
         pub enum Op {
-            $(#[doc = $ud] $u,)*
-            $(#[doc = $bd] $b,)*
-            $(#[doc = $ld] $l,)*
-            $(#[doc = $sd] $s,)*
-            $(#[doc = $od] $o,)*
+            $($(#[doc = $doc] $op,)*)*
         }
 
         /// The table's rows, indexed by [`Op`].
         pub static OPS: &[OpInfo] = ROWS;
 
-        const ROWS: &[OpInfo] = &[
-            $(OpInfo { op: Op::$u, mnemonic: $um, code: $uc, imms: &[$(Imm::$ui),*], category: Category::$ucat, first_arch: Arch::$ua, fuel: $uf, sig: sig!($us), group: Group::Unary, doc: $ud },)*
-            $(OpInfo { op: Op::$b, mnemonic: $bm, code: $bc, imms: &[$(Imm::$bi),*], category: Category::$bcat, first_arch: Arch::$ba, fuel: $bf, sig: sig!($bs), group: Group::Binary, doc: $bd },)*
-            $(OpInfo { op: Op::$l, mnemonic: $lm, code: $lc, imms: &[$(Imm::$li),*], category: Category::$lcat, first_arch: Arch::$la, fuel: $lf, sig: sig!($ls), group: Group::Load, doc: $ld },)*
-            $(OpInfo { op: Op::$s, mnemonic: $sm, code: $sc, imms: &[$(Imm::$si),*], category: Category::$scat, first_arch: Arch::$sa, fuel: $sf, sig: sig!($ss), group: Group::Store, doc: $sd },)*
-            $(OpInfo { op: Op::$o, mnemonic: $om, code: $oc, imms: &[$(Imm::$oi),*], category: Category::$ocat, first_arch: Arch::$oa, fuel: $oy, sig: sig!($os), group: Group::Other, doc: $od },)*
-        ];
+        const ROWS: &[OpInfo] = &[$($(OpInfo {
+            op: Op::$op,
+            mnemonic: $mnemonic,
+            code: $code,
+            imms: &[$(Imm::$imm),*],
+            category: Category::$category,
+            first_arch: Arch::$arch,
+            fuel: $fuel,
+            sig: sig!($sig),
+            group: group!($group),
+            doc: $doc,
+        },)*)*];
 
         /// Code and instruction of every row, for building decode tables.
-        const CODES: &[(u16, Op)] = &[
-            $(($uc, Op::$u),)*
-            $(($bc, Op::$b),)*
-            $(($lc, Op::$l),)*
-            $(($sc, Op::$s),)*
-            $(($oc, Op::$o),)*
-        ];
+        const CODES: &[(u16, Op)] = &[$($(($code, Op::$op),)*)*];
     };
 }
 for_each_op!(define_ops);
@@ -460,16 +538,20 @@ pub(crate) struct Rule {
     pub(crate) terminator: bool,
     /// Whether an immediate is an index that may be out of range.
     pub(crate) indexes: bool,
+    /// Whether an immediate names lanes.
+    pub(crate) names_lanes: bool,
 }
 
 impl Rule {
     const fn of(info: &OpInfo) -> Rule {
         let mut imms = [None; 2];
         let mut indexes = false;
+        let mut names_lanes = false;
         let mut i = 0;
         while i < info.imms.len() {
             imms[i] = Some(info.imms[i]);
             indexes |= info.imms[i].is_index();
+            names_lanes |= info.imms[i].lanes().is_some();
             i += 1;
         }
         let (params, results) = match info.sig {
@@ -498,6 +580,7 @@ impl Rule {
             results,
             terminator: info.op.is_terminator(),
             indexes,
+            names_lanes,
         }
     }
 }
@@ -513,7 +596,7 @@ static RULES: [Rule; ROWS.len()] = {
 };
 
 /// The prefix bytes in use, each opening a page of 256 codes.
-pub const PREFIXES: &[u8] = &[0xfc];
+pub const PREFIXES: &[u8] = &[0xfc, 0xfd, 0xfe];
 
 type Page = [Option<Op>; 256];
 
@@ -536,6 +619,8 @@ const fn page(prefix: u8) -> Page {
 
 static ONE_BYTE: Page = page(0);
 static PREFIX_FC: Page = page(0xfc);
+static PREFIX_FD: Page = page(0xfd);
+static PREFIX_FE: Page = page(0xfe);
 
 impl Op {
     /// This instruction's row of the table.
@@ -572,6 +657,8 @@ impl Op {
     pub fn from_prefixed(prefix: u8, byte: u8) -> Option<Op> {
         match prefix {
             0xfc => PREFIX_FC[usize::from(byte)],
+            0xfd => PREFIX_FD[usize::from(byte)],
+            0xfe => PREFIX_FE[usize::from(byte)],
             _ => None,
         }
     }

@@ -3,7 +3,11 @@
 //! Every instruction of the table's groups `unary` and `binary` is a type here, of the same name,
 //! that implements [`Unary`] or [`Binary`]; loads and stores name their conversions by
 //! [`LoadOp`] and [`StoreOp`]. Values cross as raw 64-bit slots where types are erased
-//! ([`eval_unary`], [`eval_binary`]).
+//! ([`eval_unary`], [`eval_binary`]); those of vectors are in [`vector`](mod@vector).
+
+mod vector;
+
+pub use vector::*;
 
 use crate::ops::Op;
 use crate::trap::TrapCode;
@@ -401,7 +405,7 @@ pub trait LoadOp {
     /// The bytes in memory.
     type Bytes: Default + AsMut<[u8]> + Copy;
     /// The value's type.
-    type Out: SlotValue;
+    type Out: Copy;
     /// Bytes read.
     const WIDTH: usize;
     /// The value of little-endian bytes.
@@ -413,7 +417,7 @@ pub trait StoreOp {
     /// The bytes in memory.
     type Bytes: AsRef<[u8]> + Copy;
     /// The value's type.
-    type In: SlotValue;
+    type In: Copy;
     /// Bytes written.
     const WIDTH: usize;
     /// The value's little-endian bytes.

@@ -31,6 +31,7 @@ bailouts! {
     FrameTooLarge "frame too large for metering" "Its native frame is so large that recursion could end sooner than in the interpreter, which metering rules out.";
     NoSuchLoop "no such loop" "The loop to be entered cannot be reached.";
     Codegen "not supported by the code generator" "Cranelift refused the function.";
+    Processor "instructions that this processor lacks" "The processor has no instructions for what it does with vectors.";
     CodeCache "code cache full" "There is no room left for native code.";
     NoHost "no compiler for this machine" "The machine, or its operating system, is not one that native code is made for.";
 }

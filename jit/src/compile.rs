@@ -13,7 +13,7 @@ use dotvm_isa::{FuncType, Module, TrapCode};
 
 use crate::accesses::Accesses;
 use crate::bailout::Bailout;
-use crate::lower::{Lowerer, entry_signature, native_signature};
+use crate::lower::{Lowerer, Processor, entry_signature, native_signature};
 use crate::places::{Places, Site};
 use crate::tables::{NO_PLACE, Tables};
 
@@ -116,6 +116,7 @@ impl std::fmt::Debug for Reloc {
 /// The compiler for this machine. It can be used by any number of threads.
 pub struct Compiler {
     isa: OwnedTargetIsa,
+    processor: Processor,
 }
 
 impl std::fmt::Debug for Compiler {
@@ -237,9 +238,16 @@ impl Compiler {
         }
         let builder = cranelift_native::builder().map_err(|_| Bailout::NoHost)?;
         let isa = builder.finish(settings::Flags::new(flags));
-        Ok(Compiler {
-            isa: isa.map_err(|_| Bailout::NoHost)?,
-        })
+        let isa = isa.map_err(|_| Bailout::NoHost)?;
+        let has = |name: &str| {
+            let mut flags = isa.isa_flags().into_iter();
+            flags.any(|flag| flag.name == name && flag.as_bool() == Some(true))
+        };
+        let processor = Processor {
+            rounds_and_shuffles: has("has_sse41") && has("has_ssse3"),
+            fma: has("has_fma"),
+        };
+        Ok(Compiler { isa, processor })
     }
 
     /// The target.
@@ -266,7 +274,8 @@ impl Compiler {
         };
         context.func = Function::with_name_signature(name, signature);
         let builder = FunctionBuilder::new(&mut context.func, &mut scratch.builder);
-        let lowered = Lowerer::run(builder, request, self.isa.frontend_config());
+        let config = self.isa.frontend_config();
+        let lowered = Lowerer::run(builder, request, config, self.processor);
         let lowered = match lowered {
             Ok(lowered) => lowered,
             Err(bailout) => {

@@ -191,6 +191,7 @@ fn evaluate(store: &mut StoreOpaque, instance: u32, expr: &ConstExpr) -> Vec<u64
             ConstOp::I64(value) => stack.push(value.cast_unsigned()),
             ConstOp::F32(bits) => stack.push(u64::from(bits)),
             ConstOp::F64(bits) => stack.push(bits),
+            ConstOp::V128(bits) => stack.extend([bits as u64, (bits >> 64) as u64]),
             ConstOp::RefNull(_) => stack.push(0),
             ConstOp::GlobalGet(index) => {
                 let number = store.instances[instance as usize].globals[index as usize];

@@ -98,6 +98,7 @@ pub use vm::heap::{HeapBlock, HeapStats};
 pub use wasi_link::add_wasi_to_linker;
 
 pub use dotvm_isa as isa;
+pub use dotvm_isa::semantics::V128;
 pub use dotvm_isa::{
     Arch, Bytes, ExternKind, FuncType, GlobalType, Limits, Malformed, MemoryType, Names, Place,
     TableType, TrapCode, ValType,

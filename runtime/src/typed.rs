@@ -1,6 +1,7 @@
 //! Rust types that are types of programs' values.
 
 use dotvm_isa::ValType;
+use dotvm_isa::semantics::V128;
 
 use crate::error::Result;
 use crate::func::Func;
@@ -12,7 +13,7 @@ mod sealed {
 }
 
 /// A Rust type that is the type of a value: `i32`, `i64`, `i128` and their unsigned relatives, `f32`,
-/// `f64`, `Option<Func>`, `Option<ExternRef>`.
+/// `f64`, [`V128`], `Option<Func>`, `Option<ExternRef>`.
 pub trait VmType: sealed::Sealed + Sized {
     /// The value's type.
     const TYPE: ValType;
@@ -72,6 +73,20 @@ macro_rules! wide_types {
     };
 }
 wide_types! { i128 u128 }
+
+impl sealed::Sealed for V128 {}
+
+impl VmType for V128 {
+    const TYPE: ValType = ValType::V128;
+    #[inline]
+    fn to_slots(self, store: &StoreOpaque, slots: &mut [u64]) -> Result<()> {
+        u128::from(self).to_slots(store, slots)
+    }
+    #[inline]
+    fn from_slots(store: &StoreOpaque, slots: &[u64]) -> V128 {
+        u128::from_slots(store, slots).into()
+    }
+}
 
 macro_rules! references {
     ($($ty:ident: $val:ident, $kind:ident;)*) => {

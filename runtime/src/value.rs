@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 
 use dotvm_isa::ValType;
+use dotvm_isa::semantics::V128;
 
 use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
@@ -116,6 +117,14 @@ impl Val {
         }
     }
 
+    /// The vector, where it is one of 128 bits.
+    pub fn v128(&self) -> Option<V128> {
+        match *self {
+            Val::V128(bits) => Some(bits.into()),
+            _ => None,
+        }
+    }
+
     /// The reference, where it is one.
     pub fn reference(&self) -> Option<Ref> {
         match *self {
@@ -215,6 +224,7 @@ val_from! {
     u128: |value| Val::I128(value.cast_signed());
     f32: |value| Val::F32(value.to_bits());
     f64: |value| Val::F64(value.to_bits());
+    V128: |value| Val::V128(value.into());
     Func: |value| Val::FuncRef(Some(value));
     ExternRef: |value| Val::ExternRef(Some(value));
     Ref: |value| match value {

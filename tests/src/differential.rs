@@ -112,7 +112,7 @@ pub struct Target {
     pub opt_level: OptLevel,
 }
 
-/// All targets.
+/// All targets. Modules with vectors are for arch128 instead.
 const TARGETS: [Target; 4] = [
     Target::new(Arch::Arch64, OptLevel::O2),
     Target::new(Arch::Arch32, OptLevel::O2),
@@ -133,11 +133,13 @@ impl Case {
         let choice: u64 = input.arbitrary().ok()?;
         let mut random = Random(choice);
         let canonical = random.below(8) != 0;
-        let config = config(&mut random, canonical);
+        let vectors = random.below(3) != 0;
+        let config = config(&mut random, canonical, vectors);
         let module = wasm_smith::Module::new(config, &mut input).ok()?;
         let mut wasm = module.to_bytes();
         if random.below(4) != 0 {
-            wasm = enliven::enliven(&wasm, &mut random).expect("what is generated is valid");
+            wasm =
+                enliven::enliven(&wasm, vectors, &mut random).expect("what is generated is valid");
         }
         let mut case = Case {
             wasm,
@@ -180,12 +182,16 @@ impl Case {
 
     fn transpile(&self, Target { arch, opt_level }: Target) -> Option<Vec<u8>> {
         let options = Options {
-            arch,
+            arch: Some(arch),
             opt_level,
             ..Options::default()
         };
         let output = match transpile(&self.wasm, &options) {
             Ok(output) => output,
+            Err(dotvm_transpiler::Error::Architecture { needs, .. }) => {
+                let target = Target::new(needs, opt_level);
+                return self.transpile(target);
+            }
             Err(dotvm_transpiler::Error::Limit { .. }) => return None,
             Err(error) => panic!("a valid module is refused: {error}"),
         };
@@ -195,7 +201,7 @@ impl Case {
 }
 
 /// How modules are generated.
-fn config(random: &mut Random, canonical: bool) -> wasm_smith::Config {
+fn config(random: &mut Random, canonical: bool, vectors: bool) -> wasm_smith::Config {
     let imports = wat::parse_str(IMPORTS).expect("text that is right");
     wasm_smith::Config {
         available_imports: Some(imports),
@@ -222,9 +228,9 @@ fn config(random: &mut Random, canonical: bool) -> wasm_smith::Config {
         max_tags: 0,
         gc_enabled: false,
         memory64_enabled: false,
-        relaxed_simd_enabled: false,
+        relaxed_simd_enabled: vectors,
         shared_everything_threads_enabled: false,
-        simd_enabled: false,
+        simd_enabled: vectors,
         threads_enabled: false,
         wide_arithmetic_enabled: true,
         ..wasm_smith::Config::default()
@@ -304,6 +310,13 @@ fn argument(ty: ValType, random: &mut Random) -> Val {
         ValType::I64 => Val::I64(integer),
         ValType::F32 => Val::F32((float as f32).to_bits()),
         ValType::F64 => Val::F64(float.to_bits()),
+        ValType::V128 => {
+            let [low, high] = match random.below(2) {
+                0 => [random.next_u64(), random.next_u64()],
+                _ => [integer.cast_unsigned(), float.to_bits()],
+            };
+            Val::V128(u128::from(high) << 64 | u128::from(low))
+        }
         other => Val::default_for(other),
     }
 }

@@ -1,10 +1,12 @@
 //! Every program of `examples/`, compiled once, at every optimization level in the interpreter and as
-//! native code, for arch32 and arch64: it prints what its native build prints (`NAME.expected`) and exits as its header says.
+//! native code, for arch32 and arch64 or, with vectors, for wider ones: it prints what its native build
+//! prints (`NAME.expected`) and exits as its header says.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use dotvm::Arch;
 use dotvm_tests::command::run;
 use dotvm_tests::guest::compile;
 use dotvm_tests::header::Header;
@@ -17,6 +19,9 @@ const PROGRAMS_MIN: usize = 14;
 
 /// Architectures that programs are run on.
 const ARCHS: [&str; 2] = ["arch32", "arch64"];
+
+/// Architectures that programs with vectors are run on.
+const ARCHS_WITH_VECTORS: [&str; 2] = ["arch128", "arch512"];
 
 /// How programs become native code: all of it at the start, everything when it is first called, and
 /// what gets hot while the program runs.
@@ -87,8 +92,11 @@ fn check_compiled(path: &Path, source: &Path) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("program.wasm");
     fs::write(&file, &wasm)?;
-    check_size(&wasm)?;
-    for arch in ARCHS {
+    let archs = match check_size(&wasm)? {
+        Arch::Arch64 => ARCHS,
+        _ => ARCHS_WITH_VECTORS,
+    };
+    for arch in archs {
         for level in OptLevel::ALL {
             let level = level.to_string();
             let options = ["-a", arch, "--opt-level", &level, "--jit=off"];
@@ -165,13 +173,16 @@ fn check_run(
     .into())
 }
 
-fn check_size(wasm: &[u8]) -> Result<(), Failed> {
+/// Checks how much code there is; returns the architecture that the program needs.
+fn check_size(wasm: &[u8]) -> Result<Arch, Failed> {
+    let mut arch = Arch::default();
     for opt_level in OptLevel::ALL {
         let options = Options {
             opt_level,
             ..Options::default()
         };
         let report = transpile(wasm, &options)?.report;
+        arch = report.arch;
         let ratio = report.bytes_out as f64 / report.bytes_in as f64;
         if ratio > CODE_RATIO_MAX {
             return Err(
@@ -179,5 +190,5 @@ fn check_size(wasm: &[u8]) -> Result<(), Failed> {
             );
         }
     }
-    Ok(())
+    Ok(arch)
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use dotvm_isa::Arch;
+
 /// Why something could not be transpiled.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -20,6 +22,15 @@ pub enum Error {
         feature: String,
         /// Byte of the file at which it is used first.
         offset: u64,
+    },
+    /// The module is valid, but uses what the architecture that was asked for does not have.
+    Architecture {
+        /// Name of the feature, as the WebAssembly proposals are called.
+        feature: String,
+        /// Byte of the file at which it is used first.
+        offset: u64,
+        /// The first architecture that has it.
+        needs: Arch,
     },
     /// A function is larger than the machine allows.
     Limit {
@@ -66,6 +77,7 @@ impl Error {
             self,
             Error::Invalid { .. }
                 | Error::Unsupported { .. }
+                | Error::Architecture { .. }
                 | Error::Limit { .. }
                 | Error::Text(_)
         )
@@ -82,6 +94,16 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "offset {offset:#x}: unsupported WebAssembly feature: {feature}"
+                )
+            }
+            Error::Architecture {
+                feature,
+                offset,
+                needs,
+            } => {
+                write!(
+                    f,
+                    "offset {offset:#x}: {feature} needs the architecture {needs} or a wider one"
                 )
             }
             Error::Limit {

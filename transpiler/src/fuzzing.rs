@@ -51,9 +51,8 @@ fn generated(input: &mut Unstructured<'_>) -> Option<Vec<u8>> {
     config.exceptions_enabled = false;
     config.gc_enabled = false;
     config.memory64_enabled = false;
-    config.relaxed_simd_enabled = false;
+    config.relaxed_simd_enabled &= config.simd_enabled;
     config.shared_everything_threads_enabled = false;
-    config.simd_enabled = false;
     config.threads_enabled = false;
     config.wide_arithmetic_enabled = true;
     let module = wasm_smith::Module::new(config, input).ok()?;

@@ -1,8 +1,8 @@
 //! Programs for DotVM: WebAssembly, Rust sources and Cargo projects become bytecode.
 //!
 //! [`transpile`] turns a WebAssembly module into a DotVM module. It understands core WebAssembly
-//! 2.0 without vectors, with tail calls and extended constants; what else a module may use is an
-//! [error](Error::Unsupported) that names the feature. [`load_wasm`] makes the WebAssembly: from a
+//! 2.0 with relaxed vector instructions, tail calls and extended constants; what else a module may use is
+//! an [error](Error::Unsupported) that names the feature. [`load_wasm`] makes the WebAssembly: from a
 //! file, from text, or with the Rust compiler.
 //!
 //! ```
@@ -85,8 +85,9 @@ impl fmt::Display for OptLevel {
 /// How to transpile.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// The architecture of the output.
-    pub arch: Arch,
+    /// The architecture of the output; `None` for the first one from arch64 on that has what the module
+    /// needs: arch128 where it uses vectors.
+    pub arch: Option<Arch>,
     /// How much to optimize.
     pub opt_level: OptLevel,
     /// Whether names of functions and locals are kept, for backtraces and listings.
@@ -96,7 +97,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            arch: Arch::default(),
+            arch: None,
             opt_level: OptLevel::default(),
             debug_names: true,
         }
@@ -118,6 +119,8 @@ pub struct Output {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
+    /// The architecture of the output.
+    pub arch: Arch,
     /// Functions defined.
     pub functions: usize,
     /// Instructions of the plain translation.
@@ -153,7 +156,8 @@ pub struct Report {
 ///
 /// # Errors
 /// [`Error::Invalid`] where it does not validate, [`Error::Unsupported`] where it uses a feature
-/// the machine does not have, [`Error::Limit`] where a function's frame or code would be too large.
+/// the machine does not have, [`Error::Architecture`] where the architecture asked for lacks it,
+/// [`Error::Limit`] where a function's frame or code would be too large.
 pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
     let translate::Translated {
         mut module,
@@ -164,6 +168,7 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
         wasm_code_bytes,
     } = translate::translate(wasm, options.arch)?;
     let mut report = Report {
+        arch: module.arch,
         functions: funcs.len(),
         bytes_in: wasm_code_bytes,
         instructions_in: instructions(&funcs),

@@ -83,7 +83,7 @@ fn every_architecture_gets_the_same_code() {
     let wasm = compiled(&examples().join("hello.rs"));
     let bodies = |arch| {
         let options = Options {
-            arch,
+            arch: Some(arch),
             ..Options::default()
         };
         let module = transpile(&wasm, &options)

@@ -44,7 +44,7 @@ pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
         output::say(&format!(
             "{name}: {} bytes, {}\n{}time: {}\n",
             bytes.len(),
-            args.source.target.arch(),
+            report.arch,
             show(&report),
             phases.show()
         ));

@@ -21,8 +21,8 @@ use script::Script;
 /// How modules are transpiled.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The architecture.
-    pub arch: Arch,
+    /// The architecture; `None` for the first one from arch64 on that has what a module needs.
+    pub arch: Option<Arch>,
     /// How much to optimize.
     pub opt_level: OptLevel,
     /// Settings of the engine, but for the size of the stack.

@@ -25,7 +25,7 @@ type Held<T = ()> = Result<T, String>;
 
 /// A script being executed.
 pub(super) struct Script {
-    arch: Arch,
+    arch: Option<Arch>,
     opt_level: OptLevel,
     engine: Engine,
     linker: Linker<()>,

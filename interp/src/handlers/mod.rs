@@ -10,6 +10,7 @@ pub(crate) mod memory;
 pub(crate) mod moves;
 pub(crate) mod native;
 pub(crate) mod numeric;
+pub(crate) mod vector;
 
 use std::marker::PhantomData;
 

@@ -15,6 +15,8 @@ mod halves;
 mod ops;
 mod select;
 mod stack;
+mod vector;
+mod vector_forms;
 
 use std::cell::Cell;
 
@@ -125,6 +127,10 @@ struct Lowerer<'m> {
     step: Option<ops::Step>,
     /// The instruction with two results that was emitted last, where their places may still be changed.
     halves: Option<halves::Emitted>,
+    /// The vector instruction emitted last, whose result may still go to a local instead.
+    produced: Option<vector::Produced>,
+    /// The constant vectors that entries refer to.
+    constants: Vec<u128>,
 }
 
 impl<'m> Lowerer<'m> {
@@ -176,6 +182,8 @@ impl<'m> Lowerer<'m> {
             binary: None,
             step: None,
             halves: None,
+            produced: None,
+            constants: Vec::new(),
             verifier,
         })
     }

@@ -1,5 +1,6 @@
 //! Lowering of each instruction that is not a call or a jump.
 
+use dotvm_isa::ops::Group;
 use dotvm_isa::{Instr, Malformed, Op, ValType, semantics as sem};
 
 use super::select::{self, Pair, Place, pair};
@@ -43,6 +44,7 @@ macro_rules! by_group {
         load { $($l:ident $lm:literal $lc:literal $li:tt $lcat:ident $la:ident $lf:literal $ls:tt $ld:literal;)* }
         store { $($s:ident $sm:literal $sc:literal $si:tt $scat:ident $sa:ident $sf:literal $ss:tt $sd:literal;)* }
         other { $($o:ident $of:ident $om:literal $oc:literal $oi:tt $ocat:ident $oa:ident $oy:literal $os:tt $od:literal;)* }
+        $($vectors:tt)*
     ) => {
         /// Instructions with a rule of their own: one method for each row of that group, so that a
         /// row nobody lowers does not compile.
@@ -61,6 +63,14 @@ macro_rules! by_group {
                 $(Op::$l)|* => l.load(instr),
                 $(Op::$s)|* => l.store(instr),
                 $(Op::$o => LowerOther::$of(l, instr)?,)*
+                op => match op.info().group {
+                    Group::Vector => l.vector(instr),
+                    Group::VectorLoad => l.load_vector(instr),
+                    Group::VectorStore => l.store_vector(instr),
+                    Group::LaneLoad => l.load_lane(instr),
+                    Group::LaneStore => l.store_lane(instr),
+                    group => unreachable!("instructions of {group:?} are named above"),
+                },
             }
             Ok(())
         }
@@ -277,11 +287,7 @@ impl Lowerer<'_> {
 
     /// Pops `count` values and pushes those at the given positions, 0 being the deepest.
     fn rearrange(&mut self, count: usize, order: &[usize]) {
-        let mut popped = [Entry {
-            place: Where::Home,
-            ty: ValType::I32,
-            home: 0,
-        }; 3];
+        let mut popped = [Entry::NONE; 3];
         for entry in popped[..count].iter_mut().rev() {
             *entry = self.pop();
         }
@@ -319,7 +325,7 @@ impl Lowerer<'_> {
             return self.push_copy(home, ty);
         };
         match self.entries[index].place {
-            lazy @ (Where::Local(_) | Where::Const(_)) => self.push(lazy, ty),
+            lazy @ (Where::Local(_) | Where::Const(_) | Where::Vector(_)) => self.push(lazy, ty),
             Where::Acc => {
                 self.free_acc(Class::of(ty));
                 self.push_copy(self.entries[index].home, ty);
@@ -397,9 +403,10 @@ impl LowerOther for Lowerer<'_> {
 
     fn select(&mut self, _: &Instr) -> Result<(), Malformed> {
         let ty = self.operand_type(1);
-        match ty.slots() {
-            1 => self.select_narrow(),
-            _ => self.select_wide(ty),
+        match ty {
+            ValType::V128 => self.select_vector(),
+            ty if ty.slots() == 1 => self.select_narrow(),
+            ty => self.select_wide(ty),
         }
         Ok(())
     }
@@ -474,18 +481,19 @@ impl LowerOther for Lowerer<'_> {
     fn local_get(&mut self, instr: &Instr) -> Result<(), Malformed> {
         let local = instr.a as u32;
         let ty = self.verifier.locals()[local as usize];
-        match ty.slots() {
-            1 => self.push(Where::Local(local), ty),
-            _ => self.push_copy(self.locals[local as usize], ty),
+        match ty {
+            ty if ty.slots() == 1 || ty == ValType::V128 => self.push(Where::Local(local), ty),
+            ty => self.push_copy(self.locals[local as usize], ty),
         }
         Ok(())
     }
 
     fn local_set(&mut self, instr: &Instr) -> Result<(), Malformed> {
         let value = Lowerer::pop(self);
-        match value.ty.slots() {
-            1 => self.set_local(instr.a as u32, value),
-            slots => self.copy(self.locals[instr.a as usize], value.home, slots),
+        match value.ty {
+            ValType::V128 => self.set_vector(instr.a as u32, value),
+            ty if ty.slots() == 1 => self.set_local(instr.a as u32, value),
+            ty => self.copy(self.locals[instr.a as usize], value.home, ty.slots()),
         }
         Ok(())
     }
@@ -493,18 +501,18 @@ impl LowerOther for Lowerer<'_> {
     fn local_tee(&mut self, instr: &Instr) -> Result<(), Malformed> {
         let local = instr.a as u32;
         let value = Lowerer::pop(self);
-        match (value.ty.slots(), value.place) {
-            (1, place) => {
-                self.set_local(local, value);
-                match place {
-                    Where::Const(_) => self.push(place, value.ty),
-                    _ => self.push(Where::Local(local), value.ty),
-                }
+        match value.ty {
+            ValType::V128 => self.set_vector(local, value),
+            ty if ty.slots() == 1 => self.set_local(local, value),
+            ty => {
+                self.copy(self.locals[local as usize], value.home, ty.slots());
+                self.push(Where::Home, ty);
+                return Ok(());
             }
-            (slots, _) => {
-                self.copy(self.locals[local as usize], value.home, slots);
-                self.push(Where::Home, value.ty);
-            }
+        }
+        match value.place {
+            place @ (Where::Const(_) | Where::Vector(_)) => self.push(place, value.ty),
+            _ => self.push(Where::Local(local), value.ty),
         }
         Ok(())
     }
@@ -534,10 +542,8 @@ impl LowerOther for Lowerer<'_> {
         let value = Lowerer::pop(self);
         let index = instr.a as u32;
         if value.ty.slots() > 1 {
-            let words = [
-                fields_wide(0, value.home, index),
-                u64::from(value.ty.slots()),
-            ];
+            let from = self.slot_operand(value);
+            let words = [fields_wide(0, from, index), u64::from(value.ty.slots())];
             self.emit(handler::<GlobalSetSpan>(), &words);
             return Ok(());
         }
@@ -584,6 +590,11 @@ impl LowerOther for Lowerer<'_> {
 
     fn f64_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.push(Where::Const(instr.a), ValType::F64);
+        Ok(())
+    }
+
+    fn v128_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        self.push_vector(instr.vector());
         Ok(())
     }
 

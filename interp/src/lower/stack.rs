@@ -38,6 +38,8 @@ pub(super) enum Where {
     Local(u32),
     /// Nowhere yet: a constant, as the content of its slot.
     Const(u64),
+    /// Nowhere yet: a constant vector, by its index in [`Lowerer::constants`].
+    Vector(u32),
     /// Only in the accumulator of its class.
     Acc,
 }
@@ -49,6 +51,15 @@ pub(super) struct Entry {
     pub(super) ty: ValType,
     /// The first slot of its home.
     pub(super) home: u16,
+}
+
+impl Entry {
+    /// What stands where an entry will be put.
+    pub(super) const NONE: Entry = Entry {
+        place: Where::Home,
+        ty: ValType::I32,
+        home: 0,
+    };
 }
 
 /// An operand of an instruction to be emitted.
@@ -159,6 +170,7 @@ impl Lowerer<'_> {
             Where::Const(bits) => return Operand::Const(bits),
             Where::Local(local) => self.locals[local as usize],
             Where::Home => entry.home,
+            Where::Vector(_) => unreachable!("vectors are operands in slots"),
         };
         if !avoid && self.acc(Class::of(entry.ty)).mirror == Some(slot) {
             return Operand::Acc;
@@ -173,6 +185,10 @@ impl Lowerer<'_> {
             Where::Home => entry.home,
             Where::Const(bits) => {
                 self.put_const(entry.home, bits);
+                entry.home
+            }
+            Where::Vector(constant) => {
+                self.put_vector(entry.home, constant);
                 entry.home
             }
             Where::Acc => {
@@ -270,11 +286,11 @@ impl Lowerer<'_> {
         if dst == src || slots == 0 {
             return;
         }
-        if slots == 1 {
-            self.emit(handler::<Copy<u64, S10>>(), &[fields(dst, src, 0, 0)]);
-        } else {
-            self.emit(handler::<CopySpan>(), &[fields(dst, src, slots as u16, 0)]);
-        }
+        match slots {
+            1 => self.emit(handler::<Copy<u64, S10>>(), &[fields(dst, src, 0, 0)]),
+            2 => self.emit(handler::<Copy2>(), &[fields(dst, src, src + 1, 0)]),
+            _ => self.emit(handler::<CopySpan>(), &[fields(dst, src, slots as u16, 0)]),
+        };
         self.wrote(dst, slots);
     }
 
@@ -286,6 +302,12 @@ impl Lowerer<'_> {
                 Where::Home => {}
                 Where::Acc => self.free_acc(Class::of(self.entries[i].ty)),
                 Where::Const(bits) => self.put_const(self.entries[i].home, bits),
+                Where::Vector(constant) => self.put_vector(self.entries[i].home, constant),
+                Where::Local(local) if self.entries[i].ty == ValType::V128 => {
+                    self.local_uses[local as usize] -= 1;
+                    let from = self.locals[local as usize];
+                    self.copy(self.entries[i].home, from, ValType::V128.slots());
+                }
                 Where::Local(_) => {
                     i = self.settle_locals(i);
                     continue;
@@ -304,8 +326,10 @@ impl Lowerer<'_> {
         while count < 3
             && let Some(Entry {
                 place: Where::Local(local),
+                ty,
                 ..
             }) = self.entries.get(first + count)
+            && ty.slots() == 1
         {
             sources[count] = self.locals[*local as usize];
             self.local_uses[*local as usize] -= 1;
@@ -343,6 +367,7 @@ impl Lowerer<'_> {
         self.top_slot = self.home(shape);
         self.accs = Accumulators::default();
         self.halves = None;
+        self.produced = None;
     }
 
     /// Frees all accumulators and forgets what they held.
@@ -359,8 +384,8 @@ impl Lowerer<'_> {
         while self.local_uses[local as usize] > 0 {
             i -= 1;
             if self.entries[i].place == Where::Local(local) {
-                let Entry { home, .. } = self.entries[i];
-                self.copy(home, self.locals[local as usize], 1);
+                let Entry { home, ty, .. } = self.entries[i];
+                self.copy(home, self.locals[local as usize], ty.slots());
                 self.entries[i].place = Where::Home;
                 self.local_uses[local as usize] -= 1;
             }
@@ -387,6 +412,7 @@ impl Lowerer<'_> {
                 Where::Const(bits) => self.put_const(slot, bits),
                 Where::Home => self.copy(slot, value.home, 1),
                 Where::Local(from) => self.copy(slot, self.locals[from as usize], 1),
+                Where::Vector(_) => unreachable!("vectors have a way of their own"),
             }
         }
         self.wrote(slot, 1);

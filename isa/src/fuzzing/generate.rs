@@ -66,11 +66,12 @@ impl<'d> Choices<'d> {
 }
 
 /// Value types that constants can have.
-const CONSTANT_TYPES: [ValType; 6] = [
+const CONSTANT_TYPES: [ValType; 7] = [
     ValType::I32,
     ValType::I64,
     ValType::F32,
     ValType::F64,
+    ValType::V128,
     ValType::FuncRef,
     ValType::ExternRef,
 ];
@@ -109,9 +110,13 @@ pub(super) fn module(choices: &mut Choices<'_>) -> (Module, Names) {
         .collect();
     module.set_bodies(func_types.iter().map(|&ty| (ty, Vec::new())));
     let spaces = module.spaces();
+    let constant_types: Vec<ValType> = CONSTANT_TYPES
+        .into_iter()
+        .filter(|&ty| arch.has(ty))
+        .collect();
     for index in 0..choices.below(5) as u32 {
         let ty = GlobalType {
-            ty: choices.pick(&CONSTANT_TYPES),
+            ty: choices.pick(&constant_types),
             mutable: choices.flag(),
         };
         let below = spaces.imported_globals + index;
@@ -184,6 +189,7 @@ fn constant(choices: &mut Choices<'_>, spaces: &Spaces, ty: ValType, globals: u3
         ValType::I64 => ConstOp::I64(number as i64),
         ValType::F32 => ConstOp::F32(number as u32),
         ValType::F64 => ConstOp::F64(number),
+        ValType::V128 => ConstOp::V128(u128::from(number) << 64 | u128::from(choices.number())),
         ValType::FuncRef if choices.flag() => {
             ConstOp::RefFunc(choices.below(spaces.funcs.len()) as u32)
         }

@@ -108,6 +108,10 @@ impl BodyMaker<'_, '_, '_> {
             ValType::I64 => self.code.op1(Op::I64Push, number),
             ValType::F32 => self.code.op1(Op::F32Push, number & 0xffff_ffff),
             ValType::F64 => self.code.op1(Op::F64Push, number),
+            ValType::V128 if self.choices.flag() => {
+                let high = self.choices.number();
+                self.code.op2(Op::V128Push, number, high);
+            }
             ValType::FuncRef | ValType::ExternRef if self.choices.flag() => {
                 self.code.op1(Op::RefNull, u64::from(ty.code()));
             }
@@ -208,13 +212,16 @@ impl BodyMaker<'_, '_, '_> {
 
     fn instruction(&mut self, info: &OpInfo) {
         let op = info.op;
+        if info.first_arch > self.module.arch {
+            return;
+        }
         let Some([a, b]) = self.immediates(op, info.imms) else {
             return;
         };
         match info.sig {
             Sig::Fixed(params, results) => {
                 let needs_memory = matches!(op, Op::Alloc | Op::Free)
-                    || matches!(info.imms, [Imm::Offset] | [.., Imm::Memory]);
+                    || matches!(info.imms, [Imm::Offset, ..] | [.., Imm::Memory]);
                 if needs_memory && self.spaces.memories.is_empty() {
                     return;
                 }
@@ -228,6 +235,14 @@ impl BodyMaker<'_, '_, '_> {
 
     /// Immediates that the verifier accepts; `None` where there are none, or for labels.
     fn immediates(&mut self, op: Op, imms: &[Imm]) -> Option<[u64; 2]> {
+        if let [Imm::V128 | Imm::Lanes] = imms {
+            let lanes = |choices: &mut Choices<'_>| {
+                let number = choices.number();
+                let mask = if imms == [Imm::Lanes] { 0x1f } else { 0xff };
+                number & u64::from_le_bytes([mask; 8])
+            };
+            return Some([lanes(self.choices), lanes(self.choices)]);
+        }
         let mut values = [0; 2];
         for (&imm, value) in imms.iter().zip(&mut values) {
             let count = match imm {
@@ -240,7 +255,10 @@ impl BodyMaker<'_, '_, '_> {
                 Imm::Data => self.module.data.len(),
                 Imm::Elem => self.module.elems.len(),
                 Imm::Count => 4,
-                Imm::Label | Imm::Labels => return None,
+                Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
+                    usize::from(imm.lanes().unwrap_or(0))
+                }
+                Imm::V128 | Imm::Lanes | Imm::Label | Imm::Labels => return None,
                 Imm::RefType => {
                     let ty = self.choices.pick(&[ValType::FuncRef, ValType::ExternRef]);
                     *value = u64::from(ty.code());

@@ -8,6 +8,7 @@ use super::assemble::{LocalNames, Output, type_use};
 use super::error::{Fault, Faults, MAX_DIAGNOSTICS, Parsed, fault};
 use super::lexer::Kind;
 use super::parser::{Parser, Space, Symbols, unknown};
+use super::vectors;
 use crate::instr::{CodeBuilder, Label, MAX_LOCALS};
 use crate::ops::{Imm, OPS, Op};
 use crate::types::ValType;
@@ -285,6 +286,14 @@ impl<'t> BodyAssembler<'_, 't, '_> {
                 let labels = self.targets()?;
                 self.code().br_table(&labels);
             }
+            [Imm::V128] => {
+                let bits = vectors::constant(self.parser)?;
+                self.code().op_vector(op, bits);
+            }
+            [Imm::Lanes] => {
+                let lanes = vectors::lanes(self.parser)?;
+                self.code().op_vector(op, lanes);
+            }
             imms => {
                 let [a, b] = self.immediates(imms)?;
                 self.code().op2(op, a, b);
@@ -344,7 +353,12 @@ impl<'t> BodyAssembler<'_, 't, '_> {
             Imm::Type => {
                 return self.type_index();
             }
-            Imm::Label | Imm::Labels => unreachable!("labels are no plain immediates"),
+            Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
+                return parser.unsigned(8, "a lane");
+            }
+            Imm::V128 | Imm::Lanes | Imm::Label | Imm::Labels => {
+                unreachable!("these are no plain immediates")
+            }
             Imm::Global => Space::Global,
             Imm::Func => Space::Func,
             Imm::Table => Space::Table,

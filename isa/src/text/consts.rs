@@ -8,6 +8,7 @@ use super::lexer::Kind;
 use super::listing::Listing;
 use super::literal;
 use super::parser::{Parser, Space, Symbols};
+use super::vectors;
 use crate::module::{ConstExpr, ConstOp};
 use crate::ops::Op;
 use crate::types::{Arch, ValType};
@@ -19,7 +20,8 @@ pub(super) fn expression<'t>(
     arch: Arch,
     want: ValType,
 ) -> Parsed<ConstExpr> {
-    let special = matches!(parser.slice(), "inf" | "nan");
+    let special = matches!(parser.slice(), "inf" | "nan")
+        || want == ValType::V128 && vectors::is_shape(parser.slice());
     match parser.kind() {
         Kind::Open => {
             parser.bump();
@@ -39,6 +41,7 @@ pub(super) fn expression<'t>(
                 ValType::I64 => ConstOp::I64(parser.number(want)? as i64),
                 ValType::F32 => ConstOp::F32(parser.number(want)? as u32),
                 ValType::F64 => ConstOp::F64(parser.number(want)?),
+                ValType::V128 => ConstOp::V128(vectors::constant(parser)?),
                 _ => return fault(span, format!("there are no literals of type {want}")),
             };
             Ok(ConstExpr(vec![op]))
@@ -78,6 +81,7 @@ fn instruction<'t>(parser: &mut Parser<'t>, symbols: &Symbols<'t>, arch: Arch) -
         Some(Op::I64Push) => ConstOp::I64(parser.number(ValType::I64)? as i64),
         Some(Op::F32Push) => ConstOp::F32(parser.number(ValType::F32)? as u32),
         Some(Op::F64Push) => ConstOp::F64(parser.number(ValType::F64)?),
+        Some(Op::V128Push) => ConstOp::V128(vectors::constant(parser)?),
         Some(Op::GlobalGet) => ConstOp::GlobalGet(symbols.reference(parser, Space::Global)?),
         Some(Op::RefNull) => ConstOp::RefNull(parser.val_type("a reference type")?),
         Some(Op::RefFunc) => ConstOp::RefFunc(symbols.reference(parser, Space::Func)?),
@@ -105,6 +109,7 @@ pub(super) fn print(list: &mut Listing<'_>, expr: &ConstExpr, want: ValType) {
         (&[ConstOp::F64(bits)], ValType::F64) => {
             literal::print_float(&mut list.out, bits, literal::F64);
         }
+        (&[ConstOp::V128(bits)], ValType::V128) => vectors::print_constant(&mut list.out, bits),
         (&[op @ (ConstOp::GlobalGet(_) | ConstOp::RefNull(_) | ConstOp::RefFunc(_))], _) => {
             print_op(list, op);
         }
@@ -151,6 +156,10 @@ fn print_op(list: &mut Listing<'_>, op: ConstOp) {
         ConstOp::F64(bits) => {
             mnemonic(Op::F64Push);
             literal::print_float(&mut list.out, bits, literal::F64);
+        }
+        ConstOp::V128(bits) => {
+            mnemonic(Op::V128Push);
+            vectors::print_constant(&mut list.out, bits);
         }
         ConstOp::GlobalGet(index) => {
             mnemonic(Op::GlobalGet);

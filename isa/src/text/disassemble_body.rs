@@ -3,6 +3,7 @@
 use super::assemble_body::required;
 use super::disassemble::{LocalNames, Printer};
 use super::literal;
+use super::vectors;
 use crate::error::Malformed;
 use crate::instr::{Instr, InstrReader};
 use crate::ops::Imm;
@@ -132,23 +133,34 @@ impl BodyPrinter<'_, '_> {
         self.printer.push("    ");
         self.printer.push(instr.op.mnemonic_on(arch));
         let imms = instr.op.info().imms;
-        if let [Imm::Labels] = imms {
-            self.targets_of(reader, instr)?;
-        } else {
-            let required = required(imms);
-            let rest_is_zero = match required {
-                0 => instr.a == 0 && instr.b == 0,
-                1 => instr.b == 0,
-                _ => true,
-            };
-            let printed = if rest_is_zero { required } else { imms.len() };
-            for (&imm, value) in imms[..printed].iter().zip([instr.a, instr.b]) {
+        match imms {
+            [Imm::Labels] => self.targets_of(reader, instr)?,
+            [Imm::V128] => {
                 self.printer.push(" ");
-                self.immediate(imm, value);
+                vectors::print_constant(&mut self.printer.list.out, instr.vector());
             }
+            [Imm::Lanes] => {
+                self.printer.push(" ");
+                vectors::print_lanes(&mut self.printer.list.out, instr.vector());
+            }
+            _ => self.immediates(imms, instr),
         }
         self.printer.push("\n");
         Ok(())
+    }
+
+    fn immediates(&mut self, imms: &[Imm], instr: &Instr) {
+        let required = required(imms);
+        let rest_is_zero = match required {
+            0 => instr.a == 0 && instr.b == 0,
+            1 => instr.b == 0,
+            _ => true,
+        };
+        let printed = if rest_is_zero { required } else { imms.len() };
+        for (&imm, value) in imms[..printed].iter().zip([instr.a, instr.b]) {
+            self.printer.push(" ");
+            self.immediate(imm, value);
+        }
     }
 
     fn targets_of(&mut self, reader: &InstrReader<'_>, instr: &Instr) -> Result<(), Malformed> {
@@ -181,7 +193,13 @@ impl BodyPrinter<'_, '_> {
                 None => list.number(value),
             },
             Imm::Label => self.target(value as u32),
-            Imm::Labels
+            Imm::V128 | Imm::Lanes | Imm::Labels => {
+                unreachable!("these are no plain immediates")
+            }
+            Imm::Lane2
+            | Imm::Lane4
+            | Imm::Lane8
+            | Imm::Lane16
             | Imm::Global
             | Imm::Table
             | Imm::Memory

@@ -95,11 +95,17 @@ fn architectures() -> String {
 }
 
 /// Every kind of immediate, in the order of the documentation.
-const IMMEDIATES: [Imm; 17] = [
+const IMMEDIATES: [Imm; 23] = [
     Imm::I32,
     Imm::I64,
     Imm::F32,
     Imm::F64,
+    Imm::V128,
+    Imm::Lanes,
+    Imm::Lane2,
+    Imm::Lane4,
+    Imm::Lane8,
+    Imm::Lane16,
     Imm::Local,
     Imm::Global,
     Imm::Func,
@@ -123,6 +129,16 @@ fn immediate(imm: Imm) -> [&'static str; 3] {
         Imm::I64 => ["i64", "signed LEB128 of 64 bits", "integer"],
         Imm::F32 => ["f32", "4 bytes, little-endian", "float"],
         Imm::F64 => ["f64", "8 bytes, little-endian", "float"],
+        Imm::V128 => [
+            "v128",
+            "16 bytes, lane 0 first",
+            "integer of 128 bits, or a shape and its lanes: `f32x4 1.0 0.0 0.0 0.0`",
+        ],
+        Imm::Lanes => ["lanes", "16 bytes, each below 32", "16 numbers"],
+        Imm::Lane2 => ["lane2", "1 byte below 2", "number"],
+        Imm::Lane4 => ["lane4", "1 byte below 4", "number"],
+        Imm::Lane8 => ["lane8", "1 byte below 8", "number"],
+        Imm::Lane16 => ["lane16", "1 byte below 16", "number"],
         Imm::Local => ["local", INDEX, "`$name` or index; parameters come first"],
         Imm::Global => ["global", INDEX, "`$name` or index"],
         Imm::Func => ["func", INDEX, "`$name` or index"],
@@ -208,6 +224,14 @@ fn introduction(category: Category) -> (&'static str, &'static str) {
         Category::Reference => (
             "References",
             "They cannot be made from integers, nor seen as such.",
+        ),
+        Category::Simd => (
+            "SIMD",
+            "A name starts with the shape its lanes have; lane 0 is in the lowest bits, and first in \
+             memory. Memory is accessed as by scalar loads and stores. NaNs come out as they do of scalar \
+             arithmetic, where nothing else is said; of `relaxed_madd` and `relaxed_nmadd` it is that of \
+             the second operand, else of the first, else of the third. What WebAssembly leaves open of \
+             relaxed instructions is fixed here: they give the same results everywhere.",
         ),
     }
 }

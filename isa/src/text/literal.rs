@@ -21,6 +21,11 @@ impl Wide {
         self.0[0]
     }
 
+    /// The low 128 bits.
+    pub(super) fn low_128(self) -> u128 {
+        u128::from(self.0[0]) | u128::from(self.0[1]) << 64
+    }
+
     /// Bits up to the highest one that is set.
     fn bits(self) -> u32 {
         let limb = self.0.iter().rposition(|&limb| limb != 0);

@@ -49,6 +49,7 @@ mod lexer;
 mod listing;
 mod literal;
 mod parser;
+mod vectors;
 
 pub use assemble::{MAX_TEXT_BYTES, assemble};
 pub use disassemble::disassemble;

@@ -170,7 +170,18 @@ impl<'t> Parser<'t> {
         self.literal(value)
     }
 
-    fn literal<T>(&mut self, value: Result<T, literal::Reason>) -> Parsed<T> {
+    /// Asks for an integer of at most 64 bits, signed or unsigned; returns just its bits.
+    pub(super) fn integer(&mut self, bits: u32) -> Parsed<u64> {
+        if self.kind() != Kind::Number {
+            return self.unexpected("an integer");
+        }
+        let mask = u64::MAX >> (64 - bits);
+        let value = literal::int(self.slice(), bits).map(|value| value.low() & mask);
+        self.literal(value)
+    }
+
+    /// Takes a literal that was read.
+    pub(super) fn literal<T>(&mut self, value: Result<T, literal::Reason>) -> Parsed<T> {
         let token = self.bump();
         value.or_else(|reason| {
             let text = shorten(&self.text[token.span.clone()]);

@@ -308,7 +308,12 @@ impl<'m> FuncVerifier<'m> {
             return Err(self.error(instr.offset, reason));
         }
         match rule.group {
-            Group::Load | Group::Store => {
+            Group::Load
+            | Group::Store
+            | Group::VectorLoad
+            | Group::VectorStore
+            | Group::LaneLoad
+            | Group::LaneStore => {
                 self.check_memory(instr, 0)?;
                 if instr.a > u64::from(u32::MAX) {
                     let reason = format!("offset {} in a memory of 32-bit addresses", instr.a);
@@ -326,7 +331,10 @@ impl<'m> FuncVerifier<'m> {
                     self.check_elements(instr)?;
                 }
             }
-            Group::Unary | Group::Binary => {}
+            Group::Unary | Group::Binary | Group::Vector => {}
+        }
+        if rule.names_lanes {
+            self.check_lanes(instr)?;
         }
         match rule.params {
             Some(params) => {
@@ -419,6 +427,24 @@ impl<'m> FuncVerifier<'m> {
             };
             if index >= count as u64 {
                 let reason = format!("{}: there is no {what} {index}", instr.op.mnemonic());
+                return Err(self.error(instr.offset, reason));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_lanes(&self, instr: &Instr) -> Result<(), Malformed> {
+        for (imm, value) in instr.op.info().imms.iter().zip([instr.a, instr.b]) {
+            let Some(count) = imm.lanes() else { continue };
+            let highest = match imm {
+                Imm::Lanes => instr.vector().to_le_bytes().into_iter().max(),
+                _ => Some(value as u8),
+            };
+            if let Some(lane) = highest
+                && lane >= count
+            {
+                let name = instr.op.mnemonic();
+                let reason = format!("{name}: there is no lane {lane}, only {count}");
                 return Err(self.error(instr.offset, reason));
             }
         }

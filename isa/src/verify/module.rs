@@ -189,6 +189,7 @@ impl ModuleChecker<'_> {
                 ConstOp::I64(_) => ValType::I64,
                 ConstOp::F32(_) => ValType::F32,
                 ConstOp::F64(_) => ValType::F64,
+                ConstOp::V128(_) => ValType::V128,
                 ConstOp::RefNull(ty) if ty.is_ref() => ty,
                 ConstOp::RefNull(ty) => return Err(format!("null of type {ty}")),
                 ConstOp::RefFunc(func) if (func as usize) < self.spaces.funcs.len() => {

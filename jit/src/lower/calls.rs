@@ -14,7 +14,7 @@ use dotvm_isa::abi::{CodeCell, FRAME_SLOTS_AT, FuncRef, Libcalls, VmContext, VmS
 use dotvm_isa::{FuncType, Instr, Op, TrapCode, ValType};
 
 use super::{
-    Body, Lowerer, Operand, Regions, constant_flags, limb_types, native_signature,
+    Body, Lowerer, Operand, Regions, constant_flags, limb_count, limb_types, native_signature,
     returns_in_slots, trap_code,
 };
 use crate::analysis::Analysis;
@@ -131,9 +131,9 @@ impl<'a> Lowerer<'a, '_> {
     fn push_results(&mut self, ty: &FuncType, limbs: &[Value]) {
         let mut at = 0;
         for &ty in &ty.results {
-            let slots = ty.slots() as usize;
-            self.stack.push(Operand::new(ty, &limbs[at..at + slots]));
-            at += slots;
+            let count = limb_count(ty);
+            self.stack.push(Operand::new(ty, &limbs[at..at + count]));
+            at += count;
         }
     }
 
@@ -382,8 +382,10 @@ impl<'a> Lowerer<'a, '_> {
 
     fn load_results(&mut self, ty: &FuncType, slots: Value) -> Vec<Value> {
         let mut limbs = Vec::new();
+        let mut at = 0;
         for &ty in &ty.results {
-            let value = self.load_slots(slots, limbs.len() as u32, ty);
+            let value = self.load_slots(slots, at, ty);
+            at += ty.slots();
             limbs.extend_from_slice(value.limbs());
         }
         limbs
@@ -599,9 +601,10 @@ pub(super) fn adapter(b: &mut FunctionBuilder<'_>, ty: &FuncType, entry: Block, 
     let [ctx, slots, code] = [0, 1, 2].map(|i| b.block_params(entry)[i]);
     let flags = MemFlagsData::trusted().with_alias_region(Some(regions.slots));
     let mut args = vec![ctx];
+    let mut at = 0;
     for &param in &ty.params {
-        let at = (args.len() as i32 - 1) * 8;
-        let value = super::load_slots(b, flags, (slots, at), param);
+        let value = super::load_slots(b, flags, (slots, at as i32 * 8), param);
+        at += param.slots();
         args.extend_from_slice(value.limbs());
     }
     let signature = b.import_signature(native_signature(ty));

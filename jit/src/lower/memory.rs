@@ -64,13 +64,36 @@ impl Lowerer<'_, '_> {
             .with_alias_region(Some(self.regions.heap))
     }
 
+    /// Where a load of that many bytes reads: flags, the host's address and an offset.
+    pub(super) fn load_place(
+        &mut self,
+        instr: &Instr,
+        address: Value,
+        bytes: u32,
+    ) -> (MemFlagsData, Value, i32) {
+        let (p, at) = self.address(address, instr.a);
+        let place = self.place(instr);
+        let trap = self.accesses.load(place, (address, instr.a, bytes));
+        (self.heap_flags(trap), p, at)
+    }
+
+    /// Where a store of that many bytes writes.
+    pub(super) fn store_place(
+        &mut self,
+        instr: &Instr,
+        address: Value,
+        bytes: u32,
+    ) -> (MemFlagsData, Value, i32) {
+        let (p, at) = self.address(address, instr.a);
+        let place = self.place(instr);
+        let trap = self.accesses.store(place, (address, instr.a, bytes));
+        (self.heap_flags(trap), p, at)
+    }
+
     pub(super) fn load(&mut self, op: LoadOp, instr: &Instr) {
         use LoadOp as L;
         let address = self.pop_one();
-        let (p, at) = self.address(address, instr.a);
-        let place = self.place(instr);
-        let trap = self.accesses.load(place, (address, instr.a, op.bytes()));
-        let flags = self.heap_flags(trap);
+        let (flags, p, at) = self.load_place(instr, address, op.bytes());
         let ins = self.b.ins();
         let value = match op {
             L::I32Load => ins.load(types::I32, flags, p, at),
@@ -95,10 +118,7 @@ impl Lowerer<'_, '_> {
         use StoreOp as S;
         let value = self.pop_one();
         let address = self.pop_one();
-        let (p, at) = self.address(address, instr.a);
-        let place = self.place(instr);
-        let trap = self.accesses.store(place, (address, instr.a, op.bytes()));
-        let flags = self.heap_flags(trap);
+        let (flags, p, at) = self.store_place(instr, address, op.bytes());
         let ins = self.b.ins();
         match op {
             S::I32Store | S::I64Store | S::F32Store | S::F64Store => ins.store(flags, value, p, at),

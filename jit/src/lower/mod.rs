@@ -2,7 +2,8 @@
 //!
 //! The operand stack is followed symbolically: its values are SSA values, and block parameters where
 //! paths join; locals are the front end's variables. A value of one slot is one SSA value; a wider
-//! one is its 64-bit limbs, least significant first, which never go through memory.
+//! one is its limbs, least significant first, which never go through memory: of 64 bits for integers, of
+//! 128 for vectors.
 //!
 //! # Conventions
 //!
@@ -26,6 +27,8 @@ mod numeric;
 mod ops;
 mod stack;
 mod table;
+mod vector;
+mod vector_memory;
 
 use std::collections::BTreeMap;
 use std::mem::offset_of;
@@ -46,6 +49,7 @@ use crate::compile::{Request, Unit};
 use crate::places::Places;
 
 pub use memory::GUARD_BYTES;
+pub(crate) use vector::Processor;
 
 /// The most slots of a value: those of 512 bits.
 const MAX_LIMBS: usize = 8;
@@ -68,7 +72,7 @@ impl Operand {
     }
 
     fn limbs(&self) -> &[Value] {
-        &self.limbs[..self.ty.slots() as usize]
+        &self.limbs[..limb_count(self.ty)]
     }
 }
 
@@ -78,19 +82,26 @@ fn limb_type(ty: ValType) -> Type {
         ValType::I32 => types::I32,
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
+        ValType::V128 | ValType::V256 | ValType::V512 => vector::VECTOR,
         _ => types::I64,
     }
+}
+
+/// How many limbs a value has.
+fn limb_count(ty: ValType) -> usize {
+    ty.bits().div_ceil(limb_type(ty).bits()) as usize
 }
 
 /// Types of the limbs of values.
 fn limb_types(tys: &[ValType]) -> impl Iterator<Item = Type> + '_ {
     tys.iter()
-        .flat_map(|&ty| std::iter::repeat_n(limb_type(ty), ty.slots() as usize))
+        .flat_map(|&ty| std::iter::repeat_n(limb_type(ty), limb_count(ty)))
 }
 
 /// Whether there are more results than registers for them.
 fn returns_in_slots(ty: &FuncType) -> bool {
-    let floats = limb_types(&ty.results).filter(|ty| ty.is_float()).count();
+    let in_xmm = |ty: &Type| ty.is_float() || ty.is_vector();
+    let floats = limb_types(&ty.results).filter(in_xmm).count();
     let all = limb_types(&ty.results).count();
     floats > RESULT_REGISTERS || all - floats > RESULT_REGISTERS
 }
@@ -192,6 +203,7 @@ pub(crate) struct Lowered {
 pub(crate) struct Lowerer<'a, 'b> {
     b: FunctionBuilder<'b>,
     request: &'a Request<'a>,
+    processor: Processor,
     regions: Regions,
     ctx: Value,
     /// Base of the frame on the VM stack, where metering tracks frames.
@@ -216,6 +228,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         mut b: FunctionBuilder<'b>,
         request: &'a Request<'a>,
         frontend: cranelift_codegen::isa::TargetFrontendConfig,
+        processor: Processor,
     ) -> Result<Lowered, Bailout> {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
@@ -238,6 +251,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         let mut lowerer = Lowerer {
             b,
             request,
+            processor,
             regions,
             ctx,
             fp: None,
@@ -341,9 +355,9 @@ impl<'a, 'b> Lowerer<'a, 'b> {
                 let params = self.b.block_params(block);
                 let mut at = 0;
                 for &ty in types {
-                    let slots = ty.slots() as usize;
-                    self.stack.push(Operand::new(ty, &params[at..at + slots]));
-                    at += slots;
+                    let limbs = limb_count(ty);
+                    self.stack.push(Operand::new(ty, &params[at..at + limbs]));
+                    at += limbs;
                 }
             }
             self.lower_block(offset)?;
@@ -434,6 +448,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         match ty {
             types::F32 => self.b.ins().f32const(0.0),
             types::F64 => self.b.ins().f64const(0.0),
+            vector::VECTOR => self.vconst(ty, 0),
             ty => self.b.ins().iconst(ty, 0),
         }
     }
@@ -482,7 +497,7 @@ impl Body {
             .iter()
             .map(|&ty| {
                 let limb = limb_type(ty);
-                (0..ty.slots()).map(|_| b.declare_var(limb)).collect()
+                (0..limb_count(ty)).map(|_| b.declare_var(limb)).collect()
             })
             .collect();
         let mut entered = None;
@@ -526,6 +541,11 @@ fn trap_code(code: TrapCode) -> ir::TrapCode {
     ir::TrapCode::unwrap_user(code as u8)
 }
 
+/// Bytes of the slots that a limb takes.
+fn slot_bytes(limb: Type) -> usize {
+    limb.bytes().next_multiple_of(8) as usize
+}
+
 /// Reads a value from slots at an address and an offset in bytes.
 fn load_slots(
     b: &mut FunctionBuilder<'_>,
@@ -534,10 +554,10 @@ fn load_slots(
     ty: ValType,
 ) -> Operand {
     let mut limbs = [Value::from_u32(0); MAX_LIMBS];
-    let count = ty.slots() as usize;
+    let (count, limb_ty) = (limb_count(ty), limb_type(ty));
     for (i, limb) in limbs[..count].iter_mut().enumerate() {
-        let offset = at + i as i32 * 8;
-        *limb = b.ins().load(limb_type(ty), flags, base, offset);
+        let offset = at + (i * slot_bytes(limb_ty)) as i32;
+        *limb = b.ins().load(limb_ty, flags, base, offset);
     }
     Operand::new(ty, &limbs[..count])
 }
@@ -549,8 +569,10 @@ fn store_slots(
     (base, at): (Value, i32),
     limbs: &[Value],
 ) {
-    for (i, &limb) in limbs.iter().enumerate() {
-        let wide = match b.func.dfg.value_type(limb) {
+    let mut offset = at;
+    for &limb in limbs {
+        let ty = b.func.dfg.value_type(limb);
+        let wide = match ty {
             types::I32 => b.ins().uextend(types::I64, limb),
             types::F32 => {
                 let bits = b.ins().bitcast(types::I32, MemFlagsData::new(), limb);
@@ -558,8 +580,8 @@ fn store_slots(
             }
             _ => limb,
         };
-        let offset = at + i as i32 * 8;
         b.ins().store(flags, wide, base, offset);
+        offset += slot_bytes(ty) as i32;
     }
 }
 
@@ -570,6 +592,11 @@ macro_rules! by_group {
         load { $($l:ident $lm:literal $lc:literal $li:tt $lcat:ident $la:ident $lf:literal $ls:tt $ld:literal;)* }
         store { $($s:ident $sm:literal $sc:literal $si:tt $scat:ident $sa:ident $sf:literal $ss:tt $sd:literal;)* }
         other { $($o:ident $of:ident $om:literal $oc:literal $oi:tt $ocat:ident $oa:ident $oy:literal $os:tt $od:literal;)* }
+        vector { $($v:ident $vm:literal $vc:literal $vi:tt $vcat:ident $va:ident $vf:literal $vs:tt $vd:literal;)* }
+        vector_load { $($vl:ident $vlm:literal $vlc:literal $vli:tt $vlcat:ident $vla:ident $vlf:literal $vls:tt $vld:literal;)* }
+        vector_store { $($vt:ident $vtm:literal $vtc:literal $vti:tt $vtcat:ident $vta:ident $vtf:literal $vts:tt $vtd:literal;)* }
+        lane_load { $($il:ident $ilm:literal $ilc:literal $ili:tt $ilcat:ident $ila:ident $ilf:literal $ils:tt $ild:literal;)* }
+        lane_store { $($is:ident $ism:literal $isc:literal $isi:tt $iscat:ident $isa:ident $isf:literal $iss:tt $isd:literal;)* }
     ) => {
         /// The instructions of each group, so that a row nobody lowers does not compile.
         #[derive(Clone, Copy, Debug)]
@@ -580,6 +607,16 @@ macro_rules! by_group {
         enum LoadOp { $($l),* }
         #[derive(Clone, Copy, Debug)]
         enum StoreOp { $($s),* }
+        #[derive(Clone, Copy, Debug)]
+        enum VectorOp { $($v),* }
+        #[derive(Clone, Copy, Debug)]
+        enum VectorLoadOp { $($vl),* }
+        #[derive(Clone, Copy, Debug)]
+        enum VectorStoreOp { $($vt),* }
+        #[derive(Clone, Copy, Debug)]
+        enum LaneLoadOp { $($il),* }
+        #[derive(Clone, Copy, Debug)]
+        enum LaneStoreOp { $($is),* }
 
         /// Instructions with a rule of their own: one method for each row of that group.
         trait LowerOther {
@@ -594,6 +631,11 @@ macro_rules! by_group {
                 $(Op::$l => l.load(LoadOp::$l, instr),)*
                 $(Op::$s => l.store(StoreOp::$s, instr),)*
                 $(Op::$o => LowerOther::$of(l, instr)?,)*
+                $(Op::$v => l.vector(VectorOp::$v, instr)?,)*
+                $(Op::$vl => l.load_vector(VectorLoadOp::$vl, instr),)*
+                $(Op::$vt => l.store_vector(VectorStoreOp::$vt, instr),)*
+                $(Op::$il => l.load_lane(LaneLoadOp::$il, instr),)*
+                $(Op::$is => l.store_lane(LaneStoreOp::$is, instr),)*
             }
             Ok(())
         }

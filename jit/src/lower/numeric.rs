@@ -185,7 +185,7 @@ impl Lowerer<'_, '_> {
     /// Keeps an addition's or multiplication's first operand the first one: Cranelift exchanges them
     /// to make the load of that operand part of the instruction, and which NaN comes out depends on
     /// the order. It does not where something lies between that stays in its place.
-    fn keep_order(&mut self, a: Value, b: Value) {
+    pub(super) fn keep_order(&mut self, a: Value, b: Value) {
         let dfg = &self.b.func.dfg;
         let load = |value| {
             let inst = dfg.value_def(value).inst()?;

@@ -55,6 +55,7 @@ rules! {
     i64_push |l, instr| l.i64_push(instr.a);
     f32_push |l, instr| l.f32_push(instr.a);
     f64_push |l, instr| l.f64_push(instr.a);
+    v128_push |l, instr| l.v128_push(instr.vector());
     memory_size |l, _instr| l.memory_size();
     memory_grow |l, instr| l.libcall(instr, offset_of!(Libcalls, memory_grow), 1);
     ref_null |l, instr| l.ref_null(instr.a as u8);

@@ -27,13 +27,16 @@ pub(super) const DRIVER: &str = "drive ";
 
 type Result<T> = std::result::Result<T, reencode::Error>;
 
-/// Changes a module as described above.
+/// Changes a module as described above; `vectors` says whether it may have some.
 ///
 /// # Errors
 /// Where the module is not valid.
-pub(super) fn enliven(wasm: &[u8], random: &mut Random) -> Result<Vec<u8>> {
+pub(super) fn enliven(wasm: &[u8], vectors: bool, random: &mut Random) -> Result<Vec<u8>> {
     let mut sections = Sections::default();
-    let mut known = Known::default();
+    let mut known = Known {
+        vectors,
+        ..Known::default()
+    };
     let mut validator = Validator::new();
     let mut allocations = FuncValidatorAllocations::default();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -68,6 +71,8 @@ struct Known {
     globals: u32,
     /// The index of that global.
     ration: u32,
+    /// Whether there may be vectors.
+    vectors: bool,
     drivers: Vec<Function>,
 }
 
@@ -220,8 +225,9 @@ fn driver(func: u32, called: &FuncType, ty: u32) -> Option<Function> {
             ValType::I64 => _ = code.instruction(&I::I64ExtendI32S),
             ValType::F32 => _ = code.instruction(&I::F32ConvertI32S),
             ValType::F64 => _ = code.instruction(&I::F64ConvertI32S),
+            ValType::V128 => _ = code.instruction(&I::I32x4Splat),
             ValType::I32 => {}
-            ValType::V128 | ValType::Ref(_) => return None,
+            ValType::Ref(_) => return None,
         }
     }
     code.instruction(&I::Call(func));
@@ -235,7 +241,10 @@ fn driver(func: u32, called: &FuncType, ty: u32) -> Option<Function> {
                 code.instruction(&I::I32WrapI64);
             }
             ValType::Ref(_) => _ = code.instruction(&I::RefIsNull),
-            ValType::V128 => return None,
+            ValType::V128 => {
+                code.instruction(&I::I64x2ExtractLane(1));
+                code.instruction(&I::I32WrapI64);
+            }
         }
         code.instruction(&I::LocalGet(mixed));
         code.instruction(&I::I32Xor);

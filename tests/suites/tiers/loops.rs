@@ -368,14 +368,14 @@ fn wide(ty: &str, seed: u64) -> Val {
 #[test]
 fn many_results_and_parameters() {
     for count in [1, 7, 8, 9, 17, 40] {
-        for ty in ["i32", "i64", "f32", "f64"] {
+        for ty in ["i32", "i64", "f32", "f64", "v128"] {
             let types = vec![ty; count].join(", ");
             let gets: String = (0..count)
                 .map(|i| format!("local.get {}\n", count - 1 - i))
                 .collect();
             let straight: String = (0..count).map(|i| format!("local.get {i}\n")).collect();
             let text = format!(
-                ".table $t funcref 1\n.elem funcref at 0 in $t ($turn)\n\
+                ".arch arch128\n.table $t funcref 1\n.elem funcref at 0 in $t ($turn)\n\
                  .export \"turn\" func $turn\n.export \"twice\" func $twice\n.export \"tail\" func $tail\n\
                  .func $turn ({types}) -> ({types})\n {gets} ret\n.end\n\
                  .func $twice ({types}) -> ({types})\n {straight} call $turn\n i32.push 0\n\
@@ -389,6 +389,7 @@ fn many_results_and_parameters() {
                     "i32" => Val::I32(i as i32 - 3),
                     "i64" => Val::I64(i as i64 - (5 << 40)),
                     "f32" => Val::F32((i as f32).to_bits()),
+                    "v128" => Val::V128(u128::MAX / 255 * i as u128),
                     _ => Val::F64((i as f64).to_bits()),
                 })
                 .collect();

@@ -7,6 +7,7 @@ mod loops;
 mod stops;
 mod trapping;
 mod traps;
+mod vectors;
 
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@
 //! shape per point, backward jumps to [`Inst::Loop`] only, and a loop header that control does not
 //! reach from above has an empty operand stack.
 
-use dotvm_isa::{FuncType, Op, TrapCode, ValType, semantics};
+use dotvm_isa::{Arch, FuncType, Op, TrapCode, ValType, semantics};
 
 pub(crate) mod cfg;
 pub(crate) mod stack;
@@ -38,7 +38,7 @@ pub(crate) enum Inst {
         /// The instruction; none of those above.
         op: Op,
         /// Second immediate.
-        b: u32,
+        b: u64,
         /// First immediate.
         a: u64,
     },
@@ -56,8 +56,13 @@ impl Inst {
     }
 
     /// An instruction with two immediates.
-    pub(crate) const fn op2(op: Op, a: u64, b: u32) -> Inst {
+    pub(crate) const fn op2(op: Op, a: u64, b: u64) -> Inst {
         Inst::Op { op, b, a }
+    }
+
+    /// An instruction with an immediate of 128 bits.
+    pub(crate) const fn vector(op: Op, bits: u128) -> Inst {
+        Inst::op2(op, bits as u64, (bits >> 64) as u64)
     }
 
     /// `i32.push`
@@ -86,9 +91,10 @@ impl Inst {
 
     /// Pushes the value that a local of type `ty` has at first.
     pub(crate) fn zero(ty: ValType) -> Inst {
-        match ty.is_ref() {
-            true => Inst::op1(Op::RefNull, u64::from(ty.code())),
-            false => Inst::constant(ty, 0),
+        match ty {
+            ValType::V128 => Inst::vector(Op::V128Push, 0),
+            ty if ty.is_ref() => Inst::op1(Op::RefNull, u64::from(ty.code())),
+            ty => Inst::constant(ty, 0),
         }
     }
 
@@ -117,6 +123,18 @@ impl Inst {
                 ..
             } => Some(a),
             _ => None,
+        }
+    }
+
+    /// The constant, where this pushes a number or a vector: for numbers their slot.
+    pub(crate) fn as_bits(self) -> Option<u128> {
+        match self {
+            Inst::Op {
+                op: Op::V128Push,
+                a,
+                b,
+            } => Some(u128::from(a) | u128::from(b) << 64),
+            number => number.as_const().map(u128::from),
         }
     }
 
@@ -156,13 +174,15 @@ impl Inst {
         };
         match op.info().group {
             Group::Unary | Group::Binary => !may_trap(op),
-            Group::Load | Group::Store => false,
-            Group::Other => matches!(
+            Group::Vector => true,
+            group if group.accesses_memory() => false,
+            _ => matches!(
                 op,
                 Op::I32Push
                     | Op::I64Push
                     | Op::F32Push
                     | Op::F64Push
+                    | Op::V128Push
                     | Op::LocalGet
                     | Op::GlobalGet
                     | Op::RefNull
@@ -189,12 +209,13 @@ impl Inst {
             Inst::Jmp(_) | Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) => 3,
             Inst::Op { op, a, b } => {
                 let code = if op.info().code > 0xff { 2 } else { 1 };
-                let imms = op.info().imms.iter().zip([a, u64::from(b)]);
+                let imms = op.info().imms.iter().zip([a, b]);
                 code + imms
                     .map(|(imm, value)| match imm {
                         dotvm_isa::Imm::I32 | dotvm_isa::Imm::I64 => signed(value as i64),
                         dotvm_isa::Imm::F32 => 4,
                         dotvm_isa::Imm::F64 => 8,
+                        dotvm_isa::Imm::V128 | dotvm_isa::Imm::Lanes => 16,
                         dotvm_isa::Imm::RefType => 1,
                         _ => unsigned(value),
                     })
@@ -256,7 +277,7 @@ pub(crate) struct Func {
     pub(crate) tables: Vec<Vec<Label>>,
     /// How many labels were handed out.
     pub(crate) labels: u32,
-    /// At least as many values as its operand stack ever has.
+    /// At least as many slots as its operand stack ever has.
     pub(crate) max_stack: u32,
 }
 
@@ -265,6 +286,11 @@ impl Func {
     pub(crate) fn new_label(&mut self) -> Label {
         self.labels += 1;
         Label(self.labels - 1)
+    }
+
+    /// Slots of all locals.
+    pub(crate) fn local_slots(&self) -> u32 {
+        self.locals.iter().map(|ty| ty.slots()).sum()
     }
 
     /// The labels an instruction jumps to.
@@ -315,6 +341,8 @@ pub(crate) struct Env {
     pub(crate) funcs: Vec<u32>,
     /// How many functions are imported.
     pub(crate) imported_funcs: u32,
+    /// The first architecture that has the types of functions and globals, as far as they are read.
+    pub(crate) arch: Arch,
 }
 
 impl Env {

@@ -19,7 +19,7 @@
 use std::fmt::Write;
 
 use dotvm_isa::ops::Imm;
-use dotvm_isa::{FuncType, ValType};
+use dotvm_isa::{FuncType, Op, ValType};
 
 use super::{Func, Inst, Label};
 
@@ -52,11 +52,16 @@ fn line(func: &Func, inst: Inst) -> String {
             .fold(mnemonic.to_owned(), |line, target| {
                 format!("{line} L{}", target.0)
             }),
+        Inst::Op {
+            op: Op::V128Push | Op::I8x16Shuffle,
+            a,
+            b,
+        } => format!("{mnemonic} {:#x}", u128::from(a) | u128::from(b) << 64),
         Inst::Op { op, a, b } => op
             .info()
             .imms
             .iter()
-            .zip([a, u64::from(b)])
+            .zip([a, b])
             .fold(mnemonic.to_owned(), |line, (&imm, value)| {
                 format!("{line} {}", immediate(imm, value))
             }),
@@ -124,7 +129,7 @@ pub(crate) fn parse_with_type(text: &str) -> (Func, FuncType) {
 
 #[cfg(test)]
 fn parse_line(func: &mut Func, line: &str) -> Inst {
-    use dotvm_isa::{Arch, Op};
+    use dotvm_isa::Arch;
 
     let mut words = line.split_whitespace();
     let mnemonic = words.next().expect("a mnemonic");
@@ -155,9 +160,13 @@ fn parse_line(func: &mut Func, line: &str) -> Inst {
             let op = Op::from_mnemonic(mnemonic, Arch::Arch512)
                 .unwrap_or_else(|| panic!("unknown mnemonic {mnemonic}"));
             let imms = op.info().imms;
+            if let [Imm::V128 | Imm::Lanes] = imms {
+                let bits = args[0].trim_start_matches("0x");
+                return Inst::vector(op, u128::from_str_radix(bits, 16).expect("128 bits"));
+            }
             assert_eq!(imms.len(), args.len(), "{line}");
             let value = |i: usize| imms.get(i).map_or(0, |&imm| parse_immediate(imm, args[i]));
-            Inst::op2(op, value(0), value(1) as u32)
+            Inst::op2(op, value(0), value(1))
         }
     }
 }
@@ -189,6 +198,9 @@ func (i32 f64) -> (i32 i64) externref
     f64.push inf
     f64.push nan:0x7ff8000000000001
     ref.null externref
+    v128.push 0x10000000000000000000000000000002
+    i8x16.extract_lane 3
+    v128.load8_lane 16 5
     slide 2 1
     call_indirect 3 1
     i64.load32_u 65536

@@ -2,7 +2,7 @@
 //!
 //! Loads, divisions and whatever else may trap stay, whether somebody wants the result or not.
 
-use dotvm_isa::ops::{Group, Op};
+use dotvm_isa::ops::{Group, Op, Sig};
 
 use super::simplify::{Rule, Tail};
 use crate::ir::Inst;
@@ -38,6 +38,10 @@ fn pop(tail: &mut Tail<'_>, next: Inst) -> bool {
     match last.opcode().map(|op| (op, op.info().group)) {
         Some((_, Group::Unary) | (Op::RefIsNull, _)) => tail.replace(1, &[POP]),
         Some((_, Group::Binary)) => tail.replace(1, &[POP, POP]),
+        Some((op, Group::Vector)) => match op.info().sig {
+            Sig::Fixed(operands, _) => tail.replace(1, &[POP; 3][..operands.len()]),
+            Sig::Poly => false,
+        },
         Some((Op::Select, _)) => tail.replace(1, &[POP, POP, POP]),
         _ => false,
     }
@@ -68,6 +72,28 @@ mod tests {
 
     fn check(before: &str, after: Expect) {
         check_rules(super::RULES, before, &after);
+    }
+
+    #[test]
+    fn vectors_vanish_but_not_their_loads() {
+        check(
+            "func (i32 v128) -> ()
+                local.get 0
+                v128.load 0
+                local.get 1
+                local.get 1
+                v128.bitselect
+                i8x16.extract_lane 3
+                pop
+                ret",
+            expect![[r#"
+                func (i32 v128) -> ()
+                    local.get 0
+                    v128.load 0
+                    pop
+                    ret
+            "#]],
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::simplify::{Rule, Tail};
 use crate::ir::{Inst, eval_binary, eval_unary};
 
 /// The rules of this pass.
-pub(super) const RULES: &[Rule] = &[compute, branch, choose, null];
+pub(super) const RULES: &[Rule] = &[compute, compute_vector, branch, choose, null];
 
 /// `const op`, `const const op`
 fn compute(tail: &mut Tail<'_>, next: Inst) -> bool {
@@ -33,6 +33,34 @@ fn compute(tail: &mut Tail<'_>, next: Inst) -> bool {
         Some(slot) if is_certain(op, ty, slot) => tail.replace(count, &[Inst::constant(ty, slot)]),
         _ => false,
     }
+}
+
+/// `const op`, `const const op`, `const const const op` of vectors, where that is not longer. Floats
+/// stay, for their NaNs.
+fn compute_vector(tail: &mut Tail<'_>, next: Inst) -> bool {
+    let Inst::Op { op, a, b } = next else {
+        return false;
+    };
+    let info = op.info();
+    let Sig::Fixed(types, &[ty]) = info.sig else {
+        return false;
+    };
+    if info.group != Group::Vector || info.mnemonic.starts_with('f') {
+        return false;
+    }
+    let operands = tail.code().len().checked_sub(types.len());
+    let operands = operands.map_or(&[][..], |start| &tail.code()[start..]);
+    let args: Vec<u128> = operands.iter().filter_map(|inst| inst.as_bits()).collect();
+    if args.len() != types.len() {
+        return false;
+    }
+    let result = semantics::eval_vector(op, &args, a, b).expect("of that group");
+    let result = match ty {
+        ValType::V128 => Inst::vector(Op::V128Push, result),
+        ty => Inst::constant(ty, result as u64),
+    };
+    let length: usize = operands.iter().map(|inst| inst.size()).sum();
+    result.size() <= length + next.size() && tail.replace(args.len(), &[result])
 }
 
 /// Whether `op` gives this result on every machine.
@@ -232,6 +260,35 @@ mod tests {
                 L0:
                     jmp L1
                 L1:
+                    ret
+            "#]],
+        );
+    }
+
+    #[test]
+    fn vectors() {
+        check(
+            "func () -> (v128 i32 v128 v128)
+                v128.push 0x00000004000000030000000200000001
+                v128.push 0x000000ff000000ff000000ff000000ff
+                i32x4.add
+                v128.push 0x00000004000000030000000200000001
+                i32x4.extract_lane 3
+                i32.push 1
+                i8x16.splat
+                v128.push 0x7fc00000
+                v128.push 0x1
+                f32x4.add
+                ret",
+            expect![[r#"
+                func () -> (v128 i32 v128 v128)
+                    v128.push 0x103000001020000010100000100
+                    i32.push 4
+                    i32.push 1
+                    i8x16.splat
+                    v128.push 0x7fc00000
+                    v128.push 0x1
+                    f32x4.add
                     ret
             "#]],
         );

@@ -227,6 +227,13 @@ impl Callee {
         })
     }
 
+    /// Slots of the operand stack that its code takes, those for the first zero of a local included.
+    fn stack(&self) -> u32 {
+        let zeros = self.func.locals[self.written.len()..].iter();
+        let zero = zeros.map(|ty| ty.slots()).max().unwrap_or(0);
+        self.func.max_stack.max(zero)
+    }
+
     /// By how many bytes the caller grows where `passed` arguments stand in for parameters.
     fn growth(&self, passed: &[Inst], call: Inst) -> isize {
         let on_stack = self.written.len() - passed.len();
@@ -234,8 +241,8 @@ impl Callee {
             true => -2 * on_stack as isize,
             false => 2 * on_stack as isize,
         };
-        let own_locals = self.func.locals.len() - self.written.len();
-        let zeros = 4 * own_locals as isize;
+        let zeros = self.func.locals[self.written.len()..].iter();
+        let zeros: usize = zeros.map(|&ty| Inst::zero(ty).size() + 2).sum();
         let saved: usize = passed.iter().map(|inst| inst.size()).sum();
         let repeated: usize = self
             .func
@@ -246,7 +253,7 @@ impl Callee {
             .map(|inst| inst.size().saturating_sub(2))
             .sum();
         let ret = 1;
-        setup + zeros + self.size as isize - ret + repeated as isize
+        setup + zeros as isize + self.size as isize - ret + repeated as isize
             - saved as isize
             - call.size() as isize
     }
@@ -291,8 +298,9 @@ fn sites_end(sites: &[Site], site: &Site) -> usize {
 /// Whether a frame has room for the callee's locals and operands.
 fn fits(func: &Func, callee: &Callee) -> bool {
     let locals = func.locals.len() + callee.func.locals.len();
-    let stack = func.max_stack + callee.func.max_stack.max(1);
-    locals <= MAX_LOCALS as usize && locals as u32 + FRAME_HEADER_SLOTS + stack <= MAX_FRAME_SLOTS
+    let slots = func.local_slots() + callee.func.local_slots();
+    let stack = func.max_stack + callee.stack();
+    locals <= MAX_LOCALS as usize && slots + FRAME_HEADER_SLOTS + stack <= MAX_FRAME_SLOTS
 }
 
 /// A caller's code while calls in it are replaced.
@@ -349,10 +357,7 @@ impl Expansion {
             }
         }
         self.out.push(Inst::Label(end));
-        // One value for a local's first zero, even where the callee has no operands.
-        self.height = self
-            .height
-            .max(func.max_stack + callee.func.max_stack.max(1));
+        self.height = self.height.max(func.max_stack + callee.stack());
     }
 
     /// Leaves the body with the results on the stack and nothing else of the callee's.
@@ -366,7 +371,7 @@ impl Expansion {
             (1, 1) => self.out.push(Inst::op(Op::Nip)),
             (surplus, kept) => {
                 self.out
-                    .push(Inst::op2(Op::Slide, u64::from(surplus), kept));
+                    .push(Inst::op2(Op::Slide, u64::from(surplus), u64::from(kept)));
             }
         }
         if ret + 1 < callee.func.insts.len() {

@@ -85,9 +85,9 @@ fn completes_pattern(inst: Inst) -> bool {
         Inst::Label(_) | Inst::Loop(_) | Inst::Jmp(_) => false,
         Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) => true,
         Inst::Op { op, .. } => match op.info().group {
-            Group::Unary | Group::Binary | Group::Store => true,
-            Group::Load => false,
-            Group::Other => matches!(
+            Group::Unary | Group::Binary | Group::Store | Group::Vector => true,
+            group if group.accesses_memory() => false,
+            _ => matches!(
                 op,
                 Op::Nop
                     | Op::Pop

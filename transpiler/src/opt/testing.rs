@@ -78,7 +78,7 @@ pub(super) fn verify(funcs: &[Func], env: &Env) {
     };
     let limits = Limits { min: 1, max: None };
     let mut module = Module {
-        arch: Arch::Arch64,
+        arch: Arch::Arch128,
         types: [env.types.clone(), vec![FuncType::default()]].concat(),
         memories: vec![MemoryType { limits }],
         tables: vec![TableType {

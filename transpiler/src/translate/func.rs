@@ -8,11 +8,11 @@ use std::collections::HashMap;
 
 use dotvm_isa::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
 use dotvm_isa::instr::MAX_LOCALS;
-use dotvm_isa::{FuncType, Op, ValType};
+use dotvm_isa::{Arch, FuncType, Op, ValType};
 use wasmparser::{BlockType, BrTable, FuncValidator, FunctionBody, Operator, ValidatorResources};
 
 use super::hints::{self, Hints};
-use super::{Fault, ops, types};
+use super::{Fault, ops, simd, types};
 use crate::error::Error;
 use crate::ir::{Env, Func, Inst, Label};
 
@@ -23,14 +23,15 @@ const MAX_SLIDE: usize = u8::MAX as usize;
 /// come near; without it a few kilobytes could make gigabytes of code.
 pub(super) const SPILL_BUDGET: usize = 1 << 20;
 
-/// Translates the body that `validator` is for, validating it on the way.
+/// Translates the body that `validator` is for, validating it on the way; returns also the first
+/// architecture that has all its instructions and locals.
 pub(super) fn translate(
     validator: &mut FuncValidator<ValidatorResources>,
     body: &FunctionBody<'_>,
     env: &Env,
     hints: Hints,
     spill_budget: &mut usize,
-) -> Result<Func, Fault> {
+) -> Result<(Func, Arch), Fault> {
     let index = validator.index();
     let mut translator = Translator {
         env,
@@ -43,6 +44,7 @@ pub(super) fn translate(
         reachable: true,
         spills: HashMap::new(),
         spill_budget,
+        arch: env.arch,
     };
     let ty = env.funcs[index as usize];
     translator.func.ty = ty;
@@ -61,8 +63,9 @@ pub(super) fn translate(
         }
     }
     reader.finish()?;
+    translator.func.max_stack *= translator.widest();
     translator.check_frame()?;
-    Ok(translator.func)
+    Ok((translator.func, translator.arch))
 }
 
 /// What kind of control construct a frame is.
@@ -108,6 +111,8 @@ struct Translator<'a> {
     /// Locals for values that branches carry around a drop, by type.
     spills: HashMap<ValType, Vec<u32>>,
     spill_budget: &'a mut usize,
+    /// The first architecture that has everything so far.
+    arch: Arch,
 }
 
 impl Translator<'_> {
@@ -125,6 +130,7 @@ impl Translator<'_> {
             let (count, ty) = reader.read()?;
             validator.define_locals(offset, count, ty)?;
             let ty = types::val_type(ty, offset)?;
+            self.arch = self.arch.max(ty.first_arch());
             let len = self.func.locals.len() + count as usize;
             self.func.locals.resize(len, ty);
         }
@@ -134,8 +140,8 @@ impl Translator<'_> {
     /// Refuses a frame that the machine has no room for.
     fn check_frame(&self) -> Result<(), Error> {
         let locals = self.func.locals.len() as u32;
-        let results = self.env.types[self.func.ty as usize].results.len() as u32;
-        let slots = locals + FRAME_HEADER_SLOTS + self.func.max_stack.max(results);
+        let results = self.env.types[self.func.ty as usize].result_slots();
+        let slots = self.func.local_slots() + FRAME_HEADER_SLOTS + self.func.max_stack.max(results);
         if locals > MAX_LOCALS {
             return Err(self.limit(format!("{locals} locals; the most is {MAX_LOCALS}")));
         }
@@ -146,6 +152,15 @@ impl Translator<'_> {
             return Err(self.limit(reason));
         }
         Ok(())
+    }
+
+    /// The most slots that a value on the operand stack takes.
+    fn widest(&self) -> u32 {
+        if self.arch >= Arch::Arch128 {
+            ValType::V128.slots()
+        } else {
+            1
+        }
     }
 
     #[cold]
@@ -198,13 +213,17 @@ impl Translator<'_> {
                 self.emit(Inst::op1(Op::RefNull, u64::from(ty.code())));
             }
             Operator::TypedSelect { .. } => self.emit(Inst::op(Op::Select)),
-            _ => match ops::simple(op).or_else(|| ops::indexed(op)) {
-                Some(inst) => self.emit(inst),
-                None => {
+            _ => {
+                if let Some(inst) = ops::simple(op).or_else(|| ops::indexed(op)) {
+                    self.emit(inst);
+                } else if let Some(inst) = simd::vector(op) {
+                    self.arch = self.arch.max(Arch::Arch128);
+                    self.emit(inst);
+                } else {
                     let feature = format!("the instruction {op:?}");
                     return Err(types::unsupported(feature, offset).into());
                 }
-            },
+            }
         }
         Ok(())
     }
@@ -384,7 +403,7 @@ impl Translator<'_> {
 
     /// Drops `surplus` values below those that a branch to `frame` carries.
     fn drop_below(&mut self, surplus: u32, frame: &Frame) -> Result<(), Error> {
-        let slide = |kept: u32| Inst::op2(Op::Slide, u64::from(surplus), kept);
+        let slide = |kept: u32| Inst::op2(Op::Slide, u64::from(surplus), u64::from(kept));
         match (surplus, frame.arity) {
             (0, _) => {}
             (1 | 2, 0) => (0..surplus).for_each(|_| self.emit(Inst::op(Op::Pop))),

@@ -7,6 +7,7 @@ mod func;
 mod hints;
 mod names;
 mod ops;
+mod simd;
 mod types;
 
 #[cfg(test)]
@@ -15,12 +16,13 @@ mod tests;
 use std::collections::HashMap;
 
 use dotvm_isa::{
-    Arch, ConstExpr, ConstOp, ElemSegment, Export, ExternKind, FuncType, GlobalDef, Import,
-    ImportDesc, Module, Names, Op, SegmentMode, ValType,
+    Arch, ConstExpr, ConstOp, ElemSegment, Export, ExternKind, FuncType, GlobalDef, GlobalType,
+    Import, ImportDesc, Module, Names, Op, SegmentMode, ValType,
 };
 use wasmparser::{
     DataKind, ElementItems, ElementKind, Encoding, ExternalKind, FuncValidatorAllocations,
     KnownCustom, Operator, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
+    WasmFeatures,
 };
 
 use crate::error::Error;
@@ -43,12 +45,13 @@ pub(crate) struct Translated {
     pub(crate) wasm_code_bytes: u64,
 }
 
-/// Translates a binary module.
+/// Translates a binary module, for that architecture or for the first one from arch64 on that has what
+/// it needs.
 ///
 /// # Errors
 /// Where it is not valid, needs a feature that is not supported, or has a function that is too
 /// large.
-pub(crate) fn translate(wasm: &[u8], arch: Arch) -> Result<Translated, Error> {
+pub(crate) fn translate(wasm: &[u8], arch: Option<Arch>) -> Result<Translated, Error> {
     if !wasm.starts_with(b"\0asm") {
         return Err(Error::Invalid {
             offset: 0,
@@ -62,11 +65,15 @@ pub(crate) fn translate(wasm: &[u8], arch: Arch) -> Result<Translated, Error> {
         spill_budget: func::SPILL_BUDGET,
         names: None,
         hints: HashMap::new(),
+        needs: Arch::default(),
     };
-    translator.out.module.arch = arch;
-    match translator.run(wasm) {
-        Ok(()) => Ok(translator.out),
-        Err(Fault::Validation(error)) => Err(features::explain(wasm, &error)),
+    let features = features::of(arch);
+    match translator.run(wasm, features) {
+        Ok(()) => {
+            translator.out.module.arch = arch.unwrap_or(translator.needs);
+            Ok(translator.out)
+        }
+        Err(Fault::Validation(error)) => Err(features::explain(wasm, features, &error)),
         Err(Fault::Other(error)) => Err(error),
     }
 }
@@ -98,13 +105,15 @@ struct Translator<'a> {
     names: Option<wasmparser::NameSectionReader<'a>>,
     /// Branch hints by function.
     hints: HashMap<u32, hints::Hints>,
+    /// The first architecture, from arch64 on, that has what the functions need.
+    needs: Arch,
 }
 
 impl<'a> Translator<'a> {
-    fn run(&mut self, wasm: &'a [u8]) -> Result<(), Fault> {
+    fn run(&mut self, wasm: &'a [u8], features: WasmFeatures) -> Result<(), Fault> {
         let mut parser = Parser::new(0);
-        parser.set_features(features::FEATURES);
-        let mut validator = Validator::new_with_features(features::FEATURES);
+        parser.set_features(features);
+        let mut validator = Validator::new_with_features(features);
         let mut allocations = FuncValidatorAllocations::default();
         for payload in parser.parse_all(wasm) {
             let payload = payload?;
@@ -122,7 +131,9 @@ impl<'a> Translator<'a> {
                     let env = &self.out.env;
                     let hints = self.hints.remove(&validator.index()).unwrap_or_default();
                     let budget = &mut self.spill_budget;
-                    let func = func::translate(&mut validator, &body, env, hints, budget)?;
+                    let (func, needs) =
+                        func::translate(&mut validator, &body, env, hints, budget)?;
+                    self.needs = self.needs.max(needs);
                     allocations = validator.into_allocations();
                     self.out.funcs.push(func);
                     self.out.offsets.push(body.range().start);
@@ -139,7 +150,11 @@ impl<'a> Translator<'a> {
             Payload::TypeSection(section) => {
                 let offset = section.range().start;
                 for ty in section.into_iter_err_on_gc_types() {
-                    self.out.env.types.push(types::func_type(&ty?, offset)?);
+                    let ty = types::func_type(&ty?, offset)?;
+                    for ty in ty.params.iter().chain(&ty.results) {
+                        self.out.env.arch = self.out.env.arch.max(ty.first_arch());
+                    }
+                    self.out.env.types.push(ty);
                 }
             }
             Payload::ImportSection(section) => self.imports(section)?,
@@ -159,10 +174,9 @@ impl<'a> Translator<'a> {
             Payload::GlobalSection(section) => {
                 for global in section.into_iter_with_offsets() {
                     let (offset, global) = global?;
-                    self.out.module.globals.push(GlobalDef {
-                        ty: types::global_type(global.ty, offset)?,
-                        init: const_expr(&global.init_expr)?,
-                    });
+                    let ty = self.global_type(global.ty, offset)?;
+                    let init = const_expr(&global.init_expr)?;
+                    self.out.module.globals.push(GlobalDef { ty, init });
                 }
             }
             Payload::ExportSection(section) => self.exports(section)?,
@@ -184,6 +198,16 @@ impl<'a> Translator<'a> {
         Ok(())
     }
 
+    fn global_type(
+        &mut self,
+        ty: wasmparser::GlobalType,
+        offset: u64,
+    ) -> Result<GlobalType, Error> {
+        let ty = types::global_type(ty, offset)?;
+        self.out.env.arch = self.out.env.arch.max(ty.ty.first_arch());
+        Ok(ty)
+    }
+
     fn imports(&mut self, section: wasmparser::ImportSectionReader<'a>) -> Result<(), Fault> {
         for import in section.into_imports_with_offsets() {
             let (offset, import) = import?;
@@ -195,7 +219,7 @@ impl<'a> Translator<'a> {
                 }
                 TypeRef::Table(ty) => ImportDesc::Table(types::table_type(ty, offset)?),
                 TypeRef::Memory(ty) => ImportDesc::Memory(types::memory_type(ty, offset)?),
-                TypeRef::Global(ty) => ImportDesc::Global(types::global_type(ty, offset)?),
+                TypeRef::Global(ty) => ImportDesc::Global(self.global_type(ty, offset)?),
                 TypeRef::Tag(_) => return Err(types::unsupported("exceptions", offset).into()),
                 TypeRef::FuncExact(_) => {
                     return Err(types::unsupported("custom-descriptors", offset).into());
@@ -290,6 +314,7 @@ impl<'a> Translator<'a> {
     /// What needs the whole module.
     fn finish(&mut self) {
         let Translated { module, env, .. } = &mut self.out;
+        self.needs = self.needs.max(env.arch);
         module.types.clone_from(&env.types);
         module.start = self.start;
         let segments = self.data.drain(..);
@@ -317,6 +342,7 @@ fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Fault> {
             Operator::I64Const { value } => ConstOp::I64(value),
             Operator::F32Const { value } => ConstOp::F32(value.bits()),
             Operator::F64Const { value } => ConstOp::F64(value.bits()),
+            Operator::V128Const { value } => ConstOp::V128(u128::from_le_bytes(*value.bytes())),
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(global_index),
             Operator::RefNull { hty } => ConstOp::RefNull(types::heap_type(hty, offset)?),
             Operator::RefFunc { function_index } => ConstOp::RefFunc(function_index),

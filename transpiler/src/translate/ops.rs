@@ -67,7 +67,7 @@ operators! {
 /// The instruction for an operator that has an exact counterpart and refers to something by index.
 pub(super) fn indexed(operator: &Operator<'_>) -> Option<Inst> {
     let one = |op, a: u32| Some(Inst::op1(op, u64::from(a)));
-    let two = |op, a: u32, b: u32| Some(Inst::op2(op, u64::from(a), b));
+    let two = |op, a: u32, b: u32| Some(Inst::op2(op, u64::from(a), u64::from(b)));
     match *operator {
         Operator::LocalGet { local_index } => one(Op::LocalGet, local_index),
         Operator::LocalSet { local_index } => one(Op::LocalSet, local_index),

@@ -21,7 +21,7 @@ pub(super) fn val_type(ty: wasmparser::ValType, offset: u64) -> Result<ValType, 
         wasmparser::ValType::F32 => ValType::F32,
         wasmparser::ValType::F64 => ValType::F64,
         wasmparser::ValType::Ref(ty) => ref_type(ty, offset)?,
-        wasmparser::ValType::V128 => return Err(unsupported("simd", offset)),
+        wasmparser::ValType::V128 => ValType::V128,
     })
 }
 

@@ -198,6 +198,7 @@ impl Instance {
                 ConstOp::I64(value) => value as u64,
                 ConstOp::F32(bits) => u64::from(bits),
                 ConstOp::F64(bits) => bits,
+                ConstOp::V128(_) => unreachable!("the evaluator knows no vectors"),
                 ConstOp::GlobalGet(index) => self.globals[index as usize],
                 ConstOp::RefNull(_) => 0,
                 ConstOp::RefFunc(func) => u64::from(func) + 1,
@@ -535,7 +536,7 @@ macro_rules! memory_ops {
         unary { $($unary:tt)* } binary { $($binary:tt)* }
         load { $($l:ident $lm:literal $lc:literal $li:tt $lcat:ident $la:ident $lf:literal $ls:tt $ld:literal;)* }
         store { $($s:ident $sm:literal $sc:literal $si:tt $scat:ident $sa:ident $sf:literal $ss:tt $sd:literal;)* }
-        other { $($other:tt)* }
+        $($rest:tt)*
     ) => {
         fn load(op: Op, memory: &[u8], at: usize) -> Option<u64> {
             match op {

@@ -103,9 +103,10 @@ fn parse(text: &str, ty: ValType) -> Option<Val> {
         ValType::I128 => integer(text, 128).map(Val::I128),
         ValType::F32 => text.parse::<f32>().ok().map(Val::from),
         ValType::F64 => text.parse::<f64>().ok().map(Val::from),
+        ValType::V128 => integer(text, 128).map(|bits| Val::V128(bits.cast_unsigned())),
         ValType::FuncRef | ValType::ExternRef => (text == "null").then(|| Val::default_for(ty)),
         // There are no instructions on these types that a result could come from.
-        ValType::I256 | ValType::I512 | ValType::V128 | ValType::V256 | ValType::V512 => None,
+        ValType::I256 | ValType::I512 | ValType::V256 | ValType::V512 => None,
     }
 }
 
@@ -155,7 +156,8 @@ mod tests {
             (ValType::F64, "0.1 1e308 1e309 NaN"),
             (ValType::FuncRef, "null 0"),
             (ValType::ExternRef, "null 0"),
-            (ValType::V128, "0"),
+            (ValType::V128, "0 -1 0x3f8000003f800000"),
+            (ValType::V256, "0"),
         ];
         let mut text = String::new();
         for (ty, words) in cases {
@@ -203,7 +205,10 @@ mod tests {
             funcref 0 = -
             externref null = null
             externref 0 = -
-            v128 0 = -
+            v128 0 = 0x00000000000000000000000000000000
+            v128 -1 = 0xffffffffffffffffffffffffffffffff
+            v128 0x3f8000003f800000 = 0x00000000000000003f8000003f800000
+            v256 0 = -
         "#]].assert_eq(&text);
     }
 }

@@ -20,6 +20,8 @@ const ELEMENT: i32 = 3;
 
 /// The types of locals that operands are put aside in.
 const SCRATCH: [Coded; 5] = [Coded::I32, Coded::I32, Coded::I64, Coded::F32, Coded::F64];
+/// The one of a vector, where there may be some, comes behind those.
+const SCRATCH_VECTOR: u32 = SCRATCH.len() as u32;
 
 pub(super) fn enliven(
     known: &Known,
@@ -35,6 +37,9 @@ pub(super) fn enliven(
         locals.push((count, RoundtripReencoder.val_type(ty)?));
     }
     locals.extend(SCRATCH.map(|ty| (1, ty)));
+    if known.vectors {
+        locals.push((1, Coded::V128));
+    }
     let mut writer = Writer {
         known,
         scratch: validator.len_locals(),
@@ -78,7 +83,7 @@ fn zero(ty: ValType) -> Option<I<'static>> {
         ValType::F32 => I::F32Const(0.0.into()),
         ValType::F64 => I::F64Const(0.0.into()),
         ValType::Ref(ty) => return null(ty),
-        ValType::V128 => return None,
+        ValType::V128 => I::V128Const(0),
     })
 }
 
@@ -220,7 +225,29 @@ impl Writer<'_> {
             | Op::I64Load16S { .. }
             | Op::I64Load16U { .. }
             | Op::I64Load32S { .. }
-            | Op::I64Load32U { .. } => self.mask(ADDRESS),
+            | Op::I64Load32U { .. }
+            | Op::V128Load { .. }
+            | Op::V128Load8x8S { .. }
+            | Op::V128Load8x8U { .. }
+            | Op::V128Load16x4S { .. }
+            | Op::V128Load16x4U { .. }
+            | Op::V128Load32x2S { .. }
+            | Op::V128Load32x2U { .. }
+            | Op::V128Load8Splat { .. }
+            | Op::V128Load16Splat { .. }
+            | Op::V128Load32Splat { .. }
+            | Op::V128Load64Splat { .. }
+            | Op::V128Load32Zero { .. }
+            | Op::V128Load64Zero { .. } => self.mask(ADDRESS),
+            Op::V128Store { .. }
+            | Op::V128Load8Lane { .. }
+            | Op::V128Load16Lane { .. }
+            | Op::V128Load32Lane { .. }
+            | Op::V128Load64Lane { .. }
+            | Op::V128Store8Lane { .. }
+            | Op::V128Store16Lane { .. }
+            | Op::V128Store32Lane { .. }
+            | Op::V128Store64Lane { .. } => self.mask_below(ADDRESS, SCRATCH_VECTOR),
             Op::I32Store { .. } | Op::I32Store8 { .. } | Op::I32Store16 { .. } => {
                 self.mask_below(ADDRESS, 0);
             }

@@ -1,0 +1,51 @@
+//! Moving lanes about: between vectors, and between vectors and other values.
+
+use super::{ByteLanes, Lane, V128, vectors};
+
+macro_rules! lanes {
+    ($($lane:ty, $value:ty, $n:literal: $splat:ident $replace:ident;)*) => {
+        vectors! {
+            $(
+                $splat: (a: $value) => V128, [a as $lane; $n].into();
+                $replace: (a: V128, b: $value) [lane: Lane<$n>] => V128, {
+                    let mut lanes = <[$lane; $n]>::from(a);
+                    lanes[lane.index()] = b as $lane;
+                    lanes.into()
+                };
+            )*
+        }
+    };
+}
+
+lanes! {
+    u8, u32, 16: I8x16Splat I8x16ReplaceLane;
+    u16, u32, 8: I16x8Splat I16x8ReplaceLane;
+    u32, u32, 4: I32x4Splat I32x4ReplaceLane;
+    u64, u64, 2: I64x2Splat I64x2ReplaceLane;
+    f32, f32, 4: F32x4Splat F32x4ReplaceLane;
+    f64, f64, 2: F64x2Splat F64x2ReplaceLane;
+}
+
+vectors! {
+    I8x16ExtractLane: (a: V128) [lane: Lane<16>] => u32, <[i8; 16]>::from(a)[lane.index()] as u32;
+    I8x16ExtractLaneU: (a: V128) [lane: Lane<16>] => u32, u32::from(a.0[lane.index()]);
+    I16x8ExtractLane: (a: V128) [lane: Lane<8>] => u32, <[i16; 8]>::from(a)[lane.index()] as u32;
+    I16x8ExtractLaneU: (a: V128) [lane: Lane<8>] => u32, u32::from(<[u16; 8]>::from(a)[lane.index()]);
+    I32x4ExtractLane: (a: V128) [lane: Lane<4>] => u32, <[u32; 4]>::from(a)[lane.index()];
+    I64x2ExtractLane: (a: V128) [lane: Lane<2>] => u64, <[u64; 2]>::from(a)[lane.index()];
+    F32x4ExtractLane: (a: V128) [lane: Lane<4>] => f32, <[f32; 4]>::from(a)[lane.index()];
+    F64x2ExtractLane: (a: V128) [lane: Lane<2>] => f64, <[f64; 2]>::from(a)[lane.index()];
+    I8x16Swizzle: (a: V128, b: V128) => V128, swizzle(a, b);
+    I8x16RelaxedSwizzle: (a: V128, b: V128) => V128, swizzle(a, b);
+    I8x16Shuffle: (a: V128, b: V128) [lanes: ByteLanes] => V128, {
+        let mut both = [0; 32];
+        both[..16].copy_from_slice(&a.0);
+        both[16..].copy_from_slice(&b.0);
+        V128(lanes.0.map(|lane| both[usize::from(lane % 32)]))
+    };
+}
+
+#[inline(always)]
+fn swizzle(a: V128, b: V128) -> V128 {
+    V128(b.0.map(|lane| a.0.get(usize::from(lane)).copied().unwrap_or(0)))
+}
