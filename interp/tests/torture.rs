@@ -8,9 +8,11 @@ use dotvm_interp::{Code, CodeMemory, Options, ResultKind, call, lower, unlowered
 use dotvm_isa::abi::{
     CodeCell, FuncRef, Libcall, Libcalls, Signals, VmContext, VmMemory, VmState, VmTable,
 };
+use dotvm_isa::ops::{Category, OPS, Sig};
 use dotvm_isa::verify::verify_module;
 use dotvm_isa::{
-    CodeBuilder, FuncType, Import, ImportDesc, Limits, Module, Op, TableType, TrapCode, ValType,
+    Arch, CodeBuilder, FuncType, Import, ImportDesc, Limits, MemoryType, Module, Op, TableType,
+    TrapCode, ValType,
 };
 
 /// Keeps code for ever.
@@ -24,6 +26,9 @@ unsafe impl CodeMemory for Leaked {
 }
 
 const STACK_SLOTS: usize = 1 << 16;
+
+/// Bytes of memory, where a module has one.
+const MEMORY_BYTES: usize = 64;
 
 unsafe extern "C" fn no_libcall(_: *mut VmContext, _: *mut u64, _: u64) -> u32 {
     TrapCode::Unreachable as u32
@@ -67,9 +72,10 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         );
     }
     let mut stack = vec![0u64; STACK_SLOTS];
+    let mut bytes = [0u8; MEMORY_BYTES];
     let memory = VmMemory {
-        base: stack.as_mut_ptr().cast(),
-        len: 0,
+        base: bytes.as_mut_ptr(),
+        len: bytes.len(),
     };
     let signals = Signals {
         hot_limit: AtomicU32::new(u32::MAX),
@@ -107,7 +113,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         libcalls: &raw const libcalls,
         cells: cells.as_ptr(),
         type_ids: type_ids.as_ptr(),
-        memory_base: std::ptr::null_mut(),
+        memory_base: memory.base,
         owner: std::ptr::null_mut(),
     };
     stack[..args.len()].copy_from_slice(args);
@@ -309,4 +315,74 @@ fn indirect_calls() {
         code.op2(Op::CallIndirect, 0, 0);
     });
     on_small_stack(|| assert_eq!(run(&module, &[1_000_000]), Ok(0)));
+}
+
+/// As many turns of a loop as the parameter says, in which every instruction of vectors is executed: with
+/// operands in slots, and with the last one in the code.
+fn all_vectors() -> Module {
+    let vector = 1;
+    let scalars = [ValType::I64, ValType::F32, ValType::F64];
+    let locals: Vec<_> = [ValType::V128]
+        .into_iter()
+        .chain(scalars)
+        .map(|ty| (1, ty))
+        .collect();
+    let mut code = CodeBuilder::new(&locals);
+    let again = code.new_label();
+    let push = |code: &mut CodeBuilder, ty: ValType, constant: bool| match (ty, constant) {
+        (ValType::V128, false) => code.op1(Op::LocalGet, vector),
+        (ValType::V128, true) => code.op_vector(Op::V128Push, u128::MAX / 3),
+        (ValType::I32, false) => code.op1(Op::LocalGet, 0),
+        (ValType::I64, false) => code.op1(Op::LocalGet, vector + 1),
+        (ValType::F32, false) => code.op1(Op::LocalGet, vector + 2),
+        (ValType::F64, false) => code.op1(Op::LocalGet, vector + 3),
+        (ValType::I64, true) => code.op1(Op::I64Push, 7),
+        (ValType::F32, true) => code.op1(Op::F32Push, 7),
+        (ValType::F64, true) => code.op1(Op::F64Push, 7),
+        _ => code.op1(Op::I32Push, 7),
+    };
+    code.bind(again);
+    code.op(Op::Loop);
+    let groups = OPS.iter().filter(|info| info.category == Category::Simd);
+    for info in groups {
+        let Sig::Fixed(params, results) = info.sig else {
+            unreachable!("instructions of vectors have fixed signatures");
+        };
+        for constant in [false, true] {
+            for (i, &ty) in params.iter().enumerate() {
+                let address = i == 0 && info.group.accesses_memory();
+                push(&mut code, ty, address || constant && i + 1 == params.len());
+            }
+            code.op2(info.op, 1, 1);
+            for &ty in results {
+                // What becomes of vectors is looked at again; of the others only that they are there.
+                match ty {
+                    ValType::V128 => code.op1(Op::LocalSet, vector),
+                    _ => code.op(Op::Pop),
+                }
+            }
+        }
+    }
+    code.op1(Op::LocalGet, 0);
+    code.op1(Op::I32Push, 1);
+    code.op(Op::I32Sub);
+    code.op1(Op::LocalTee, 0);
+    code.jump(Op::Jnz, again);
+    code.op1(Op::LocalGet, 0);
+    code.op(Op::Ret);
+    let mut module = Module {
+        arch: Arch::Arch128,
+        types: vec![FuncType::new([ValType::I32], [ValType::I32])],
+        memories: vec![MemoryType::default()],
+        ..Module::default()
+    };
+    module.set_bodies([(0, code.finish())]);
+    module
+}
+
+/// A handler that called the next one would use up the stack: there are as many turns as fit it if each
+/// takes as little as a frame can.
+#[test]
+fn vectors_leave_the_stack_alone() {
+    on_small_stack(|| assert_eq!(run(&all_vectors(), &[20_000]), Ok(0)));
 }

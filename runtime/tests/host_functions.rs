@@ -6,8 +6,8 @@ use std::fmt;
 
 use common::{module, trap_code};
 use dotvm::{
-    Caller, Engine, Error, Extern, ExternRef, Func, FuncType, Linker, Store, Trap, TrapCode, Val,
-    ValType,
+    Caller, Config, Engine, Error, Extern, ExternRef, Func, FuncType, Jit, Linker, Store, Trap,
+    TrapCode, V128, Val, ValType,
 };
 use expect_test::expect;
 
@@ -105,6 +105,63 @@ fn wide_values_take_their_slots() {
         third.cast_unsigned(),
         (-2i128).cast_unsigned() ^ (-2i128).cast_unsigned() << 64
     );
+}
+
+#[test]
+fn vectors_go_in_and_out() {
+    let text = r#"
+        .arch arch128
+        .import "t" "shift" func $shift (i32, v128, f32, v128) -> (v128, i32, v128)
+        .import "t" "dynamic" func $dynamic (v128) -> v128
+        .global $g v128 mut = i32x4 1 2 3 4
+        .export "g" global $g
+        .export "run" func $run
+        .func $run (v128 $a, v128 $b) -> (v128, i32, v128)
+            global.get $g
+            call $dynamic
+            global.set $g
+            i32.push 8
+            local.get $a
+            f32.push 0.5
+            local.get $b
+            call $shift
+            ret
+        .end"#;
+    for jit in [Jit::Off, Jit::Eager] {
+        let engine = Engine::new(Config::new().jit(jit));
+        let module = module(&engine, text);
+        let mut linker = Linker::<()>::new(&engine);
+        let shift = |n: i32, a: V128, _: f32, b: V128| {
+            (
+                V128::from(u128::from(b) >> n),
+                n,
+                V128::from(u128::from(a) << n),
+            )
+        };
+        linker.func_wrap("t", "shift", shift).unwrap();
+        let ty = FuncType::new([ValType::V128], [ValType::V128]);
+        linker
+            .func_new("t", "dynamic", ty, |_, args, results| {
+                results[0] = Val::V128(!u128::from(args[0].v128().unwrap()));
+                Ok(())
+            })
+            .unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let run = instance.get_typed_func::<(V128, V128), (V128, i32, V128)>(&mut store, "run");
+        let (a, b) = (V128([1; 16]), V128([2; 16]));
+        let (first, n, second) = run.unwrap().call(&mut store, (a, b)).unwrap();
+        let mut shifted = [[2; 16], [1; 16]];
+        (shifted[0][15], shifted[1][0]) = (0, 0);
+        assert_eq!(
+            (first.0, n, second.0),
+            (shifted[0], 8, shifted[1]),
+            "{jit:?}"
+        );
+        let global = instance.get_global(&mut store, "g").unwrap();
+        let numbers = <[u32; 4]>::from(global.get(&store).v128().unwrap());
+        assert_eq!(numbers, [!1, !2, !3, !4]);
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub(crate) mod moves;
 pub(crate) mod native;
 pub(crate) mod numeric;
 pub(crate) mod vector;
+#[cfg(dotvm_tail_dispatch)]
+pub(crate) mod vector_x86;
 
 use std::marker::PhantomData;
 

@@ -121,6 +121,10 @@ macro_rules! choose {
     ) => {
         /// A pure instruction.
         pub(super) fn vector(op: Op) -> Forms {
+            #[cfg(dotvm_tail_dispatch)]
+            if let Some(forms) = native(op) {
+                return forms;
+            }
             match op {
                 $(Op::$v => forms::<sem::$v>(),)*
                 _ => unreachable!("{op:?} is no pure vector instruction"),
@@ -161,3 +165,33 @@ macro_rules! choose {
     };
 }
 dotvm_isa::for_each_op!(choose);
+
+/// The forms of an instruction by the processor's own, where it has what they need.
+#[cfg(dotvm_tail_dispatch)]
+fn native(op: Op) -> Option<Forms> {
+    use crate::handlers::vector_x86 as x86;
+    macro_rules! same_names {
+        ($($name:ident)* ; $($other:ident = $same:ident)*) => {
+            Some(match op {
+                $(Op::$name => forms::<x86::$name>(),)*
+                $(Op::$other => forms::<x86::$same>(),)*
+                _ => return None,
+            })
+        };
+    }
+    if !crate::features::detected() {
+        return None;
+    }
+    same_names! {
+        I8x16Swizzle I8x16Shuffle I8x16Bitmask I16x8Bitmask I32x4Bitmask I64x2Bitmask I8x16AllTrue I16x8AllTrue
+        I32x4AllTrue I64x2AllTrue I16x8Q15MulrSat I32x4TruncSatF32x4 I32x4TruncSatF32x4U I32x4TruncSatF64x2Zero
+        I32x4TruncSatF64x2UZero F32x4Add F32x4Sub F32x4Mul F32x4Div F64x2Add F64x2Sub F64x2Mul F64x2Div
+        F32x4RelaxedMadd F32x4RelaxedNmadd F64x2RelaxedMadd F64x2RelaxedNmadd;
+        I8x16RelaxedSwizzle = I8x16Swizzle
+        I16x8RelaxedQ15Mulr = I16x8Q15MulrSat
+        I32x4RelaxedTruncF32x4 = I32x4TruncSatF32x4
+        I32x4RelaxedTruncF32x4U = I32x4TruncSatF32x4U
+        I32x4RelaxedTruncF64x2Zero = I32x4TruncSatF64x2Zero
+        I32x4RelaxedTruncF64x2UZero = I32x4TruncSatF64x2UZero
+    }
+}

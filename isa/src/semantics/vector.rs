@@ -100,6 +100,20 @@ macro_rules! mask {
 }
 use mask;
 
+/// A vector with another lane in one place. Places are known at run time only: no processor has an
+/// instruction for that, but all have masks.
+macro_rules! with_lane {
+    ($lane:ty, $n:literal, $vector:expr, $value:expr, $at:expr) => {{
+        let lanes = <[$lane; $n]>::from($vector);
+        let (values, at) = ([$value; $n], [$at.index() as $lane; $n]);
+        V128::from(std::array::from_fn::<$lane, $n, _>(|i| {
+            let mask = mask!($lane, i as $lane == at[i]);
+            lanes[i] ^ (lanes[i] ^ values[i]) & mask
+        }))
+    }};
+}
+use with_lane;
+
 /// A value that is an operand or a result, and how it is kept in 128 bits. Upper bits of narrower ones
 /// are zero.
 pub trait Operand: Copy {

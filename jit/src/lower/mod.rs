@@ -613,8 +613,10 @@ macro_rules! by_group {
         enum VectorLoadOp { $($vl),* }
         #[derive(Clone, Copy, Debug)]
         enum VectorStoreOp { $($vt),* }
+        #[allow(clippy::enum_variant_names, reason = "the names are those of the table")]
         #[derive(Clone, Copy, Debug)]
         enum LaneLoadOp { $($il),* }
+        #[allow(clippy::enum_variant_names, reason = "the names are those of the table")]
         #[derive(Clone, Copy, Debug)]
         enum LaneStoreOp { $($is),* }
 

@@ -320,7 +320,8 @@ impl Lowerer<'_, '_> {
             V::F32x4Abs | V::F64x2Abs => ins.fabs(a),
             V::F32x4Neg | V::F64x2Neg => {
                 let bits = u128::from(from.lane_bits());
-                let signs = self.vconst(from, u128::MAX / ((1 << bits) - 1) << (bits - 1));
+                let ones = u128::MAX / ((1 << bits) - 1);
+                let signs = self.vconst(from, ones << (bits - 1));
                 self.b.ins().bxor(a, signs)
             }
             V::F32x4Ceil | V::F64x2Ceil => ins.ceil(a),

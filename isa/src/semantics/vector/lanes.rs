@@ -1,16 +1,14 @@
 //! Moving lanes about: between vectors, and between vectors and other values.
 
-use super::{ByteLanes, Lane, V128, vectors};
+use super::{ByteLanes, Lane, V128, mask, vectors, with_lane};
 
 macro_rules! lanes {
-    ($($lane:ty, $value:ty, $n:literal: $splat:ident $replace:ident;)*) => {
+    ($($lane:ty, $n:literal: $splat:ident $replace:ident ($value:ident: $ty:ty) $as_lane:expr;)*) => {
         vectors! {
             $(
-                $splat: (a: $value) => V128, [a as $lane; $n].into();
-                $replace: (a: V128, b: $value) [lane: Lane<$n>] => V128, {
-                    let mut lanes = <[$lane; $n]>::from(a);
-                    lanes[lane.index()] = b as $lane;
-                    lanes.into()
+                $splat: ($value: $ty) => V128, [$as_lane; $n].into();
+                $replace: (a: V128, $value: $ty) [lane: Lane<$n>] => V128, {
+                    with_lane!($lane, $n, a, $as_lane, lane)
                 };
             )*
         }
@@ -18,12 +16,12 @@ macro_rules! lanes {
 }
 
 lanes! {
-    u8, u32, 16: I8x16Splat I8x16ReplaceLane;
-    u16, u32, 8: I16x8Splat I16x8ReplaceLane;
-    u32, u32, 4: I32x4Splat I32x4ReplaceLane;
-    u64, u64, 2: I64x2Splat I64x2ReplaceLane;
-    f32, f32, 4: F32x4Splat F32x4ReplaceLane;
-    f64, f64, 2: F64x2Splat F64x2ReplaceLane;
+    u8, 16: I8x16Splat I8x16ReplaceLane (b: u32) b as u8;
+    u16, 8: I16x8Splat I16x8ReplaceLane (b: u32) b as u16;
+    u32, 4: I32x4Splat I32x4ReplaceLane (b: u32) b;
+    u64, 2: I64x2Splat I64x2ReplaceLane (b: u64) b;
+    u32, 4: F32x4Splat F32x4ReplaceLane (b: f32) b.to_bits();
+    u64, 2: F64x2Splat F64x2ReplaceLane (b: f64) b.to_bits();
 }
 
 vectors! {

@@ -1,7 +1,7 @@
 //! Loads and stores of vectors and of their lanes.
 
 use super::super::{LoadOp, StoreOp};
-use super::{Lane, V128};
+use super::{Lane, V128, mask, with_lane};
 
 /// Loads: `Name: bytes, their vector;`.
 macro_rules! loads {
@@ -82,9 +82,8 @@ macro_rules! lanes {
             type Bytes = [u8; size_of::<$lane>()];
             #[inline(always)]
             fn insert(vector: V128, bytes: Self::Bytes, lane: u8) -> V128 {
-                let mut lanes = <[$lane; $n]>::from(vector);
-                lanes[Lane::<$n>(lane).index()] = <$lane>::from_le_bytes(bytes);
-                lanes.into()
+                let loaded = <$lane>::from_le_bytes(bytes);
+                with_lane!($lane, $n, vector, loaded, Lane::<$n>(lane))
             }
         }
 
