@@ -78,7 +78,7 @@ const N: usize = 256;
 type Matrix = Vec<[i8; N]>;
 
 fn main() {
-    let products = size_argument(200);
+    let products = size_argument(1_000);
     let weights = random(1);
     let mut state = random(2);
     for _ in 0..products {

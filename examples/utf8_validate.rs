@@ -213,7 +213,7 @@ const COMPLETE: [u8; 16] = [
 const TEXT_BYTES: usize = 64 << 10;
 
 fn main() {
-    let passes = size_argument(40_000);
+    let passes = size_argument(200_000);
     let mut text = text();
     assert!(is_valid(&text) && std::str::from_utf8(&text).is_ok());
     let mut state = 1_u64;

@@ -131,8 +131,7 @@ impl<'a> Translator<'a> {
                     let env = &self.out.env;
                     let hints = self.hints.remove(&validator.index()).unwrap_or_default();
                     let budget = &mut self.spill_budget;
-                    let (func, needs) =
-                        func::translate(&mut validator, &body, env, hints, budget)?;
+                    let (func, needs) = func::translate(&mut validator, &body, env, hints, budget)?;
                     self.needs = self.needs.max(needs);
                     allocations = validator.into_allocations();
                     self.out.funcs.push(func);
