@@ -113,7 +113,7 @@ fn vectors_go_in_and_out() {
         .arch arch128
         .import "t" "shift" func $shift (i32, v128, f32, v128) -> (v128, i32, v128)
         .import "t" "dynamic" func $dynamic (v128) -> v128
-        .global $g v128 mut = i32x4 1 2 3 4
+        .global $g mut v128 = i32x4 1 2 3 4
         .export "g" global $g
         .export "run" func $run
         .func $run (v128 $a, v128 $b) -> (v128, i32, v128)

@@ -47,7 +47,7 @@ macro_rules! shapes {
             #[inline(always)]
             fn from(vector: V128) -> [$lane; $count] {
                 let (lanes, _) = vector.0.as_chunks();
-                std::array::from_fn(|i| <$lane>::from_le_bytes(lanes[i]))
+                array_of(|i| <$lane>::from_le_bytes(lanes[i]))
             }
         }
 
@@ -71,25 +71,38 @@ shapes! {
     u64, 2; i64, 2; f64, 2;
 }
 
+/// The array of a function's values. Other than [`std::array::from_fn`], it is inlined however a build
+/// divides crates into codegen units: a handler of the interpreter that called something would take
+/// part of the native stack.
+#[inline(always)]
+fn array_of<R: Copy + Default, const N: usize>(f: impl Fn(usize) -> R) -> [R; N] {
+    let mut array = [R::default(); N];
+    for (i, value) in array.iter_mut().enumerate() {
+        *value = f(i);
+    }
+    array
+}
+
 /// Applies a function to each lane.
 #[inline(always)]
-fn map<T, R, const N: usize>(a: V128, f: impl Fn(T) -> R) -> V128
+fn map<T: Copy, R: Copy + Default, const N: usize>(a: V128, f: impl Fn(T) -> R) -> V128
 where
     [T; N]: From<V128>,
     V128: From<[R; N]>,
 {
-    <[T; N]>::from(a).map(f).into()
+    let a = <[T; N]>::from(a);
+    array_of(|i| f(a[i])).into()
 }
 
 /// Applies a function to each pair of lanes.
 #[inline(always)]
-fn zip<T: Copy, R, const N: usize>(a: V128, b: V128, f: impl Fn(T, T) -> R) -> V128
+fn zip<T: Copy, R: Copy + Default, const N: usize>(a: V128, b: V128, f: impl Fn(T, T) -> R) -> V128
 where
     [T; N]: From<V128>,
     V128: From<[R; N]>,
 {
     let (a, b) = (<[T; N]>::from(a), <[T; N]>::from(b));
-    std::array::from_fn(|i| f(a[i], b[i])).into()
+    array_of(|i| f(a[i], b[i])).into()
 }
 
 /// All bits of a lane, or none.
@@ -106,7 +119,7 @@ macro_rules! with_lane {
     ($lane:ty, $n:literal, $vector:expr, $value:expr, $at:expr) => {{
         let lanes = <[$lane; $n]>::from($vector);
         let (values, at) = ([$value; $n], [$at.index() as $lane; $n]);
-        V128::from(std::array::from_fn::<$lane, $n, _>(|i| {
+        V128::from(array_of::<$lane, $n>(|i| {
             let mask = mask!($lane, i as $lane == at[i]);
             lanes[i] ^ (lanes[i] ^ values[i]) & mask
         }))

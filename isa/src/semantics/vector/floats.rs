@@ -5,7 +5,7 @@
 //! default NaN ([`min`](F32x4Min)), or operands have a fixed order ([`madd`](F32x4RelaxedMadd)).
 
 use super::super::{Nan, quiet, settle};
-use super::{V128, map, mask, vectors, zip};
+use super::{V128, array_of, map, mask, vectors, zip};
 
 /// In the way of processors: the operands only differ where one is less, they are zeros or NaNs.
 macro_rules! least {
@@ -82,13 +82,18 @@ fn settle3<F: Nan>(result: F, a: F, b: F, c: F) -> F {
 }
 
 #[inline(always)]
-fn zip3<T: Copy, const N: usize>(a: V128, b: V128, c: V128, f: impl Fn(T, T, T) -> T) -> V128
+fn zip3<T: Copy + Default, const N: usize>(
+    a: V128,
+    b: V128,
+    c: V128,
+    f: impl Fn(T, T, T) -> T,
+) -> V128
 where
     [T; N]: From<V128>,
     V128: From<[T; N]>,
 {
     let (a, b, c) = (<[T; N]>::from(a), <[T; N]>::from(b), <[T; N]>::from(c));
-    std::array::from_fn(|i| f(a[i], b[i], c[i])).into()
+    array_of(|i| f(a[i], b[i], c[i])).into()
 }
 
 floats! { f32, u32, 4: F32x4Eq F32x4Ne F32x4Lt F32x4Gt F32x4Le F32x4Ge F32x4Abs F32x4Neg F32x4Ceil F32x4Floor

@@ -1,6 +1,6 @@
 //! Integer lanes: arithmetic, comparison, shifts; and bits without lanes.
 
-use super::{V128, map, mask, vectors, zip};
+use super::{V128, array_of, map, mask, vectors, zip};
 
 /// What all shapes have.
 macro_rules! all_shapes {
@@ -22,7 +22,8 @@ macro_rules! all_shapes {
             $shru: (a: V128, n: u32) => V128, map::<$u, _, $n>(a, |a| a.wrapping_shr(n));
             $all: (a: V128) => u32, u32::from(<[$u; $n]>::from(a).iter().all(|&a| a != 0));
             $bitmask: (a: V128) => u32, {
-                let signs = <[$s; $n]>::from(a).map(|a| u32::from(a < 0));
+                let lanes = <[$s; $n]>::from(a);
+                let signs = array_of::<u32, $n>(|i| u32::from(lanes[i] < 0));
                 signs.iter().rev().fold(0, |bits, sign| bits << 1 | sign)
             };
         }
@@ -88,13 +89,17 @@ I16x8NarrowI32x4 I16x8NarrowI32x4U }
 
 /// The lanes of both operands, each made narrower.
 #[inline(always)]
-fn narrow<W: Copy, R, const M: usize, const N: usize>(a: V128, b: V128, f: impl Fn(W) -> R) -> V128
+fn narrow<W: Copy, R: Copy + Default, const M: usize, const N: usize>(
+    a: V128,
+    b: V128,
+    f: impl Fn(W) -> R,
+) -> V128
 where
     [W; M]: From<V128>,
     V128: From<[R; N]>,
 {
     let (a, b) = (<[W; M]>::from(a), <[W; M]>::from(b));
-    std::array::from_fn(|i| f(if i < M { a[i] } else { b[i - M] })).into()
+    array_of(|i| f(if i < M { a[i] } else { b[i - M] })).into()
 }
 
 /// What lanes of at least 16 bits have besides; `$half_n` lanes of half the width are in a vector.
@@ -109,19 +114,19 @@ macro_rules! from_16_bits {
             $highu: (a: V128) => V128, widened::<$half_u, $u, $half_n, $n>(a, $n).into();
             $mul_low: (a: V128, b: V128) => V128, {
                 let (a, b) = (widened::<$half_s, $s, $half_n, $n>(a, 0), widened::<$half_s, $s, $half_n, $n>(b, 0));
-                std::array::from_fn::<$s, $n, _>(|i| a[i] * b[i]).into()
+                array_of::<$s, $n>(|i| a[i] * b[i]).into()
             };
             $mul_high: (a: V128, b: V128) => V128, {
                 let (a, b) = (widened::<$half_s, $s, $half_n, $n>(a, $n), widened::<$half_s, $s, $half_n, $n>(b, $n));
-                std::array::from_fn::<$s, $n, _>(|i| a[i] * b[i]).into()
+                array_of::<$s, $n>(|i| a[i] * b[i]).into()
             };
             $mul_lowu: (a: V128, b: V128) => V128, {
                 let (a, b) = (widened::<$half_u, $u, $half_n, $n>(a, 0), widened::<$half_u, $u, $half_n, $n>(b, 0));
-                std::array::from_fn::<$u, $n, _>(|i| a[i] * b[i]).into()
+                array_of::<$u, $n>(|i| a[i] * b[i]).into()
             };
             $mul_highu: (a: V128, b: V128) => V128, {
                 let (a, b) = (widened::<$half_u, $u, $half_n, $n>(a, $n), widened::<$half_u, $u, $half_n, $n>(b, $n));
-                std::array::from_fn::<$u, $n, _>(|i| a[i] * b[i]).into()
+                array_of::<$u, $n>(|i| a[i] * b[i]).into()
             };
         }
     };
@@ -136,30 +141,36 @@ I64x2ExtendHighI32x4U I64x2ExtMulLowI32x4 I64x2ExtMulHighI32x4 I64x2ExtMulLowI32
 
 /// As many lanes as a wider shape has, from lane `first` on, made wider.
 #[inline(always)]
-fn widened<H: Copy + Into<W>, W, const M: usize, const N: usize>(a: V128, first: usize) -> [W; N]
+fn widened<H: Copy + Into<W>, W: Copy + Default, const M: usize, const N: usize>(
+    a: V128,
+    first: usize,
+) -> [W; N]
 where
     [H; M]: From<V128>,
 {
     let a = <[H; M]>::from(a);
-    std::array::from_fn(|i| a[first + i].into())
+    array_of(|i| a[first + i].into())
 }
 
 /// A result's lane for each two neighbouring lanes.
 #[inline(always)]
-fn pairwise<H: Copy, R, const M: usize, const N: usize>(a: V128, f: impl Fn(H, H) -> R) -> V128
+fn pairwise<H: Copy, R: Copy + Default, const M: usize, const N: usize>(
+    a: V128,
+    f: impl Fn(H, H) -> R,
+) -> V128
 where
     [H; M]: From<V128>,
     V128: From<[R; N]>,
 {
     let a = <[H; M]>::from(a);
-    std::array::from_fn(|i| f(a[2 * i], a[2 * i + 1])).into()
+    array_of(|i| f(a[2 * i], a[2 * i + 1])).into()
 }
 
 /// Sums of the products of `K` neighbouring lanes, wrapping where they do not fit.
 macro_rules! dot {
     ($half:ty, $half_n:literal, $lane:ty, $n:literal, $k:literal, $a:expr, $b:expr) => {{
         let (a, b) = (<[$half; $half_n]>::from($a), <[$half; $half_n]>::from($b));
-        std::array::from_fn::<$lane, $n, _>(|i| {
+        array_of::<$lane, $n>(|i| {
             (0..$k).fold(0, |sum: $lane, j| {
                 let at = $k * i + j;
                 sum.wrapping_add(<$lane>::from(a[at]) * <$lane>::from(b[at]))

@@ -1,6 +1,6 @@
 //! Moving lanes about: between vectors, and between vectors and other values.
 
-use super::{ByteLanes, Lane, V128, mask, vectors, with_lane};
+use super::{ByteLanes, Lane, V128, array_of, mask, vectors, with_lane};
 
 macro_rules! lanes {
     ($($lane:ty, $n:literal: $splat:ident $replace:ident ($value:ident: $ty:ty) $as_lane:expr;)*) => {
@@ -39,11 +39,12 @@ vectors! {
         let mut both = [0; 32];
         both[..16].copy_from_slice(&a.0);
         both[16..].copy_from_slice(&b.0);
-        V128(lanes.0.map(|lane| both[usize::from(lane % 32)]))
+        V128(array_of(|i| both[usize::from(lanes.0[i] % 32)]))
     };
 }
 
 #[inline(always)]
 fn swizzle(a: V128, b: V128) -> V128 {
-    V128(b.0.map(|lane| a.0.get(usize::from(lane)).copied().unwrap_or(0)))
+    let byte = |lane| a.0.get(usize::from(lane)).copied().unwrap_or(0);
+    V128(array_of(|i| byte(b.0[i])))
 }

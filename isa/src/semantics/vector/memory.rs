@@ -1,7 +1,7 @@
 //! Loads and stores of vectors and of their lanes.
 
 use super::super::{LoadOp, StoreOp};
-use super::{Lane, V128, mask, with_lane};
+use super::{Lane, V128, array_of, mask, with_lane};
 
 /// Loads: `Name: bytes, their vector;`.
 macro_rules! loads {
@@ -23,12 +23,12 @@ macro_rules! loads {
 
 loads! {
     V128Load: 16, |bytes| bytes;
-    V128Load8x8: 8, |bytes| bytes.map(|lane| i16::from(lane.cast_signed()));
-    V128Load8x8U: 8, |bytes| bytes.map(u16::from);
-    V128Load16x4: 8, |bytes| chunks::<2, 4>(bytes).map(|lane| i32::from(i16::from_le_bytes(lane)));
-    V128Load16x4U: 8, |bytes| chunks::<2, 4>(bytes).map(|lane| u32::from(u16::from_le_bytes(lane)));
-    V128Load32x2: 8, |bytes| chunks::<4, 2>(bytes).map(|lane| i64::from(i32::from_le_bytes(lane)));
-    V128Load32x2U: 8, |bytes| chunks::<4, 2>(bytes).map(|lane| u64::from(u32::from_le_bytes(lane)));
+    V128Load8x8: 8, |bytes| widened::<1, 8, i16>(bytes, |lane| i8::from_le_bytes(lane).into());
+    V128Load8x8U: 8, |bytes| widened::<1, 8, u16>(bytes, |lane| u8::from_le_bytes(lane).into());
+    V128Load16x4: 8, |bytes| widened::<2, 4, i32>(bytes, |lane| i16::from_le_bytes(lane).into());
+    V128Load16x4U: 8, |bytes| widened::<2, 4, u32>(bytes, |lane| u16::from_le_bytes(lane).into());
+    V128Load32x2: 8, |bytes| widened::<4, 2, i64>(bytes, |lane| i32::from_le_bytes(lane).into());
+    V128Load32x2U: 8, |bytes| widened::<4, 2, u64>(bytes, |lane| u32::from_le_bytes(lane).into());
     V128Load8Splat: 1, |bytes| [bytes[0]; 16];
     V128Load16Splat: 2, |bytes| [u16::from_le_bytes(bytes); 8];
     V128Load32Splat: 4, |bytes| [u32::from_le_bytes(bytes); 4];
@@ -37,10 +37,14 @@ loads! {
     V128Load64Zero: 8, |bytes| [u64::from_le_bytes(bytes), 0];
 }
 
-/// Eight bytes as lanes of `W` bytes.
+/// Eight bytes as lanes of `W` bytes, each made wider.
 #[inline(always)]
-fn chunks<const W: usize, const N: usize>(bytes: [u8; 8]) -> [[u8; W]; N] {
-    std::array::from_fn(|i| bytes.as_chunks().0[i])
+fn widened<const W: usize, const N: usize, R: Copy + Default>(
+    bytes: [u8; 8],
+    widen: impl Fn([u8; W]) -> R,
+) -> [R; N] {
+    let (lanes, _) = bytes.as_chunks();
+    array_of(|i| widen(lanes[i]))
 }
 
 /// [`Op::V128Store`](crate::Op::V128Store)
