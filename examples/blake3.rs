@@ -180,7 +180,7 @@ type ChainingValue = [u32; 8];
 fn main() {
     let known = message(CHUNK_BYTES * 4);
     println!("4 KiB: {}", hex(&hash(&known)));
-    let times = size_argument(300);
+    let times = size_argument(600);
     let mut message = message(LONG_BYTES);
     let mut digest: ChainingValue = [0; 8];
     for _ in 0..times {

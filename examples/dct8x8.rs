@@ -190,7 +190,7 @@ const QUANTA: [[i16; 8]; 8] = [
 const COSINES: [i16; 8] = [16384, 16069, 15137, 13623, 11585, 9102, 6270, 3196];
 
 fn main() {
-    let times = size_argument(5_000);
+    let times = size_argument(15_000);
     let picture = picture();
     let mut current = picture.clone();
     let mut zeros = 0;

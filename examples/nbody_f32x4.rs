@@ -128,7 +128,7 @@ struct Group {
 }
 
 fn main() {
-    let steps = size_argument(400);
+    let steps = size_argument(1_200);
     let mut bodies = cluster();
     println!("energy before: {:.6}", energy(&bodies));
     for _ in 0..steps {
