@@ -235,9 +235,9 @@ impl<'a> Lowerer<'a, '_> {
                     self.announce_frame(slots);
                     let args: Vec<Value> = [self.ctx].into_iter().chain(limbs).collect();
                     self.b.ins().return_call(func, &args);
-                    self.b.switch_to_block(slow);
+                    self.enter(slow);
                     self.trap(TrapCode::Unreachable);
-                    self.b.switch_to_block(fast);
+                    self.enter(fast);
                     self.trap(TrapCode::Unreachable);
                     return;
                 }
@@ -257,14 +257,14 @@ impl<'a> Lowerer<'a, '_> {
                 (ctx, code)
             }
         };
-        self.b.switch_to_block(fast);
+        self.enter(fast);
         if let Callee::Ref(func) = callee {
             self.check_ref_frame(func);
         }
         self.announce_frame(slots);
         let all: Vec<Value> = [ctx].into_iter().chain(limbs).collect();
         self.b.ins().return_call_indirect(signature, code, &all);
-        self.b.switch_to_block(slow);
+        self.enter(slow);
         self.b.set_srcloc(SourceLoc::default());
         let results = self.slow_call(callee, ty, args, slots);
         self.return_limbs(&results);
@@ -277,11 +277,11 @@ impl<'a> Lowerer<'a, '_> {
         let guest = self.create_block(self.cold);
         let host = self.create_block(true);
         self.b.ins().brif(ctx, guest, &[], host, &[]);
-        self.b.switch_to_block(host);
+        self.enter(host);
         let slots = self.next_slots(0);
         let results = self.slow_call(Callee::Ref(func), ty, args, slots);
         self.return_limbs(&results);
-        self.b.switch_to_block(guest);
+        self.enter(guest);
     }
 
     /// Calls; returns the limbs of the results.
@@ -319,7 +319,7 @@ impl<'a> Lowerer<'a, '_> {
             self.b.append_block_param(after, limb);
         }
         self.branch_by_callee(callee, ty, args, offset, signature, after);
-        self.b.switch_to_block(after);
+        self.enter(after);
         self.b.block_params(after).to_vec()
     }
 
@@ -339,13 +339,13 @@ impl<'a> Lowerer<'a, '_> {
             Callee::Defined(defined) => {
                 let code = self.cell_code(defined);
                 self.b.ins().brif(code, fast, &[], slow, &[]);
-                self.b.switch_to_block(fast);
+                self.enter(fast);
                 (self.ctx, code)
             }
             Callee::Ref(func) => {
                 let code = self.ref_code(func);
                 self.b.ins().brif(code, fast, &[], slow, &[]);
-                self.b.switch_to_block(fast);
+                self.enter(fast);
                 let ctx = self.ref_field(func, offset_of!(FuncRef, ctx));
                 (ctx, code)
             }
@@ -364,7 +364,7 @@ impl<'a> Lowerer<'a, '_> {
         let results = self.collect_results(ty, results, offset);
         let results: Vec<BlockArg> = results.into_iter().map(BlockArg::from).collect();
         self.b.ins().jump(after, &results);
-        self.b.switch_to_block(slow);
+        self.enter(slow);
         let slots = self.next_slots(offset);
         let results = self.slow_call(callee, ty, args, slots);
         let results: Vec<BlockArg> = results.into_iter().map(BlockArg::from).collect();
@@ -533,7 +533,7 @@ impl<'a> Lowerer<'a, '_> {
         let body = std::mem::replace(&mut self.body, self.around.pop().expect("the caller"));
         self.stack = stack;
         let results = body.last_return.unwrap_or_else(|| {
-            self.b.switch_to_block(after);
+            self.enter(after);
             self.b.block_params(after).to_vec()
         });
         self.push_results(ty, &results);

@@ -1,5 +1,6 @@
 //! Basic blocks: jumps, loops, returns, traps.
 
+use std::cmp::Reverse;
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, types};
@@ -24,25 +25,13 @@ impl Lowerer<'_, '_> {
             }
         }
         self.body.blocks.insert((world, offset), block);
-        self.body.worklist.push((world, offset));
+        self.body.worklist.insert((Reverse(world), offset));
         block
     }
 
     /// The block that a jump from `from` to `to` leads to, in the right world.
     fn target(&mut self, to: u32, from: u32) -> Block {
-        let mut world = 0;
-        if let Some(entered) = self.body.entered
-            && self.body.world == 1
-        {
-            let (start, end) = entered.outermost;
-            let inside = start <= to && to <= end;
-            // The headers of the loops around the entered one lead back to the usual way.
-            let around = to <= from
-                && to < entered.header
-                && self.body.analysis.loops[&to] >= entered.header;
-            world = u8::from(inside && !around);
-        }
-        self.block(world, to)
+        self.block(self.body.world_of_jump(self.body.world, to, from), to)
     }
 
     /// A new block; it is put out of the way where it is cold.
@@ -52,6 +41,12 @@ impl Lowerer<'_, '_> {
             self.b.set_cold_block(block);
         }
         block
+    }
+
+    /// Goes on in a block that nothing that is still to be lowered leads to.
+    pub(super) fn enter(&mut self, block: Block) {
+        self.b.switch_to_block(block);
+        self.b.seal_block(block);
     }
 
     /// All values of the operand stack, for the block jumped to.
@@ -84,7 +79,7 @@ impl Lowerer<'_, '_> {
             self.b.ins().brif(condition, next, &[], target, &args);
         }
         // The operand stack stays as it is: nobody else leads to the rest of this block.
-        self.b.switch_to_block(next);
+        self.enter(next);
     }
 
     /// `br_table`.

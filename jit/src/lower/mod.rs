@@ -30,7 +30,8 @@ mod table;
 mod vector;
 mod vector_memory;
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
@@ -163,8 +164,10 @@ struct Body {
     locals: Vec<Vec<Variable>>,
     /// Blocks by world and offset.
     blocks: BTreeMap<(u8, u32), Block>,
-    /// Blocks to be lowered.
-    worklist: Vec<(u8, u32)>,
+    /// Blocks to be lowered, by world and offset.
+    worklist: BTreeSet<(Reverse<u8>, u32)>,
+    /// Headers of loops that are being lowered, by world and offset.
+    open_loops: Vec<(u8, u32)>,
     /// What is entered from the interpreter.
     entered: Option<Entered>,
     /// Where to go on after an inlined body.
@@ -233,11 +236,11 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         let entry = b.create_block();
         b.append_block_params_for_function_params(entry);
         b.switch_to_block(entry);
+        b.seal_block(entry);
         let ctx = b.block_params(entry)[0];
         let regions = Regions::new(b.func);
         if let Unit::Adapter { ty } = request.unit {
             calls::adapter(&mut b, &request.module.types[ty as usize], entry, regions);
-            b.seal_all_blocks();
             b.finalize(frontend);
             return Ok(Lowered::default());
         }
@@ -269,7 +272,6 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             Some(header) => lowerer.enter_loop(entry, header),
         }
         lowerer.lower_body()?;
-        lowerer.b.seal_all_blocks();
         let base_slots = Some(lowerer.stack_base());
         lowerer.b.finalize(frontend);
         Ok(Lowered {
@@ -345,11 +347,28 @@ impl<'a, 'b> Lowerer<'a, 'b> {
     }
 
     /// Lowers all blocks of the current body that can be reached.
+    ///
+    /// They are lowered in code order: what leads to a block is lowered before it, unless it is a jump back
+    /// to a loop. So it is known early where values of locals have to be brought together (*sealing*), and
+    /// nowhere else are they. Nothing leads from world 0 to world 1, which comes first.
     fn lower_body(&mut self) -> Result<(), Bailout> {
-        while let Some((world, offset)) = self.body.worklist.pop() {
+        let mut previous = (1, 0);
+        while let Some(&(Reverse(world), offset)) = self.body.worklist.first() {
+            let since = if previous.0 == world { previous.1 } else { 0 };
+            if self.find_loops_from_below(world, since, offset) {
+                continue;
+            }
+            self.body.worklist.pop_first();
+            previous = (world, offset);
             let block = self.body.blocks[&(world, offset)];
+            self.seal_loops(world, offset);
             self.body.world = world;
             self.b.switch_to_block(block);
+            if self.body.analysis.loops.contains_key(&offset) {
+                self.body.open_loops.push((world, offset));
+            } else {
+                self.b.seal_block(block);
+            }
             self.stack.clear();
             if let Some(types) = self.body.analysis.leaders.get(&offset) {
                 let params = self.b.block_params(block);
@@ -362,7 +381,41 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             }
             self.lower_block(offset)?;
         }
+        self.seal_loops(0, u32::MAX);
         Ok(())
+    }
+
+    /// Has loops lowered before the block at an offset that is in them, where nothing led to their headers
+    /// yet: a jump behind the block will. Looks at headers from `since` on; returns whether there are such.
+    fn find_loops_from_below(&mut self, world: u8, since: u32, offset: u32) -> bool {
+        let body = &self.body;
+        let from_below = |(&header, &last): (&u32, &u32)| {
+            let new = last >= offset && !body.blocks.contains_key(&(world, header));
+            (new && body.world_of_jump(world, header, last) == world).then_some(header)
+        };
+        let loops = body.analysis.loops.range(since..offset);
+        let headers: Vec<u32> = loops.filter_map(from_below).collect();
+        for &header in &headers {
+            self.block(world, header);
+        }
+        !headers.is_empty()
+    }
+
+    /// Seals the headers of the loops that end before an offset in that world.
+    fn seal_loops(&mut self, world: u8, offset: u32) {
+        let Body {
+            analysis,
+            blocks,
+            open_loops,
+            ..
+        } = &mut self.body;
+        open_loops.retain(|header| {
+            let open = header.0 == world && offset <= analysis.loops[&header.1];
+            if !open {
+                self.b.seal_block(blocks[header]);
+            }
+            open
+        });
     }
 
     /// Lowers a basic block.
@@ -485,6 +538,19 @@ impl<'a, 'b> Lowerer<'a, 'b> {
 }
 
 impl Body {
+    /// The world that a jump in `world` leads to.
+    fn world_of_jump(&self, world: u8, to: u32, from: u32) -> u8 {
+        let Some(entered) = self.entered.as_ref().filter(|_| world == 1) else {
+            return 0;
+        };
+        let (start, end) = entered.outermost;
+        let inside = start <= to && to <= end;
+        // The headers of the loops around the entered one lead back to the usual way.
+        let around =
+            to <= from && to < entered.header && self.analysis.loops[&to] >= entered.header;
+        u8::from(inside && !around)
+    }
+
     fn new(
         b: &mut FunctionBuilder<'_>,
         request: &Request<'_>,
@@ -519,7 +585,8 @@ impl Body {
             ty,
             locals,
             blocks: BTreeMap::new(),
-            worklist: Vec::new(),
+            worklist: BTreeSet::new(),
+            open_loops: Vec::new(),
             entered,
             after: None,
             returned: false,
