@@ -112,11 +112,11 @@ fn shuffle(a: __m128i, b: __m128i, lanes: ByteLanes) -> __m128i {
     _mm_or_si128(swizzle(a, lanes), from_b)
 }
 
-/// Whether no bit is set.
+/// 1 where no bit is set, else 0.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn none(a: __m128i) -> bool {
-    _mm_testz_si128(a, a) != 0
+fn none(a: __m128i) -> i32 {
+    _mm_testz_si128(a, a)
 }
 
 /// `pmulhrsw` does not saturate.
