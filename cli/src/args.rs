@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use dotvm::{Config, Jit};
 use dotvm_isa::Arch;
-use dotvm_transpiler::OptLevel;
+use dotvm_transpiler::{Features, OptLevel};
 
 use crate::units;
 
@@ -316,6 +316,10 @@ pub(crate) struct Wast {
     /// Architecture and optimization of the modules.
     #[command(flatten)]
     pub(crate) target: Target,
+    /// The version of WebAssembly that the scripts are about: in older ones, what came later is invalid
+    /// [default: the newest]
+    #[arg(long = "wasm", value_name = "VERSION", value_parser = wasm_parser())]
+    pub(crate) features: Option<Features>,
     /// Native code.
     #[command(flatten)]
     pub(crate) tiers: Tiers,
@@ -326,6 +330,15 @@ pub(crate) struct Wast {
 pub(crate) struct Completion {
     /// Whose syntax
     pub(crate) shell: Shell,
+}
+
+/// Parses what `--wasm` takes.
+fn wasm_parser() -> impl TypedValueParser<Value = Features> {
+    PossibleValuesParser::new(["1", "2", "3"]).map(|version| match version.as_str() {
+        "1" => Features::V1,
+        "2" => Features::V2,
+        _ => Features::ALL,
+    })
 }
 
 /// Parses what `--jit` takes.

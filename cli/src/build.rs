@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dotvm_isa::{EncodeOptions, encode};
-use dotvm_transpiler::{DriverOptions, Error, Options, Report, load_wasm, transpile};
+use dotvm_transpiler::{DriverOptions, Error, Features, Options, Report, load_wasm, transpile};
 
 use crate::args::Source;
 use crate::failure::{Failure, Result};
@@ -51,6 +51,7 @@ pub(crate) fn build(
     };
     phases.end("compile");
     let options = Options {
+        features: Features::default(),
         arch: source.target.arch(),
         opt_level: source.target.opt_level(),
         debug_names: !style.strip_names,

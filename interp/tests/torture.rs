@@ -104,6 +104,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
     let tables = [&raw mut table];
     let mut ctx = VmContext {
         memory: &raw const memory,
+        memories: std::ptr::null(),
         globals: std::ptr::null(),
         tables: tables.as_ptr(),
         imports: imports.as_ptr(),
@@ -292,10 +293,7 @@ fn countdown(call: impl FnOnce(&mut CodeBuilder)) -> Module {
             name: "less_one".to_owned(),
             desc: ImportDesc::Func(0),
         }],
-        tables: vec![TableType {
-            element: ValType::FuncRef,
-            limits: Limits { min: 1, max: None },
-        }],
+        tables: vec![TableType::new(ValType::FuncRef, Limits { min: 1, max: None }).into()],
         ..Module::default()
     };
     module.set_bodies([(0, code.finish())]);

@@ -177,6 +177,8 @@ pub struct VmState {
 pub struct VmContext {
     /// Memory 0; points to an empty memory where there is none.
     pub memory: *const VmMemory,
+    /// Each memory, memory 0 included.
+    pub memories: *const *const VmMemory,
     /// Slots of each global.
     pub globals: *const *mut u64,
     /// Each table.

@@ -7,15 +7,20 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::ops::Range;
 
-use crate::encode::{FLAG_ZSTD, HEADER_BYTES, MAGIC, SECTION_HEADER_BYTES, SECTIONS, VERSION};
+use crate::encode::{
+    FLAG_ZSTD, HEADER_BYTES, MAGIC, NARROW, SECTION_HEADER_BYTES, SECTIONS, VERSION, limit_flags,
+};
 use crate::error::{Malformed, Place};
 use crate::instr::{read_signed, read_unsigned};
 use crate::module::{
     Body, Bytes, ConstExpr, ConstOp, DataSegment, DebugSection, ElemSegment, Export, ExternKind,
-    GlobalDef, Import, ImportDesc, Module, Names, SegmentMode,
+    GlobalDef, Import, ImportDesc, Module, Names, SegmentMode, TableDef, TypeGroup,
 };
 use crate::ops::{Op, PREFIXES};
-use crate::types::{Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+use crate::refs::{HeapType, RefType};
+use crate::types::{
+    AddressType, Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType,
+};
 
 /// The most bytes a section may have after decompression (1 GiB).
 pub const MAX_SECTION_BYTES: u64 = 1 << 30;
@@ -269,7 +274,7 @@ fn decode_code(payload: Payload, module: &mut Module) -> Result<(), Malformed> {
     let mut reader = payload.reader();
     module.types = reader.list(Reader::func_type)?;
     module.imports = reader.list(Reader::import)?;
-    module.tables = reader.list(Reader::table_type)?;
+    module.tables = reader.list(Reader::table)?;
     module.memories = reader.list(Reader::memory_type)?;
     module.globals = reader.list(|r| {
         Ok(GlobalDef {
@@ -291,6 +296,18 @@ fn decode_code(payload: Payload, module: &mut Module) -> Result<(), Malformed> {
     for (ty, len) in bodies {
         let code = reader.range(len as usize)?;
         module.bodies.push(Body { ty, code });
+    }
+    if !reader.at_end() {
+        let at = reader.pos;
+        module.type_groups = reader.list(|r| {
+            Ok(TypeGroup {
+                first: r.u32()?,
+                count: r.u32()?,
+            })
+        })?;
+        if module.type_groups.is_empty() {
+            return Err(reader.error_at(at, "an empty list of groups of types"));
+        }
     }
     reader.finish()?;
     module.code_bytes = payload.bytes;
@@ -328,6 +345,10 @@ impl Reader<'_> {
     #[cold]
     fn error_at(&self, pos: usize, reason: impl Into<String>) -> Malformed {
         Malformed::new(self.place, pos as u64, reason)
+    }
+
+    fn at_end(&self) -> bool {
+        self.pos == self.bytes.len()
     }
 
     fn finish(&self) -> Result<(), Malformed> {
@@ -397,48 +418,103 @@ impl Reader<'_> {
             .ok_or_else(|| self.error_at(at, format!("unknown value type {code:#04x}")))
     }
 
-    fn func_type(&mut self) -> Result<FuncType, Malformed> {
-        Ok(FuncType {
-            params: self.list(Self::val_type)?,
-            results: self.list(Self::val_type)?,
-        })
-    }
-
-    fn limits(&mut self) -> Result<Limits, Malformed> {
+    /// A value type, or a narrower reference type.
+    fn declared_type(&mut self) -> Result<(ValType, Option<RefType>), Malformed> {
+        let first = self.bytes.get(self.pos);
+        let Some(nullable) = NARROW.iter().position(|code| Some(code) == first) else {
+            return Ok((self.val_type()?, None));
+        };
         let at = self.pos;
-        let has_max = match self.byte()? {
-            0 => false,
-            1 => true,
-            flags => return Err(self.error_at(at, format!("unknown limit flags {flags:#04x}"))),
+        self.pos += 1;
+        let code = self.u32()? as usize;
+        let heap = match HeapType::ABSTRACT.get(code) {
+            Some(&heap) => heap,
+            None => HeapType::Type((code - HeapType::ABSTRACT.len()) as u32),
         };
-        let min = self.unsigned(64)?;
-        let max = if has_max {
-            Some(self.unsigned(64)?)
-        } else {
-            None
-        };
-        Ok(Limits { min, max })
+        let ty = RefType::new(nullable == 1, heap);
+        match ty.narrow() {
+            Some(narrow) => Ok((ty.val_type(), Some(narrow))),
+            None => Err(self.error_at(at, format!("{} in a long form", ty.val_type()))),
+        }
     }
 
-    fn table_type(&mut self) -> Result<TableType, Malformed> {
-        Ok(TableType {
-            element: self.val_type()?,
-            limits: self.limits()?,
-        })
+    fn func_type(&mut self) -> Result<FuncType, Malformed> {
+        let mut func = FuncType::default();
+        for (ty, narrow) in self.list(Self::declared_type)? {
+            func.push_param(ty, narrow);
+        }
+        for (ty, narrow) in self.list(Self::declared_type)? {
+            func.push_result(ty, narrow);
+        }
+        Ok(func)
+    }
+
+    /// Limits, and the type of what they are limits of; where `flags` are allowed besides, whether they
+    /// are set.
+    fn limits(&mut self, allowed: u8) -> Result<(Limits, AddressType, bool), Malformed> {
+        let at = self.pos;
+        let flags = self.byte()?;
+        if flags & !(limit_flags::MAX | limit_flags::ADDRESS_64 | allowed) != 0 {
+            return Err(self.error_at(at, format!("unknown limit flags {flags:#04x}")));
+        }
+        let min = self.unsigned(64)?;
+        let max = match flags & limit_flags::MAX {
+            0 => None,
+            _ => Some(self.unsigned(64)?),
+        };
+        let address = match flags & limit_flags::ADDRESS_64 {
+            0 => AddressType::I32,
+            _ => AddressType::I64,
+        };
+        Ok((Limits { min, max }, address, flags & allowed != 0))
+    }
+
+    /// A table's type, and whether the first value of its elements follows.
+    fn table_type(&mut self, flags: u8) -> Result<(TableType, bool), Malformed> {
+        let (element, narrow) = self.declared_type()?;
+        let (limits, address, has_init) = self.limits(flags)?;
+        let ty = TableType {
+            element,
+            narrow,
+            limits,
+            address,
+        };
+        Ok((ty, has_init))
+    }
+
+    fn table(&mut self) -> Result<TableDef, Malformed> {
+        let (ty, has_init) = self.table_type(limit_flags::INIT)?;
+        let init = match has_init {
+            true => Some(self.const_expr()?),
+            false => None,
+        };
+        Ok(TableDef { ty, init })
     }
 
     fn memory_type(&mut self) -> Result<MemoryType, Malformed> {
-        Ok(MemoryType {
-            limits: self.limits()?,
-        })
+        let (limits, address, has_page_size) = self.limits(limit_flags::PAGE_SIZE)?;
+        let mut ty = MemoryType {
+            address,
+            ..MemoryType::new(limits)
+        };
+        if has_page_size {
+            let at = self.pos;
+            ty.page_size_log2 = self.byte()?;
+            if !MemoryType::PAGE_SIZES_LOG2.contains(&ty.page_size_log2) {
+                let reason = format!("pages of 2^{} bytes", ty.page_size_log2);
+                return Err(self.error_at(at, reason));
+            }
+        }
+        Ok(ty)
     }
 
     fn global_type(&mut self) -> Result<GlobalType, Malformed> {
-        let ty = self.val_type()?;
+        let (ty, narrow) = self.declared_type()?;
         let at = self.pos;
         match self.byte()? {
             flag @ (0 | 1) => Ok(GlobalType {
                 ty,
+                narrow,
                 mutable: flag == 1,
             }),
             flag => Err(self.error_at(at, format!("unknown mutability {flag:#04x}"))),
@@ -450,7 +526,7 @@ impl Reader<'_> {
         let at = self.pos;
         let desc = match self.byte()? {
             0 => ImportDesc::Func(self.u32()?),
-            1 => ImportDesc::Table(self.table_type()?),
+            1 => ImportDesc::Table(self.table_type(0)?.0),
             2 => ImportDesc::Memory(self.memory_type()?),
             3 => ImportDesc::Global(self.global_type()?),
             kind => return Err(self.error_at(at, format!("unknown kind of import {kind:#04x}"))),

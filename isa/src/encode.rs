@@ -5,7 +5,8 @@
 use crate::instr::{CodeBuilder, write_unsigned};
 use crate::module::{ConstExpr, ConstOp, ImportDesc, Module, Names, SegmentMode};
 use crate::ops::Op;
-use crate::types::{FuncType, GlobalType, Limits, TableType, ValType};
+use crate::refs::{HeapType, RefType};
+use crate::types::{AddressType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 
 /// The first four bytes of every module.
 pub const MAGIC: [u8; 4] = *b"DOTV";
@@ -78,11 +79,11 @@ fn code_section(module: &Module) -> Vec<u8> {
             }
             ImportDesc::Table(ty) => {
                 out.push(1);
-                table_type(out, ty);
+                table_type(out, ty, 0);
             }
             ImportDesc::Memory(ty) => {
                 out.push(2);
-                limits(out, ty.limits);
+                memory_type(out, ty);
             }
             ImportDesc::Global(ty) => {
                 out.push(3);
@@ -90,8 +91,17 @@ fn code_section(module: &Module) -> Vec<u8> {
             }
         }
     });
-    list(&mut out, &module.tables, |out, &ty| table_type(out, ty));
-    list(&mut out, &module.memories, |out, ty| limits(out, ty.limits));
+    list(&mut out, &module.tables, |out, table| {
+        let flag = match table.init {
+            Some(_) => limit_flags::INIT,
+            None => 0,
+        };
+        table_type(out, table.ty, flag);
+        if let Some(init) = &table.init {
+            const_expr(out, init);
+        }
+    });
+    list(&mut out, &module.memories, |out, &ty| memory_type(out, ty));
     list(&mut out, &module.globals, |out, global| {
         global_type(out, global.ty);
         const_expr(out, &global.init);
@@ -116,6 +126,12 @@ fn code_section(module: &Module) -> Vec<u8> {
     });
     for index in 0..module.bodies.len() {
         out.extend_from_slice(module.body(index as u32));
+    }
+    if !module.type_groups.is_empty() {
+        list(&mut out, &module.type_groups, |out, group| {
+            write_unsigned(out, u64::from(group.first));
+            write_unsigned(out, u64::from(group.count));
+        });
     }
     out
 }
@@ -161,26 +177,78 @@ fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 fn func_type(out: &mut Vec<u8>, ty: &FuncType) {
-    let val_type = |out: &mut Vec<u8>, ty: &ValType| out.push(ty.code());
-    list(out, &ty.params, val_type);
-    list(out, &ty.results, val_type);
+    write_unsigned(out, ty.params.len() as u64);
+    for (i, &param) in ty.params.iter().enumerate() {
+        declared_type(out, param, ty.narrow_param(i));
+    }
+    write_unsigned(out, ty.results.len() as u64);
+    for (i, &result) in ty.results.iter().enumerate() {
+        declared_type(out, result, ty.narrow_result(i));
+    }
 }
 
-fn limits(out: &mut Vec<u8>, limits: Limits) {
-    out.push(u8::from(limits.max.is_some()));
+/// Bits of the byte that limits start with.
+pub(crate) mod limit_flags {
+    /// There is a maximum.
+    pub(crate) const MAX: u8 = 1;
+    /// Addresses are of 64 bits.
+    pub(crate) const ADDRESS_64: u8 = 4;
+    /// The page size follows the limits.
+    pub(crate) const PAGE_SIZE: u8 = 8;
+    /// The first value of a table's elements follows the limits.
+    pub(crate) const INIT: u8 = 16;
+}
+
+fn limits(out: &mut Vec<u8>, limits: Limits, address: AddressType, flags: u8) {
+    let max = if limits.max.is_some() {
+        limit_flags::MAX
+    } else {
+        0
+    };
+    let address = match address {
+        AddressType::I32 => 0,
+        AddressType::I64 => limit_flags::ADDRESS_64,
+    };
+    out.push(max | address | flags);
     write_unsigned(out, limits.min);
     if let Some(max) = limits.max {
         write_unsigned(out, max);
     }
 }
 
-fn table_type(out: &mut Vec<u8>, ty: TableType) {
-    out.push(ty.element.code());
-    limits(out, ty.limits);
+fn memory_type(out: &mut Vec<u8>, ty: MemoryType) {
+    if ty.is_paged() {
+        return limits(out, ty.limits, ty.address, 0);
+    }
+    limits(out, ty.limits, ty.address, limit_flags::PAGE_SIZE);
+    out.push(ty.page_size_log2);
+}
+
+fn table_type(out: &mut Vec<u8>, ty: TableType, flags: u8) {
+    declared_type(out, ty.element, ty.narrow);
+    limits(out, ty.limits, ty.address, flags);
+}
+
+/// The first byte of reference types that say more than their value type: those that are never null, and
+/// those that may be.
+pub(crate) const NARROW: [u8; 2] = [0x40, 0x41];
+
+/// A value type, or a narrower reference type.
+fn declared_type(out: &mut Vec<u8>, ty: ValType, narrow: Option<RefType>) {
+    let Some(RefType { heap, nullable }) = narrow else {
+        return out.push(ty.code());
+    };
+    out.push(NARROW[usize::from(nullable)]);
+    let known = HeapType::ABSTRACT.iter().position(|&it| it == heap);
+    let code = match (heap, known) {
+        (HeapType::Type(index), _) => HeapType::ABSTRACT.len() as u64 + u64::from(index),
+        (_, known) => known.expect("what is no type is listed") as u64,
+    };
+    write_unsigned(out, code);
 }
 
 fn global_type(out: &mut Vec<u8>, ty: GlobalType) {
-    out.push(ty.ty.code());
+    declared_type(out, ty.ty, ty.narrow);
     out.push(u8::from(ty.mutable));
 }
 

@@ -11,10 +11,15 @@ use crate::types::ValType;
 /// absolute offset of its target in the body. For [`Imm::Labels`], `a` is the number of targets
 /// and `b` the offset of the first displacement; read them with [`InstrReader::labels`]. The 16 bytes
 /// of [`Imm::V128`] and [`Imm::Lanes`] are `a` and then `b`, little-endian: see [`Instr::vector`].
+///
+/// Loads and stores access memory 0 unless they stand behind [`MEMORY_PREFIX`] and the index of
+/// another memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Instr {
     /// The instruction.
     pub op: Op,
+    /// The memory that a load or store accesses; 0 for other instructions.
+    pub memory: u16,
     /// Offset in bytes of its first byte in the body.
     pub offset: u32,
     /// First immediate, 0 where there is none.
@@ -42,6 +47,9 @@ pub struct InstrReader<'a> {
 
 /// The most bytes a body may have: what threaded code can address with 32-bit displacements.
 pub const MAX_BODY_BYTES: usize = 1 << 24;
+
+/// The byte in front of a load or store of another memory than memory 0; the memory's index follows.
+pub const MEMORY_PREFIX: u8 = 0x1f;
 
 /// The most locals a function may declare, parameters included.
 pub const MAX_LOCALS: u32 = 50_000;
@@ -122,12 +130,14 @@ impl<'a> InstrReader<'a> {
     pub fn next_instr(&mut self) -> Result<Instr, Malformed> {
         let offset = self.pos;
         let first = self.byte()?;
-        let op = match Op::from_byte(first) {
-            Some(op) => op,
-            None => self.prefixed(first, offset)?,
+        let (op, memory) = match Op::from_byte(first) {
+            Some(op) => (op, 0),
+            None if first == MEMORY_PREFIX => self.of_memory(offset)?,
+            None => (self.prefixed(first, offset)?, 0),
         };
         let mut instr = Instr {
             op,
+            memory,
             offset: offset as u32,
             a: 0,
             b: 0,
@@ -150,6 +160,27 @@ impl<'a> InstrReader<'a> {
         };
         let from = instr.offset;
         (0..instr.a).map(move |_| reader.label(from).map(|target| target as u32))
+    }
+
+    /// Reads what follows [`MEMORY_PREFIX`]: the index of a memory and the code of a load or store.
+    #[inline(never)]
+    fn of_memory(&mut self, offset: usize) -> Result<(Op, u16), Malformed> {
+        let index = self.u32()?;
+        let memory = u16::try_from(index).ok().filter(|&memory| memory != 0);
+        let memory = memory.ok_or_else(|| {
+            let reason = format!("an access of memory {index} with a prefix");
+            self.error(offset, reason)
+        })?;
+        let first = self.byte()?;
+        let op = match Op::from_byte(first) {
+            Some(op) => op,
+            None => self.prefixed(first, offset)?,
+        };
+        if op.info().imms.contains(&Imm::Offset) {
+            return Ok((op, memory));
+        }
+        let reason = format!("{} of memory {memory}", op.mnemonic());
+        Err(self.error(offset, reason))
     }
 
     fn prefixed(&mut self, prefix: u8, offset: usize) -> Result<Op, Malformed> {
@@ -495,6 +526,15 @@ impl CodeBuilder {
         }
     }
 
+    /// Appends a load or store of that memory.
+    pub fn access(&mut self, memory: u16, op: Op, a: u64, b: u64) {
+        if memory != 0 {
+            self.bytes.push(MEMORY_PREFIX);
+            write_unsigned(&mut self.bytes, u64::from(memory));
+        }
+        self.op2(op, a, b);
+    }
+
     /// Appends `jmp`, `jz` or `jnz`.
     pub fn jump(&mut self, op: Op, label: Label) {
         let from = self.bytes.len() as u32;
@@ -705,6 +745,36 @@ mod tests {
             prop_assert_eq!(reader.next_instr().unwrap().op, Op::Ret);
             prop_assert!(reader.at_end());
         }
+    }
+
+    #[test]
+    fn memories_of_accesses() {
+        let read = |bytes: &[u8]| {
+            let instr = InstrReader::new(bytes, 0).next_instr();
+            instr.map(|instr| (instr.op, instr.memory, instr.a))
+        };
+        let load = Op::I32Load.info().code as u8;
+        assert_eq!(read(&[load, 5]).unwrap(), (Op::I32Load, 0, 5));
+        let other = [MEMORY_PREFIX, 0x80, 2, load, 5];
+        assert_eq!(read(&other).unwrap(), (Op::I32Load, 256, 5));
+        let refused = [
+            &[MEMORY_PREFIX, 0, load, 5][..],
+            &[MEMORY_PREFIX, 0x80, 0x80, 4, load, 5],
+            &[MEMORY_PREFIX, 1, Op::Nop.info().code as u8],
+            &[MEMORY_PREFIX, 1, MEMORY_PREFIX, 1, load, 5],
+            &[MEMORY_PREFIX, 1, 0xfc, 10, 0, 0],
+            &[MEMORY_PREFIX],
+        ];
+        let reasons = refused.map(|bytes| read(bytes).unwrap_err().to_string() + "\n");
+        expect_test::expect![[r#"
+            function 0, offset 0x0: an access of memory 0 with a prefix
+            function 0, offset 0x0: an access of memory 65536 with a prefix
+            function 0, offset 0x0: nop of memory 1
+            function 0, offset 0x0: unknown opcode 0x1f
+            function 0, offset 0x0: memory.copy of memory 1
+            function 0, offset 0x1: the body ends within an instruction
+        "#]]
+        .assert_eq(&reasons.concat());
     }
 
     #[test]

@@ -14,7 +14,9 @@ pub mod fuzzing;
 pub mod instr;
 pub mod module;
 pub mod ops;
+pub mod refs;
 pub mod semantics;
+pub mod signature;
 pub mod text;
 pub mod trap;
 pub mod types;
@@ -26,8 +28,9 @@ pub use error::{Malformed, Place};
 pub use instr::{CodeBuilder, Instr, InstrReader, Label};
 pub use module::{
     Body, Bytes, ConstExpr, ConstOp, DataSegment, ElemSegment, Export, ExternKind, GlobalDef,
-    Import, ImportDesc, Module, Names, SegmentMode,
+    Import, ImportDesc, Module, Names, SegmentMode, TableDef, TypeGroup,
 };
 pub use ops::{Category, Imm, Op, OpInfo};
+pub use refs::{HeapType, RefType};
 pub use trap::TrapCode;
-pub use types::{Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+pub use types::{AddressType, Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};

@@ -47,10 +47,12 @@ pub struct Module {
     pub entry: Option<u32>,
     /// Function types.
     pub types: Vec<FuncType>,
+    /// Groups of types that are one: see [`TypeGroup`].
+    pub type_groups: Vec<TypeGroup>,
     /// Imports, in order.
     pub imports: Vec<Import>,
     /// Tables defined here.
-    pub tables: Vec<TableType>,
+    pub tables: Vec<TableDef>,
     /// Memories defined here.
     pub memories: Vec<MemoryType>,
     /// Globals defined here.
@@ -156,6 +158,32 @@ pub struct Export {
     pub kind: ExternKind,
     /// Its index in that index space.
     pub index: u32,
+}
+
+/// Types that may refer to each other, whatever their order. Two such types are the same where they have
+/// the same place in groups that are the same as a whole. A type that is in none of these groups is one by
+/// itself, and may refer to itself and to those before it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TypeGroup {
+    /// Index of the first one.
+    pub first: u32,
+    /// How many there are: at least two.
+    pub count: u32,
+}
+
+/// A table defined in the module.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TableDef {
+    /// Its type.
+    pub ty: TableType,
+    /// What its elements are at first; null where nothing is said.
+    pub init: Option<ConstExpr>,
+}
+
+impl From<TableType> for TableDef {
+    fn from(ty: TableType) -> TableDef {
+        TableDef { ty, init: None }
+    }
 }
 
 /// A global defined in the module.
@@ -300,12 +328,24 @@ impl Module {
         spaces.imported_memories = spaces.memories.len() as u32;
         spaces.imported_globals = spaces.globals.len() as u32;
         spaces.funcs.extend(self.bodies.iter().map(|body| body.ty));
-        spaces.tables.extend(&self.tables);
+        spaces.tables.extend(self.tables.iter().map(|it| it.ty));
         spaces.memories.extend(&self.memories);
         spaces
             .globals
             .extend(self.globals.iter().map(|global| global.ty));
         spaces
+    }
+
+    /// The types, each group of them as a range of indices.
+    pub fn type_groups(&self) -> impl Iterator<Item = Range<u32>> + '_ {
+        let mut groups = self.type_groups.iter().peekable();
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let first = next;
+            let group = groups.next_if(|group| group.first == first);
+            next = first + group.map_or(1, |group| group.count);
+            (first < self.types.len() as u32).then_some(first..next)
+        })
     }
 
     /// The export of that name.

@@ -5,8 +5,8 @@
 //! stack signature (`poly` where operand types depend on context), meaning.
 //!
 //! The groups tell consumers the shape: `unary` and `binary` are pure functions whose meaning is in
-//! [`crate::semantics`]; `load` and `store` access memory 0 at a popped address plus an immediate
-//! offset; `other` is everything with a rule of its own. Codes up to `0xff` are one byte; the
+//! [`crate::semantics`]; `load` and `store` access a memory at a popped address plus an immediate
+//! offset, and their signature is that for memories with 32-bit addresses; `other` is everything with a rule of its own. Codes up to `0xff` are one byte; the
 //! others are a prefix byte and a second byte. Codes 0xe0 to 0xf7 are kept for the word
 //! operations of the wide architectures.
 //!
@@ -203,11 +203,13 @@ macro_rules! for_each_op {
             Jnz jnz "jnz" 0x05 [Label] Control Arch32 1 poly "Pops an `i32`; jumps to the label when it is not zero.";
             BrTable br_table "br_table" 0x06 [Labels] Control Arch32 1 poly "Pops an `i32` index; jumps to that label of the list, or to the last one.";
             Call call "call" 0x07 [Func] Control Arch32 1 poly "Calls a function: pops its parameters, pushes its results.";
-            CallIndirect call_indirect "call_indirect" 0x08 [Type Table] Control Arch32 1 poly "Pops an `i32` table index and calls that element; traps when it is absent, null or of another type.";
+            CallIndirect call_indirect "call_indirect" 0x08 [Type Table] Control Arch32 1 poly "Pops a table index and calls that element; traps when it is absent, null or of another type.";
             Ret ret "ret" 0x09 [] Control Arch32 1 poly "Returns the results on top of the stack to the caller; values below them are dropped.";
             Halt halt "halt" 0x0a [] Control Arch32 1 poly "Ends the whole program successfully, whatever the depth of calls.";
             RetCall ret_call "ret_call" 0x0b [Func] Control Arch32 1 poly "Tail call: replaces this frame by the callee's.";
             RetCallIndirect ret_call_indirect "ret_call_indirect" 0x0c [Type Table] Control Arch32 1 poly "Tail call through a table.";
+            CallRef call_ref "call_ref" 0x1d [Type] Control Arch32 1 poly "Pops a function reference and calls the function; traps when it is null or of another type.";
+            RetCallRef ret_call_ref "ret_call_ref" 0x1e [Type] Control Arch32 1 poly "Tail call of a function reference.";
             Select select "select" 0x0d [] Stack Arch32 1 poly "Pops an `i32` condition and two values of one type; pushes the first when the condition is not zero, else the second.";
             Pop pop "pop" 0x0e [] Stack Arch32 1 poly "Drops the top value.";
             Dup dup "dup" 0x0f [] Stack Arch32 1 poly "Pushes the top value again: `a -- a a`.";
@@ -229,20 +231,21 @@ macro_rules! for_each_op {
             F32Push f32_push "f32.push" 0x22 [F32] Stack Arch32 1 ( -> F32) "Pushes a constant.";
             F64Push f64_push "f64.push" 0x23 [F64] Stack Arch32 1 ( -> F64) "Pushes a constant.";
             V128Push v128_push "v128.push" 0xfd0c [V128] Simd Arch128 1 ( -> V128) "Pushes a constant.";
-            MemorySize memory_size "memory.size" 0x3f [Memory] Memory Arch32 1 ( -> I32) "Pushes the memory's size in pages of 64 KiB.";
-            MemoryGrow memory_grow "memory.grow" 0x40 [Memory] Memory Arch32 1 (I32 -> I32) "Grows the memory by that many pages; pushes the old size, or -1 where it may not grow.";
+            MemorySize memory_size "memory.size" 0x3f [Memory] Memory Arch32 1 poly "Pushes the memory's size in pages.";
+            MemoryGrow memory_grow "memory.grow" 0x40 [Memory] Memory Arch32 1 poly "Grows the memory by that many pages; pushes the old size, or -1 where it may not grow.";
             RefNull ref_null "ref.null" 0xd0 [RefType] Reference Arch32 1 poly "Pushes the null reference of that type.";
             RefIsNull ref_is_null "ref.is_null" 0xd1 [] Reference Arch32 1 poly "Pops a reference; pushes 1 when it is null, else 0.";
+            RefAsNonNull ref_as_non_null "ref.as_non_null" 0xd3 [] Reference Arch32 1 poly "Stops with `NullReference` when the reference on top of the stack is null; leaves it there.";
             RefFunc ref_func "ref.func" 0xd2 [Func] Reference Arch32 1 ( -> FuncRef) "Pushes a reference to a function.";
-            MemoryInit memory_init "memory.init" 0xfc08 [Data Memory] Memory Arch32 1 (I32 I32 I32 -> ) "`dst src len`: copies from a data segment into memory.";
+            MemoryInit memory_init "memory.init" 0xfc08 [Data Memory] Memory Arch32 1 poly "`dst src len`: copies from a data segment into memory.";
             DataDrop data_drop "data.drop" 0xfc09 [Data] Memory Arch32 1 ( -> ) "Drops a data segment: its length is 0 from now on.";
-            MemoryCopy memory_copy "memory.copy" 0xfc0a [Memory Memory] Memory Arch32 1 (I32 I32 I32 -> ) "`dst src len`: copies within or between memories (first the destination's index), overlap allowed.";
-            MemoryFill memory_fill "memory.fill" 0xfc0b [Memory] Memory Arch32 1 (I32 I32 I32 -> ) "`dst value len`: fills with the low byte of the value.";
-            TableInit table_init "table.init" 0xfc0c [Elem Table] Table Arch32 1 (I32 I32 I32 -> ) "`dst src len`: copies from an element segment into a table.";
+            MemoryCopy memory_copy "memory.copy" 0xfc0a [Memory Memory] Memory Arch32 1 poly "`dst src len`: copies within or between memories (first the destination's index), overlap allowed.";
+            MemoryFill memory_fill "memory.fill" 0xfc0b [Memory] Memory Arch32 1 poly "`dst value len`: fills with the low byte of the value.";
+            TableInit table_init "table.init" 0xfc0c [Elem Table] Table Arch32 1 poly "`dst src len`: copies from an element segment into a table.";
             ElemDrop elem_drop "elem.drop" 0xfc0d [Elem] Table Arch32 1 ( -> ) "Drops an element segment.";
-            TableCopy table_copy "table.copy" 0xfc0e [Table Table] Table Arch32 1 (I32 I32 I32 -> ) "`dst src len`: copies within or between tables (first the destination's index).";
+            TableCopy table_copy "table.copy" 0xfc0e [Table Table] Table Arch32 1 poly "`dst src len`: copies within or between tables (first the destination's index).";
             TableGrow table_grow "table.grow" 0xfc0f [Table] Table Arch32 1 poly "`value n`: grows the table by n copies of the value; pushes the old size, or -1.";
-            TableSize table_size "table.size" 0xfc10 [Table] Table Arch32 1 ( -> I32) "Pushes the table's size in elements.";
+            TableSize table_size "table.size" 0xfc10 [Table] Table Arch32 1 poly "Pushes the table's size in elements.";
             TableFill table_fill "table.fill" 0xfc11 [Table] Table Arch32 1 poly "`dst value n`: fills n elements.";
             TableGet table_get "table.get" 0xfc12 [Table] Table Arch32 1 poly "Pops an index; pushes that element.";
             TableSet table_set "table.set" 0xfc13 [Table] Table Arch32 1 poly "`index value`: sets an element.";
@@ -393,9 +396,9 @@ pub enum Group {
     Unary,
     /// A pure function of two operands.
     Binary,
-    /// A load from memory 0.
+    /// A load from a memory.
     Load,
-    /// A store to memory 0.
+    /// A store to a memory.
     Store,
     /// Anything else.
     Other,
@@ -704,6 +707,7 @@ impl Op {
                 | Op::Halt
                 | Op::RetCall
                 | Op::RetCallIndirect
+                | Op::RetCallRef
         )
     }
 }

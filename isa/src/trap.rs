@@ -66,6 +66,8 @@ traps! {
     MemoryLimit = 14 "memory limit reached" "More memory was asked for than the limits allow.";
     InvalidFree = 15 "free of an address that is not allocated" "`free` got an address that `alloc` did not give, or freed it twice.";
     TableLimit = 16 "table limit reached" "A table was to grow past the embedder's limit.";
+    NullReference = 17 "null reference" "`ref.as_non_null` met a null reference.";
+    NullFunctionReference = 18 "null function reference" "`call_ref` met a null reference.";
 }
 
 impl fmt::Display for TrapCode {

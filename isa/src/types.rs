@@ -2,10 +2,12 @@
 
 use std::fmt;
 
-/// Bytes of one page of linear memory.
+use crate::refs::RefType;
+
+/// Bytes of one page of linear memory, where its type does not say otherwise.
 pub const PAGE_BYTES: u64 = 65_536;
 
-/// The most pages a memory with 32-bit addresses can have (4 GiB).
+/// The most pages of that size a memory with 32-bit addresses can have (4 GiB).
 pub const MAX_PAGES_32: u64 = 65_536;
 
 /// The type of a value on the operand stack, in a local, a global or a table.
@@ -206,12 +208,17 @@ impl fmt::Display for Arch {
 }
 
 /// Parameter and result types of a function.
+///
+/// Function types are equal where modules agree on every one of them, narrower reference types included.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct FuncType {
     /// Types of the parameters, first to last.
     pub params: Vec<ValType>,
     /// Types of the results, first to last.
     pub results: Vec<ValType>,
+    /// Which of the parameters and, after them, the results are references of a type that says more than
+    /// their value type, by position, ascending, and that type.
+    pub narrow: Vec<(u32, RefType)>,
 }
 
 impl FuncType {
@@ -223,7 +230,44 @@ impl FuncType {
         FuncType {
             params: params.into_iter().collect(),
             results: results.into_iter().collect(),
+            narrow: Vec::new(),
         }
+    }
+
+    /// Adds a parameter, which may be a reference of a narrower type. To be done before there are results.
+    pub fn push_param(&mut self, ty: ValType, narrow: Option<RefType>) {
+        let position = self.params.len() as u32;
+        self.narrow.extend(narrow.map(|ty| (position, ty)));
+        self.params.push(ty);
+    }
+
+    /// Adds a result, which may be a reference of a narrower type.
+    pub fn push_result(&mut self, ty: ValType, narrow: Option<RefType>) {
+        let position = (self.params.len() + self.results.len()) as u32;
+        self.narrow.extend(narrow.map(|ty| (position, ty)));
+        self.results.push(ty);
+    }
+
+    /// The narrower type of a parameter.
+    pub fn narrow_param(&self, param: usize) -> Option<RefType> {
+        let at = self
+            .narrow
+            .binary_search_by_key(&(param as u32), |&(at, _)| at);
+        at.ok().map(|at| self.narrow[at].1)
+    }
+
+    /// The narrower type of a result.
+    pub fn narrow_result(&self, result: usize) -> Option<RefType> {
+        self.narrow_param(self.params.len() + result)
+    }
+
+    /// The same with other numbers of the types that it names.
+    pub fn renumbered(&self, number: impl Fn(u32) -> u32) -> FuncType {
+        let mut ty = self.clone();
+        for (_, narrow) in &mut ty.narrow {
+            *narrow = narrow.renumbered(&number);
+        }
+        ty
     }
 
     /// Slots the parameters take.
@@ -239,16 +283,20 @@ impl FuncType {
 
 impl fmt::Display for FuncType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |f: &mut fmt::Formatter<'_>, tys: &[ValType]| {
+        let list = |f: &mut fmt::Formatter<'_>, tys: &[ValType], first: usize| {
             f.write_str("(")?;
             for (i, ty) in tys.iter().enumerate() {
-                write!(f, "{}{ty}", if i == 0 { "" } else { " " })?;
+                f.write_str(if i == 0 { "" } else { " " })?;
+                match self.narrow_param(first + i) {
+                    Some(ty) => write!(f, "{ty}")?,
+                    None => write!(f, "{ty}")?,
+                }
             }
             f.write_str(")")
         };
-        list(f, &self.params)?;
+        list(f, &self.params, 0)?;
         f.write_str(" -> ")?;
-        list(f, &self.results)
+        list(f, &self.results, self.params.len())
     }
 }
 
@@ -274,11 +322,97 @@ impl Limits {
     }
 }
 
-/// The type of a linear memory with 32-bit addresses; limits in pages of [`PAGE_BYTES`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+/// What addresses of a memory, and indices of a table, are: their type.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum AddressType {
+    /// `i32`, taken as unsigned.
+    #[default]
+    I32,
+    /// `i64`, taken as unsigned; from [`Arch::Arch64`] on.
+    I64,
+}
+
+impl AddressType {
+    /// The type of an address.
+    pub const fn val_type(self) -> ValType {
+        match self {
+            AddressType::I32 => ValType::I32,
+            AddressType::I64 => ValType::I64,
+        }
+    }
+
+    /// The first architecture that has memories and tables with such addresses.
+    pub const fn first_arch(self) -> Arch {
+        match self {
+            AddressType::I32 => Arch::Arch32,
+            AddressType::I64 => Arch::Arch64,
+        }
+    }
+
+    /// The highest address, which is also the slot of -1: what growing in vain gives.
+    pub const fn max(self) -> u64 {
+        match self {
+            AddressType::I32 => u32::MAX as u64,
+            AddressType::I64 => u64::MAX,
+        }
+    }
+}
+
+impl fmt::Display for AddressType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.val_type().fmt(f)
+    }
+}
+
+/// The type of a linear memory.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct MemoryType {
     /// Size in pages.
     pub limits: Limits,
+    /// What its addresses and sizes are.
+    pub address: AddressType,
+    /// Binary logarithm of the bytes of a page: one of [`MemoryType::PAGE_SIZES_LOG2`].
+    pub page_size_log2: u8,
+}
+
+impl Default for MemoryType {
+    fn default() -> MemoryType {
+        MemoryType::new(Limits::default())
+    }
+}
+
+impl MemoryType {
+    /// The page sizes there are: a byte, and [`PAGE_BYTES`].
+    pub const PAGE_SIZES_LOG2: [u8; 2] = [0, PAGE_BYTES.trailing_zeros() as u8];
+
+    /// A memory of the usual kind: 32-bit addresses, pages of [`PAGE_BYTES`].
+    pub const fn new(limits: Limits) -> MemoryType {
+        MemoryType {
+            limits,
+            address: AddressType::I32,
+            page_size_log2: PAGE_BYTES.trailing_zeros() as u8,
+        }
+    }
+
+    /// Bytes of a page.
+    pub const fn page_bytes(&self) -> u64 {
+        1 << self.page_size_log2
+    }
+
+    /// The most pages that can be addressed, and so declared.
+    pub const fn max_pages(&self) -> u64 {
+        match self.page_size_log2 {
+            // A size is a number of the same type as an address.
+            0 => self.address.max(),
+            log2 => (self.address.max() >> log2) + 1,
+        }
+    }
+
+    /// Whether the bytes behind the last page can be made inaccessible, so that accesses need not be
+    /// checked one by one.
+    pub const fn is_paged(&self) -> bool {
+        self.page_bytes() == PAGE_BYTES
+    }
 }
 
 /// The type of a table of references; limits in elements.
@@ -286,8 +420,29 @@ pub struct MemoryType {
 pub struct TableType {
     /// Type of the elements.
     pub element: ValType,
+    /// Their reference type, where it says more than that.
+    pub narrow: Option<RefType>,
     /// Size in elements.
     pub limits: Limits,
+    /// What its indices and sizes are.
+    pub address: AddressType,
+}
+
+impl TableType {
+    /// A table with 32-bit indices.
+    pub const fn new(element: ValType, limits: Limits) -> TableType {
+        TableType {
+            element,
+            narrow: None,
+            limits,
+            address: AddressType::I32,
+        }
+    }
+
+    /// The reference type of the elements; `None` where they are no references.
+    pub fn reference(&self) -> Option<RefType> {
+        self.narrow.or(RefType::of(self.element))
+    }
 }
 
 /// The type of a global variable.
@@ -295,6 +450,45 @@ pub struct TableType {
 pub struct GlobalType {
     /// Type of its value.
     pub ty: ValType,
+    /// Its reference type, where it says more than that.
+    pub narrow: Option<RefType>,
     /// Whether it may be set after its definition.
     pub mutable: bool,
+}
+
+impl GlobalType {
+    /// A variable or constant of a value type.
+    pub const fn new(ty: ValType, mutable: bool) -> GlobalType {
+        GlobalType {
+            ty,
+            narrow: None,
+            mutable,
+        }
+    }
+
+    /// Its reference type; `None` where it is no reference.
+    pub fn reference(&self) -> Option<RefType> {
+        self.narrow.or(RefType::of(self.ty))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_as_large_as_addresses_allow() {
+        let most = |address, page_size_log2| {
+            let ty = MemoryType {
+                address,
+                page_size_log2,
+                ..MemoryType::default()
+            };
+            ty.max_pages()
+        };
+        assert_eq!(most(AddressType::I32, 16), MAX_PAGES_32);
+        assert_eq!(most(AddressType::I32, 0), u64::from(u32::MAX));
+        assert_eq!(most(AddressType::I64, 16), 1 << 48);
+        assert_eq!(most(AddressType::I64, 0), u64::MAX);
+    }
 }

@@ -198,6 +198,16 @@ fn check_declarations(cases: &mut Cases) {
         &types(&[2, 1, 12, 0, 0, 0]),
     );
     check(
+        "a usual reference type as a narrower one",
+        &right,
+        &types(&[2, 1, 0x41, 0, 0, 0, 0]),
+    );
+    check(
+        "what is referred to is missing",
+        &right,
+        &types(&[2, 1, 0x40, 0x80, 0x80, 0x80, 0x80, 0x80]),
+    );
+    check(
         "a name longer than the section",
         &func,
         &with(&[0xff, 0x7f], &func[1..]),
@@ -210,12 +220,18 @@ fn check_declarations(cases: &mut Cases) {
     check("a kind of import", &with(&func, &[0]), &with(&func, &[4]));
     let limits = with(&table, &[1, 11, 1]);
     check("limit flags", &limits, &with(&table, &[1, 11, 2]));
+    check(
+        "an imported table's elements",
+        &limits,
+        &with(&table, &[1, 11, 17]),
+    );
     check("a table's type", &limits, &with(&table, &[1, 99, 1]));
     let mutability = with(&global, &[3, 0, 0]);
     check("mutability", &mutability, &with(&global, &[3, 0, 2]));
     // The memory's limits, and the number of globals.
     let too_long = [&[1, 1, 1][..], &[0xff; 9], &[2, 5]].concat();
     check("a limit beyond 64 bits", &[1, 1, 1, 2, 5], &too_long);
+    check("a page size", &[1, 1, 1, 2, 5], &[1, 9, 1, 2, 3, 5]);
     let export = |kind: u8| with(b"\x04main", &[kind, 1]);
     check("a kind of export", &export(0), &export(4));
     // The start function, and one more.
@@ -263,6 +279,16 @@ fn check_segments_and_bodies(cases: &mut Cases) {
         &[1, 1, 3, 1, 1, 1, 9],
     );
     check("a body too few", &right, &[2, 1, 4, 1, 1, 1, 9]);
+    check(
+        "no groups of types, in a list",
+        &right,
+        &[1, 1, 4, 1, 1, 1, 9, 0],
+    );
+    check(
+        "a group of types too few",
+        &right,
+        &[1, 1, 4, 1, 1, 1, 9, 2, 0, 2],
+    );
     let right = [0, 0, 0x20, 16, 9, 4, 1, 9];
     check("data that is only declared", &right, &[2, 4, 1, 9]);
     check(

@@ -3,8 +3,8 @@
 use dotvm_isa::abi::MAX_FRAME_SLOTS;
 use dotvm_isa::instr::{MAX_BODY_BYTES, MAX_LOCALS};
 use dotvm_isa::text::assemble;
-use dotvm_isa::types::MAX_PAGES_32;
-use dotvm_isa::verify::{MAX_PARAMS, MAX_TABLE_ELEMENTS, verify_all};
+use dotvm_isa::types::{AddressType, MAX_PAGES_32};
+use dotvm_isa::verify::{MAX_MEMORIES, MAX_PARAMS, verify_all};
 use dotvm_isa::{EncodeOptions, encode};
 use expect_test::expect_file;
 
@@ -66,6 +66,7 @@ fn documented_limits_are_right() {
     check("parameters, or results", MAX_PARAMS as u64);
     check("locals of a function", MAX_LOCALS.into());
     check("slots of a frame", MAX_FRAME_SLOTS.into());
-    check("elements of a table", MAX_TABLE_ELEMENTS);
+    check("memories of a module", MAX_MEMORIES as u64);
+    check("elements of a table", AddressType::I32.max());
     check("pages of a memory", MAX_PAGES_32);
 }

@@ -31,8 +31,18 @@ pub(crate) struct Accesses {
     last_load: Option<(Location, usize)>,
 }
 
-/// An address in a program's memory, an offset, and the number of bytes there.
-pub(crate) type Location = (Value, u64, u32);
+/// Bytes of a program's memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Location {
+    /// The memory's index.
+    pub(crate) memory: u16,
+    /// What the program computed.
+    pub(crate) address: Value,
+    /// What the instruction adds.
+    pub(crate) offset: u64,
+    /// How many bytes.
+    pub(crate) bytes: u32,
+}
 
 impl Accesses {
     /// Lowering comes to a place.
@@ -92,7 +102,12 @@ mod tests {
     use super::*;
 
     fn at(address: u32) -> Location {
-        (Value::from_u32(address), 8, 4)
+        Location {
+            memory: 0,
+            address: Value::from_u32(address),
+            offset: 8,
+            bytes: 4,
+        }
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Analysis {
         self.instrs.push(*instr);
         let block = *fuel_block.get_or_insert(instr.offset);
         *self.fuel.entry(block).or_default() += u64::from(instr.op.info().fuel);
-        self.tail_calls |= matches!(instr.op, Op::RetCall | Op::RetCallIndirect);
+        self.tail_calls |= matches!(instr.op, Op::RetCall | Op::RetCallIndirect | Op::RetCallRef);
         // What ends a block here ends one in the interpreter: both charge at the same places.
         if matches!(instr.op, Op::Jz | Op::Jnz) || instr.op.is_terminator() {
             *fuel_block = None;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dotvm_isa::FuncType;
 
@@ -62,60 +62,172 @@ impl Engine {
         &self.0.watchdog
     }
 
-    /// Numbers these types: equal types have equal numbers as long as somebody keeps them.
-    pub(crate) fn register<'t>(&self, types: impl IntoIterator<Item = &'t FuncType>) -> TypeIds {
-        let mut registry = self.0.types.lock().unwrap_or_else(PoisonError::into_inner);
-        let ids = types.into_iter().map(|ty| registry.add(ty)).collect();
-        TypeIds {
-            engine: self.clone(),
-            ids,
+    /// Numbers a module's types: equal types have equal numbers as long as somebody keeps them.
+    pub(crate) fn register(&self, module: &dotvm_isa::Module) -> TypeIds {
+        let mut registry = self.types();
+        let mut ids: Vec<u32> = Vec::with_capacity(module.types.len());
+        let mut groups = Vec::new();
+        for group in module.type_groups() {
+            let types = &module.types[group.start as usize..group.end as usize];
+            let added = match types {
+                // What nearly all are.
+                [ty] if ty.narrow.is_empty() => registry.add(types),
+                _ => {
+                    // Those before the group by their numbers, those of the group by their places.
+                    let number = |index: u32| match index.checked_sub(group.start) {
+                        Some(place) => OWN_GROUP | place,
+                        None => ids[index as usize],
+                    };
+                    let key: Vec<_> = types.iter().map(|ty| ty.renumbered(number)).collect();
+                    registry.add(&key)
+                }
+            };
+            groups.extend(added.first());
+            ids.extend(added);
         }
+        TypeIds::new(self, ids, groups)
+    }
+
+    /// Numbers the type of a host function, which names other types by their numbers.
+    pub(crate) fn register_one(&self, ty: &FuncType) -> TypeIds {
+        let id = self.types().add_one(ty);
+        TypeIds::new(self, vec![id], vec![id])
+    }
+
+    fn types(&self) -> MutexGuard<'_, TypeRegistry> {
+        self.0.types.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Set in the number of a type that is of the group that names it; the rest is its place in that.
+const OWN_GROUP: u32 = 1 << 31;
+
 /// The function types in use and their numbers.
+///
+/// Types are the same where they have the same place in groups that are the same: WebAssembly's rule for
+/// types that may refer to each other. In what a group is found by, references to its own types are by
+/// their places, and those to others by their numbers, so that comparing groups looks at nothing else.
 #[derive(Default)]
 struct TypeRegistry {
-    ids: HashMap<Arc<FuncType>, u32>,
-    /// By number; unused numbers have no users.
-    types: Vec<(Arc<FuncType>, usize)>,
+    groups: HashMap<Arc<[FuncType]>, Group>,
+    /// By number; `None` where it is unused.
+    types: Vec<Option<Registered>>,
     unused: Vec<u32>,
 }
 
+/// Types that are registered together.
+struct Group {
+    ids: Box<[u32]>,
+    /// How many modules, host functions and other groups have it.
+    users: usize,
+}
+
+struct Registered {
+    /// The type, with the types that it names by their numbers.
+    ty: FuncType,
+    group: Arc<[FuncType]>,
+}
+
 impl TypeRegistry {
-    fn add(&mut self, ty: &FuncType) -> u32 {
-        if let Some(&id) = self.ids.get(ty) {
-            self.types[id as usize].1 += 1;
-            return id;
+    /// Adds a user of a group of types.
+    fn add(&mut self, types: &[FuncType]) -> Box<[u32]> {
+        if let Some(group) = self.groups.get_mut(types) {
+            group.users += 1;
+            return group.ids.clone();
         }
-        let ty = Arc::new(ty.clone());
-        let id = match self.unused.pop() {
-            Some(id) => {
-                self.types[id as usize] = (Arc::clone(&ty), 1);
-                id
-            }
-            None => {
-                self.types.push((Arc::clone(&ty), 1));
-                self.types.len() as u32 - 1
-            }
-        };
-        self.ids.insert(ty, id);
-        id
+        let key: Arc<[FuncType]> = types.into();
+        let ids: Box<[u32]> = key.iter().map(|_| self.unused_id()).collect();
+        for (&id, ty) in ids.iter().zip(&*key) {
+            let number = |id: u32| match id & OWN_GROUP {
+                0 => id,
+                _ => ids[(id & !OWN_GROUP) as usize],
+            };
+            self.types[id as usize] = Some(Registered {
+                ty: ty.renumbered(number),
+                group: Arc::clone(&key),
+            });
+        }
+        for id in named(&key) {
+            self.share(id);
+        }
+        let ids_of_group = ids.clone();
+        self.groups.insert(key, Group { ids, users: 1 });
+        ids_of_group
     }
 
-    fn remove(&mut self, id: u32) {
-        let (ty, users) = &mut self.types[id as usize];
-        *users -= 1;
-        if *users == 0 {
-            self.ids.remove(ty);
-            self.unused.push(id);
+    /// Adds a user of a type that names others by their numbers, itself included.
+    fn add_one(&mut self, ty: &FuncType) -> u32 {
+        let is_it = |known: &Option<Registered>| known.as_ref().is_some_and(|it| it.ty == *ty);
+        let known = match ty.narrow.is_empty() {
+            true => None,
+            false => self.types.iter().position(is_it),
+        };
+        match known {
+            Some(id) => {
+                self.share(id as u32);
+                id as u32
+            }
+            None => self.add(std::slice::from_ref(ty))[0],
         }
     }
+
+    fn unused_id(&mut self) -> u32 {
+        self.unused.pop().unwrap_or_else(|| {
+            self.types.push(None);
+            self.types.len() as u32 - 1
+        })
+    }
+
+    /// The group of a type in use.
+    fn group_of(&self, id: u32) -> Option<Arc<[FuncType]>> {
+        let registered = self.types.get(id as usize)?.as_ref()?;
+        Some(Arc::clone(&registered.group))
+    }
+
+    /// Adds a user of the group of a type, if there is such a type.
+    fn share(&mut self, id: u32) {
+        if let Some(key) = self.group_of(id)
+            && let Some(group) = self.groups.get_mut(&key)
+        {
+            group.users += 1;
+        }
+    }
+
+    /// Takes a user away from the group of a type, and from those that it names where it was the last.
+    fn remove(&mut self, id: u32) {
+        let mut ids = vec![id];
+        while let Some(id) = ids.pop() {
+            let Some(key) = self.group_of(id) else {
+                continue;
+            };
+            let group = self
+                .groups
+                .get_mut(&key)
+                .expect("registered types have groups");
+            group.users -= 1;
+            if group.users > 0 {
+                continue;
+            }
+            for id in std::mem::take(&mut group.ids) {
+                self.types[id as usize] = None;
+                self.unused.push(id);
+            }
+            ids.extend(named(&key));
+            self.groups.remove(&key);
+        }
+    }
+}
+
+/// The numbers of types that a group names and does not have itself.
+fn named(group: &[FuncType]) -> Vec<u32> {
+    let types = group.iter().flat_map(|ty| &ty.narrow);
+    let ids = types.filter_map(|(_, narrow)| narrow.type_index());
+    ids.filter(|id| id & OWN_GROUP == 0).collect()
 }
 
 impl fmt::Debug for TypeRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TypeRegistry({} types)", self.ids.len())
+        write!(f, "TypeRegistry({} groups of types)", self.groups.len())
     }
 }
 
@@ -124,9 +236,19 @@ impl fmt::Debug for TypeRegistry {
 pub(crate) struct TypeIds {
     engine: Engine,
     ids: Box<[u32]>,
+    /// A type of each group.
+    groups: Box<[u32]>,
 }
 
 impl TypeIds {
+    fn new(engine: &Engine, ids: Vec<u32>, groups: Vec<u32>) -> TypeIds {
+        TypeIds {
+            engine: engine.clone(),
+            ids: ids.into(),
+            groups: groups.into(),
+        }
+    }
+
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -139,13 +261,8 @@ impl TypeIds {
 
 impl Drop for TypeIds {
     fn drop(&mut self) {
-        let mut registry = self
-            .engine
-            .0
-            .types
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        for &id in &self.ids {
+        let mut registry = self.engine.types();
+        for &id in &self.groups {
             registry.remove(id);
         }
     }
@@ -155,17 +272,65 @@ impl Drop for TypeIds {
 mod tests {
     use dotvm_isa::{FuncType, ValType};
 
-    use super::Engine;
+    use super::{Engine, TypeIds};
+
+    fn register(engine: &Engine, text: &str) -> TypeIds {
+        let (module, _) = dotvm_isa::text::assemble(text).unwrap();
+        engine.register(&module)
+    }
 
     #[test]
     fn equal_types_have_equal_numbers_and_unused_ones_are_reused() {
         let engine = Engine::default();
-        let [a, b] = [ValType::I32, ValType::I64].map(|ty| FuncType::new([ty], []));
-        let first = engine.register([&a, &b, &a]);
-        let second = engine.register([&b]);
+        let first = register(&engine, ".type (i32)\n.type (i64)\n.type (i32)");
+        let second = register(&engine, ".type (i64)");
         assert_eq!(first.ids(), [0, 1, 0]);
         assert_eq!(second.ids(), [1]);
-        drop(first);
-        assert_eq!(engine.register([&FuncType::default(), &b]).ids(), [0, 1]);
+        let host = engine.register_one(&FuncType::new([ValType::I32], []));
+        assert_eq!(host.ids(), [0]);
+        drop((first, host));
+        assert_eq!(register(&engine, ".type ()\n.type (i64)").ids(), [0, 1]);
+    }
+
+    #[test]
+    fn types_that_refer_to_others_are_what_these_are() {
+        let engine = Engine::default();
+        let a = register(
+            &engine,
+            ".type (i32)\n.type ((ref 0))\n.type ((ref null 1))",
+        );
+        let b = register(
+            &engine,
+            ".type (i64)\n.type (i32)\n.type ((ref 1))\n.type ((ref 0))",
+        );
+        assert_eq!(a.ids(), [0, 1, 2]);
+        assert_eq!(b.ids(), [3, 0, 1, 4]);
+        // What a type refers to is kept with it.
+        drop(a);
+        let c = register(&engine, ".type (f32)\n.type (i32)\n.type ((ref 1))");
+        assert_eq!(c.ids()[1..], b.ids()[1..3]);
+        drop((b, c));
+        assert_eq!(engine.types().groups.len(), 0);
+        assert!(engine.types().types.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn recursive_types_are_the_same_where_their_groups_are() {
+        let engine = Engine::default();
+        let pair = ".type (i32 (ref 1))\n.type ((ref 0))\n.rec 0 2\n";
+        let first = register(&engine, pair);
+        let second = register(&engine, pair);
+        assert_eq!(first.ids(), second.ids());
+        let other = register(&engine, ".type ((ref 1))\n.type (i32 (ref 0))\n.rec 0 2");
+        assert!(other.ids().iter().all(|id| !first.ids().contains(id)));
+        let [one, two] = [".type ((ref 0))", ".type ((ref 0))\n.type ()\n.rec 0 2"];
+        let (one, two) = (register(&engine, one), register(&engine, two));
+        assert_ne!(one.ids()[0], two.ids()[0]);
+        // The embedder gets to see such a type with its number in it.
+        let mut ty = FuncType::default();
+        let itself = dotvm_isa::HeapType::Type(one.ids()[0]);
+        let narrow = dotvm_isa::RefType::new(false, itself);
+        ty.push_param(ValType::FuncRef, Some(narrow));
+        assert_eq!(engine.register_one(&ty).ids(), one.ids());
     }
 }

@@ -9,7 +9,7 @@ use dotvm_isa::FuncType;
 use crate::context::{AsContext, AsContextMut};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::host::{Caller, HostFunc, IntoFunc, read_vals, write_vals};
+use crate::host::{Caller, HostFunc, IntoFunc, check_narrow, read_vals, write_vals};
 use crate::store::{StoreId, StoreInner, StoreOpaque};
 use crate::typed::VmValues;
 use crate::value::Val;
@@ -89,7 +89,10 @@ impl Func {
         entry::call(
             store,
             self.index,
-            |store, slots| write_vals(args, store, slots),
+            |store, slots| {
+                write_vals(args, store, slots)?;
+                check_narrow(args, |i| ty.narrow_param(i), "argument", store)
+            },
             |store, slots| read_vals(&ty.results, store, slots),
         )
     }

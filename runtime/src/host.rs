@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-use dotvm_isa::{FuncType, ValType};
+use dotvm_isa::{FuncType, RefType, ValType};
 
 use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 use crate::engine::{Engine, TypeIds};
@@ -50,7 +50,7 @@ pub(crate) struct HostFunc {
 
 impl HostFunc {
     pub(crate) fn new(engine: &Engine, HostCode { ty, raw }: HostCode) -> HostFunc {
-        let ids = engine.register([&ty]);
+        let ids = engine.register_one(&ty);
         let slots = ty.param_slots().max(ty.result_slots()) as usize;
         HostFunc {
             ty,
@@ -66,10 +66,13 @@ impl HostFunc {
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> HostFunc {
-        let FuncType { params, results } = ty.clone();
+        let of_call = ty.clone();
         let call =
             move |store: &mut StoreInner<dyn Any>, instance: Option<u32>, slots: &mut [u64]| {
-                let args = read_vals(&params, &store.opaque, slots);
+                let FuncType {
+                    params, results, ..
+                } = &of_call;
+                let args = read_vals(params, &store.opaque, slots);
                 let mut values: Vec<Val> = results.iter().copied().map(Val::default_for).collect();
                 func(Caller::new(store, instance)?, &args, &mut values)?;
                 if !values.iter().map(Val::ty).eq(results.iter().copied()) {
@@ -80,7 +83,9 @@ impl HostFunc {
                         "a host function of type {ty} returned {list}"
                     )));
                 }
-                write_vals(&values, &store.opaque, slots)
+                write_vals(&values, &store.opaque, slots)?;
+                let narrow = |i| of_call.narrow_result(i);
+                check_narrow(&values, narrow, "result", &store.opaque)
             };
         HostFunc::new(engine, HostCode::new(ty, call))
     }
@@ -140,6 +145,23 @@ pub(crate) fn write_vals(values: &[Val], store: &StoreOpaque, slots: &mut [u64])
     Ok(())
 }
 
+/// Checks that references are of the narrower types that are wanted; they are of this store.
+pub(crate) fn check_narrow(
+    values: &[Val],
+    narrow: impl Fn(usize) -> Option<RefType>,
+    what: &str,
+    store: &StoreOpaque,
+) -> Result<()> {
+    for (i, value) in values.iter().enumerate() {
+        if let (Some(want), Some(found)) = (narrow(i), value.reference())
+            && !found.is_of(want, store)
+        {
+            return Err(Error::Usage(format!("{what} {i}: {value} for {want}")));
+        }
+    }
+    Ok(())
+}
+
 /// What a host function may know of the program that calls it, and its store.
 pub struct Caller<'a, T: 'static> {
     store: StoreContextMut<'a, T>,
@@ -186,13 +208,13 @@ impl<'a, T: 'static> Caller<'a, T> {
         self.instance()?.get_export(&mut self.store, name)
     }
 
-    /// The memory of the instance that calls, whether it is exported or not, and what the embedder
+    /// Memory 0 of the instance that calls, whether it is exported or not, and what the embedder
     /// keeps in the store.
     pub fn memory_and_data(&mut self) -> (Option<&mut [u8]>, &mut T) {
         let StoreInner { opaque, data } = &mut *self.store.0;
         let memory = self
             .instance
-            .and_then(|index| opaque.instances[index as usize].memory);
+            .and_then(|index| opaque.instances[index as usize].memories.first().copied());
         let bytes = memory.map(|number| opaque.memories[number as usize].bytes_mut());
         (bytes, data)
     }

@@ -93,6 +93,15 @@ impl From<Extern> for Item {
 }
 
 impl Item {
+    /// The engine's number of the type, where it is a function.
+    pub(crate) fn type_id(&self, store: &StoreOpaque) -> Option<u32> {
+        match self {
+            Item::Host(host) => Some(host.type_id()),
+            Item::Func(index) => Some(store.funcs.type_id(*index)),
+            _ => None,
+        }
+    }
+
     /// Its type; limits have the current size as their minimum.
     pub(crate) fn ty(&self, store: &StoreOpaque) -> ExternType {
         match self {
@@ -112,7 +121,10 @@ impl Item {
                     min: memory.pages(),
                     max: memory.ty.limits.max,
                 };
-                ExternType::Memory(MemoryType { limits })
+                ExternType::Memory(MemoryType {
+                    limits,
+                    ..memory.ty
+                })
             }
             Item::Global(index) => ExternType::Global(store.globals[*index as usize].ty),
         }
@@ -266,15 +278,10 @@ impl Instance {
                 store: owner,
                 index: instance.tables[at],
             }),
-            ExternKind::Memory => {
-                let memory = instance
-                    .memory
-                    .expect("a module exports memories that it has");
-                Extern::Memory(Memory {
-                    store: owner,
-                    index: memory,
-                })
-            }
+            ExternKind::Memory => Extern::Memory(Memory {
+                store: owner,
+                index: instance.memories[at],
+            }),
             ExternKind::Global => Extern::Global(Global {
                 store: owner,
                 index: instance.globals[at],

@@ -5,14 +5,13 @@ use std::any::Any;
 use std::sync::Arc;
 
 use dotvm_isa::semantics::eval_binary;
-use dotvm_isa::{ConstExpr, ConstOp, SegmentMode, TrapCode};
+use dotvm_isa::{ConstExpr, ConstOp, ImportDesc, SegmentMode, TrapCode};
 
 use crate::engine::Engine;
 use crate::error::{Error, ImportProblem, LinkError, Result};
 use crate::host::HostFunc;
 use crate::module::Module;
 use crate::store::{StoreInner, StoreOpaque};
-use crate::types::ExternType;
 use crate::vm::entry;
 use crate::vm::ops::init_elements;
 
@@ -72,9 +71,13 @@ fn check_imports(store: &StoreOpaque, module: &Module, imports: &[Item]) -> Resu
     }
     let mut problems = Vec::new();
     for (import, item) in isa.imports.iter().zip(imports) {
-        let wanted = ExternType::of_import(isa, import.desc);
+        let wanted = module.import_type(import.desc);
         let found = item.ty(store);
-        if !wanted.admits(&found) {
+        let fits = match import.desc {
+            ImportDesc::Func(ty) => item.type_id(store) == Some(module.type_ids()[ty as usize]),
+            _ => wanted.admits(&found),
+        };
+        if !fits {
             let (module, name) = (import.module.clone(), import.name.clone());
             problems.push(ImportProblem {
                 module,
@@ -106,7 +109,7 @@ fn import(store: &mut StoreOpaque, instance: u32, imports: &[Item]) {
                 func += 1;
             }
             Item::Table(number) => data.tables.push(*number),
-            Item::Memory(number) => data.memory = Some(*number),
+            Item::Memory(number) => data.memories.push(*number),
             Item::Global(number) => data.globals.push(*number),
         }
     }
@@ -116,15 +119,17 @@ fn define(store: &mut StoreOpaque, instance: u32, module: &Module) -> Result<()>
     let isa = module.bytecode();
     for &ty in &isa.memories {
         let number = store.new_memory(ty)?;
-        store.instances[instance as usize].memory = Some(number);
+        store.instances[instance as usize].memories.push(number);
     }
-    for &ty in &isa.tables {
-        let number = store.new_table(ty, 0)?;
+    for table in &isa.tables {
+        let init = table.init.as_ref();
+        let value = init.map_or(0, |init| evaluate(store, instance, init)[0]);
+        let number = store.new_table(module.table_type(table.ty), value)?;
         store.instances[instance as usize].tables.push(number);
     }
     for global in &isa.globals {
         let value = evaluate(store, instance, &global.init);
-        let number = store.define_global(instance, global.ty, &value);
+        let number = store.define_global(instance, module.global_type(global.ty), &value);
         store.instances[instance as usize].globals.push(number);
     }
     Ok(())
@@ -147,14 +152,14 @@ fn init_tables(store: &mut StoreOpaque, instance: u32, module: &Module) -> Resul
 
 fn init_memory(store: &mut StoreOpaque, instance: u32, module: &Module) -> Result<()> {
     for (i, segment) in module.bytecode().data.iter().enumerate() {
-        let SegmentMode::Active(_, offset) = &segment.mode else {
+        let SegmentMode::Active(memory, offset) = &segment.mode else {
             continue;
         };
         let dst = evaluate(store, instance, offset)[0] as usize;
         let bytes = module.bytecode().data_segment(i as u32);
         let data = &mut store.instances[instance as usize];
         data.dropped_data[i] = true;
-        let memory = data.memory.expect("an active segment has a memory") as usize;
+        let memory = data.memories[*memory as usize] as usize;
         let end = dst.checked_add(bytes.len());
         let target = end.and_then(|end| store.memories[memory].bytes_mut().get_mut(dst..end));
         target

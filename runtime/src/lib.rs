@@ -100,8 +100,8 @@ pub use wasi_link::add_wasi_to_linker;
 pub use dotvm_isa as isa;
 pub use dotvm_isa::semantics::V128;
 pub use dotvm_isa::{
-    Arch, Bytes, ExternKind, FuncType, GlobalType, Limits, Malformed, MemoryType, Names, Place,
-    TableType, TrapCode, ValType,
+    AddressType, Arch, Bytes, ExternKind, FuncType, GlobalType, HeapType, Limits, Malformed,
+    MemoryType, Names, Place, RefType, TableType, TrapCode, ValType,
 };
 
 /// The README's example is a test.

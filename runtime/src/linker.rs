@@ -277,7 +277,7 @@ impl<T: 'static> Linker<T> {
                 None => problems.push(ImportProblem {
                     module: import.module.clone(),
                     name: import.name.clone(),
-                    wanted: ExternType::of_import(isa, import.desc),
+                    wanted: module.import_type(import.desc),
                     found: None,
                 }),
             }

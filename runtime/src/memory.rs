@@ -1,6 +1,5 @@
 //! Linear memories, seen by the embedder.
 
-use dotvm_isa::types::MAX_PAGES_32;
 use dotvm_isa::{Limits, MemoryType};
 
 use crate::context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
@@ -23,7 +22,12 @@ impl Memory {
     /// Where the type makes no sense, or limits or the machine do not allow it.
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
         let store = store.as_context_mut().opaque();
-        check_limits(ty.limits, MAX_PAGES_32)?;
+        let known = MemoryType::PAGE_SIZES_LOG2.contains(&ty.page_size_log2);
+        if !known {
+            let reason = format!("pages of 2^{} bytes", ty.page_size_log2);
+            return Err(Error::Usage(reason));
+        }
+        check_limits(ty.limits, ty.max_pages())?;
         Ok(Memory {
             store: store.id,
             index: store.new_memory(ty)?,
@@ -38,7 +42,7 @@ impl Memory {
         self.get(&store.as_context().0.opaque).ty
     }
 
-    /// Its size in pages of 64 KiB.
+    /// Its size in pages, which are of 64 KiB unless its type says otherwise.
     pub fn size(&self, store: impl AsContext) -> u64 {
         self.get(&store.as_context().0.opaque).pages()
     }

@@ -12,7 +12,10 @@ use dotvm_interp::{Code, Options, lower, offsets, unlowered};
 use dotvm_isa::abi::CodeCell;
 use dotvm_isa::encode::{EncodeOptions, encode};
 use dotvm_isa::verify::{self, ModuleEnv};
-use dotvm_isa::{Arch, Bytes, ExternKind, FuncType, InstrReader, Malformed, Names, Op};
+use dotvm_isa::{
+    Arch, Bytes, ExternKind, FuncType, GlobalType, ImportDesc, InstrReader, Malformed, Names, Op,
+    RefType, TableType,
+};
 
 use dotvm_jit::{FileMemory, Image, Unit};
 
@@ -39,6 +42,8 @@ struct ModuleInner {
     env: ModuleEnv,
     /// The engine's numbers of the module's types.
     types: TypeIds,
+    /// Those of the types that name others, as the engine has them: by their numbers.
+    linked_types: BTreeMap<u32, FuncType>,
     /// Where the code of each defined function is. Code has their addresses in it.
     cells: Box<[CodeCell]>,
     /// The code of functions lowered so far; whoever lowers holds the lock.
@@ -177,7 +182,14 @@ impl Module {
         loaded: Result<Option<Image>, Unused>,
     ) -> Result<Module> {
         let env = verify::verify_module(&isa)?;
-        let types = engine.register(&isa.types);
+        let types = engine.register(&isa);
+        let number = |index: u32| types.ids()[index as usize];
+        let linked = isa
+            .types
+            .iter()
+            .zip(0..)
+            .filter(|(ty, _)| !ty.narrow.is_empty());
+        let linked_types = linked.map(|(ty, i)| (i, ty.renumbered(number))).collect();
         let cell = || CodeCell::new(unlowered());
         let cells = isa.bodies.iter().map(|_| cell()).collect();
         let (image, unused) = match loaded {
@@ -188,6 +200,7 @@ impl Module {
             isa,
             env,
             types,
+            linked_types,
             cells,
             codes: Mutex::default(),
             exports_by_name: OnceLock::new(),
@@ -284,12 +297,47 @@ impl Module {
 
     /// What it needs from outside, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
-        let isa = &self.0.isa;
-        isa.imports.iter().map(|import| ImportType {
+        self.0.isa.imports.iter().map(|import| ImportType {
             module: &import.module,
             name: &import.name,
-            ty: ExternType::of_import(isa, import.desc),
+            ty: self.import_type(import.desc),
         })
+    }
+
+    /// The type that an import has to have.
+    pub(crate) fn import_type(&self, desc: ImportDesc) -> ExternType {
+        match desc {
+            ImportDesc::Func(ty) => ExternType::Func(self.linked_type(ty).clone()),
+            ImportDesc::Table(ty) => ExternType::Table(self.table_type(ty)),
+            ImportDesc::Memory(ty) => ExternType::Memory(ty),
+            ImportDesc::Global(ty) => ExternType::Global(self.global_type(ty)),
+        }
+    }
+
+    /// The function type with that index, with the types that it names by their numbers.
+    fn linked_type(&self, index: u32) -> &FuncType {
+        let linked = self.0.linked_types.get(&index);
+        linked.unwrap_or(&self.0.isa.types[index as usize])
+    }
+
+    fn linked_ref(&self, narrow: Option<RefType>) -> Option<RefType> {
+        narrow.map(|ty| ty.renumbered(|index| self.0.types.ids()[index as usize]))
+    }
+
+    /// A table's type, with the type that it names by its number.
+    pub(crate) fn table_type(&self, ty: TableType) -> TableType {
+        TableType {
+            narrow: self.linked_ref(ty.narrow),
+            ..ty
+        }
+    }
+
+    /// A global's type, with the type that it names by its number.
+    pub(crate) fn global_type(&self, ty: GlobalType) -> GlobalType {
+        GlobalType {
+            narrow: self.linked_ref(ty.narrow),
+            ..ty
+        }
     }
 
     /// What it offers, in order.
@@ -307,9 +355,10 @@ impl Module {
     }
 
     /// The type of a function, imported functions first; `None` where there is none with that index.
+    /// References to functions of one type have the engine's number of that.
     pub fn func_type(&self, func: u32) -> Option<&FuncType> {
         let &ty = self.0.env.spaces.funcs.get(func as usize)?;
-        Some(&self.0.isa.types[ty as usize])
+        Some(self.linked_type(ty))
     }
 
     /// Its declarations and bytecode.
@@ -348,12 +397,10 @@ impl Module {
         let spaces = &self.0.env.spaces;
         let at = index as usize;
         match kind {
-            ExternKind::Func => {
-                ExternType::Func(self.0.isa.types[spaces.funcs[at] as usize].clone())
-            }
-            ExternKind::Table => ExternType::Table(spaces.tables[at]),
+            ExternKind::Func => ExternType::Func(self.linked_type(spaces.funcs[at]).clone()),
+            ExternKind::Table => ExternType::Table(self.table_type(spaces.tables[at])),
             ExternKind::Memory => ExternType::Memory(spaces.memories[at]),
-            ExternKind::Global => ExternType::Global(spaces.globals[at]),
+            ExternKind::Global => ExternType::Global(self.global_type(spaces.globals[at])),
         }
     }
 

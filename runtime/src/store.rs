@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use dotvm_isa::types::PAGE_BYTES;
-use dotvm_isa::{GlobalType, MemoryType, TableType, TrapCode};
+use dotvm_isa::{AddressType, GlobalType, MemoryType, TableType, TrapCode};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -62,6 +61,9 @@ pub struct StoreOpaque {
     fuel_set: u64,
     fuel_used: u64,
 }
+
+/// The most address space that a memory with 64-bit addresses takes: 1 TiB.
+const RESERVATION_BYTES_64_MAX: u64 = 1 << 40;
 
 /// Tells stores apart.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -367,13 +369,20 @@ impl StoreOpaque {
     /// # Errors
     /// Where limits or the machine do not allow it.
     pub(crate) fn new_memory(&mut self, ty: MemoryType) -> Result<u32> {
-        let bytes = ty.limits.min.saturating_mul(PAGE_BYTES);
+        let bytes = ty.limits.min.saturating_mul(ty.page_bytes());
         let left = self.memory_left();
         if bytes > left {
             let reason = format!("a memory of {bytes} bytes where {left} are left");
             return Err(Error::Limit(reason));
         }
         let reservation = self.engine.config().memory_reservation_bytes;
+        let reservation = match ty.address {
+            AddressType::I32 => reservation,
+            // What it can grow to before the limit is met, if that is not out of all proportion.
+            AddressType::I64 => {
+                reservation.max(self.max_memory_bytes.min(RESERVATION_BYTES_64_MAX))
+            }
+        };
         let memory = LinearMemory::new(ty, reservation)?;
         self.memories.push(memory);
         self.note_memory(bytes);
@@ -386,8 +395,10 @@ impl StoreOpaque {
     /// Why it did not grow.
     pub(crate) fn grow_memory(&mut self, number: u32, pages: u64) -> Result<u64, Refused> {
         let most = self.memory_left();
-        let old = self.memories[number as usize].grow(pages, most)?;
-        self.note_memory(pages * PAGE_BYTES);
+        let memory = &mut self.memories[number as usize];
+        let old = memory.grow(pages, most)?;
+        let grown = pages * memory.ty.page_bytes();
+        self.note_memory(grown);
         Ok(old)
     }
 

@@ -1,10 +1,10 @@
 //! Tables and global variables, seen by the embedder.
 
-use dotvm_isa::verify::MAX_TABLE_ELEMENTS;
 use dotvm_isa::{GlobalType, TableType};
 
 use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
+use crate::host::check_narrow;
 use crate::memory::check_limits;
 use crate::store::{StoreId, StoreOpaque};
 use crate::value::{Ref, Val};
@@ -25,7 +25,7 @@ impl Table {
     /// machine do not allow it.
     pub fn new(mut store: impl AsContextMut, ty: TableType, init: Ref) -> Result<Table> {
         let store = store.as_context_mut().opaque();
-        check_limits(ty.limits, MAX_TABLE_ELEMENTS)?;
+        check_limits(ty.limits, ty.address.max())?;
         let slot = element(store, ty, init)?;
         Ok(Table {
             store: store.id,
@@ -98,7 +98,9 @@ fn element(store: &StoreOpaque, ty: TableType, value: Ref) -> Result<u64> {
             "a {have} as an element of a table of {want}"
         )));
     }
-    value.to_slot(store)
+    let slot = value.to_slot(store)?;
+    check_narrow(&[value.into()], |_| ty.narrow, "element", store)?;
+    Ok(slot)
 }
 
 /// A global variable.
@@ -118,6 +120,7 @@ impl Global {
         let mut slots = vec![0; ty.ty.slots() as usize];
         check_value(ty, value)?;
         value.to_slots(store, &mut slots)?;
+        check_narrow(&[value], |_| ty.narrow, "value", store)?;
         Ok(Global {
             store: store.id,
             index: store.new_global(ty, slots),
@@ -153,6 +156,7 @@ impl Global {
         let mut slots = [0; 8];
         let slots = &mut slots[..ty.ty.slots() as usize];
         value.to_slots(store, slots)?;
+        check_narrow(&[value], |_| ty.narrow, "value", store)?;
         store.globals[self.index as usize]
             .value_mut()
             .copy_from_slice(slots);

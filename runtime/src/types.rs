@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use dotvm_isa::types::PAGE_BYTES;
-use dotvm_isa::{FuncType, GlobalType, ImportDesc, Limits, MemoryType, Module, TableType};
+use dotvm_isa::{AddressType, FuncType, GlobalType, Limits, MemoryType, TableType};
 
 /// The type of something that can be imported or exported.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,28 +18,29 @@ pub enum ExternType {
 }
 
 impl ExternType {
-    /// The type an import has to have.
-    pub(crate) fn of_import(module: &Module, desc: ImportDesc) -> ExternType {
-        match desc {
-            ImportDesc::Func(ty) => ExternType::Func(module.types[ty as usize].clone()),
-            ImportDesc::Table(ty) => ExternType::Table(ty),
-            ImportDesc::Memory(ty) => ExternType::Memory(ty),
-            ImportDesc::Global(ty) => ExternType::Global(ty),
-        }
-    }
-
-    /// Whether something of the type `found` may be imported as this. Limits in `found` are the
-    /// current size and the declared maximum.
+    /// Whether something of the type `found` may be imported as this, functions excepted: their types are
+    /// compared by their numbers. Limits in `found` are the current size and the declared maximum.
     pub(crate) fn admits(&self, found: &ExternType) -> bool {
         match (self, found) {
-            (ExternType::Func(want), ExternType::Func(have)) => want == have,
             (ExternType::Table(want), ExternType::Table(have)) => {
-                want.element == have.element && want.limits.admits(have.limits.min, have.limits.max)
+                want.reference() == have.reference()
+                    && want.address == have.address
+                    && want.limits.admits(have.limits.min, have.limits.max)
             }
             (ExternType::Memory(want), ExternType::Memory(have)) => {
-                want.limits.admits(have.limits.min, have.limits.max)
+                want.address == have.address
+                    && want.page_size_log2 == have.page_size_log2
+                    && want.limits.admits(have.limits.min, have.limits.max)
             }
-            (ExternType::Global(want), ExternType::Global(have)) => want == have,
+            (ExternType::Global(want), ExternType::Global(have)) => {
+                let mutable = want.mutable;
+                let narrower = match (have.reference(), want.reference()) {
+                    // What cannot be set may be narrower than what it is taken for.
+                    (Some(have), Some(want)) => !mutable && have.is_subtype_of(want),
+                    _ => false,
+                };
+                want == have || (have.mutable == mutable && narrower)
+            }
             _ => false,
         }
     }
@@ -54,18 +54,36 @@ impl fmt::Display for ExternType {
             ExternType::Table(ty) => {
                 write!(f, "table of ")?;
                 fmt_limits(f, ty.limits)?;
-                write!(f, " {} elements", ty.element)
+                match ty.narrow {
+                    Some(narrow) => write!(f, " {narrow} elements")?,
+                    None => write!(f, " {} elements", ty.element)?,
+                }
+                fmt_address(f, ty.address)
             }
             ExternType::Memory(ty) => {
                 write!(f, "memory of ")?;
                 fmt_limits(f, ty.limits)?;
-                write!(f, " pages of {} KiB", PAGE_BYTES / 1024)
+                match ty.page_bytes() {
+                    1 => write!(f, " bytes")?,
+                    bytes => write!(f, " pages of {} KiB", bytes / 1024)?,
+                }
+                fmt_address(f, ty.address)
             }
             ExternType::Global(ty) => {
                 let mutability = if ty.mutable { "mutable" } else { "immutable" };
-                write!(f, "{mutability} global {}", ty.ty)
+                match ty.narrow {
+                    Some(narrow) => write!(f, "{mutability} global {narrow}"),
+                    None => write!(f, "{mutability} global {}", ty.ty),
+                }
             }
         }
+    }
+}
+
+fn fmt_address(f: &mut fmt::Formatter<'_>, address: AddressType) -> fmt::Result {
+    match address {
+        AddressType::I32 => Ok(()),
+        AddressType::I64 => write!(f, " with 64-bit addresses"),
     }
 }
 

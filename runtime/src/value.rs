@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::fmt;
 
-use dotvm_isa::ValType;
 use dotvm_isa::semantics::V128;
+use dotvm_isa::{HeapType, RefType, ValType};
 
 use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
@@ -254,6 +254,18 @@ impl Ref {
     /// Whether it is null.
     pub fn is_null(&self) -> bool {
         matches!(self, Ref::Func(None) | Ref::Extern(None))
+    }
+
+    /// Whether it is of a type, which names functions' types by their numbers. It is of this store.
+    pub(crate) fn is_of(self, ty: RefType, store: &StoreOpaque) -> bool {
+        if self.is_null() {
+            return ty.nullable;
+        }
+        match (self, ty.heap) {
+            (Ref::Func(_), HeapType::Func) | (Ref::Extern(_), HeapType::Extern) => true,
+            (Ref::Func(Some(func)), HeapType::Type(id)) => store.funcs.type_id(func.index) == id,
+            _ => false,
+        }
     }
 
     /// Its slot; an error where it refers to something of another store.

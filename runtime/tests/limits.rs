@@ -417,9 +417,7 @@ fn too_large_from_the_start_is_an_error() {
             .unwrap_err();
         assert_eq!(error.to_string(), message);
     }
-    let ty = MemoryType {
-        limits: Limits { min: 17, max: None },
-    };
+    let ty = MemoryType::new(Limits { min: 17, max: None });
     assert!(matches!(Memory::new(&mut store, ty), Err(Error::Limit(_))));
 }
 

@@ -47,10 +47,7 @@ fn all_missing_imports_are_listed() {
     assert_eq!(error.problems().len(), 5);
     assert_eq!(
         error.problems()[3].wanted,
-        ExternType::Global(GlobalType {
-            ty: ValType::F64,
-            mutable: false,
-        })
+        ExternType::Global(GlobalType::new(ValType::F64, false))
     );
 }
 
@@ -76,7 +73,7 @@ fn limits_and_mutability_are_matched() {
         link(
             &format!(".import \"e\" \"m\" memory {text}"),
             |linker, store| {
-                let memory = Memory::new(&mut *store, MemoryType { limits: have }).unwrap();
+                let memory = Memory::new(&mut *store, MemoryType::new(have)).unwrap();
                 memory.grow(&mut *store, grow).unwrap();
                 linker.define("e", "m", memory).unwrap();
             },
@@ -98,14 +95,7 @@ fn limits_and_mutability_are_matched() {
                     ValType::FuncRef => Ref::Func(None),
                     _ => Ref::Extern(None),
                 };
-                let table = Table::new(
-                    &mut *store,
-                    TableType {
-                        element,
-                        limits: have,
-                    },
-                    null,
-                );
+                let table = Table::new(&mut *store, TableType::new(element, have), null);
                 linker.define("e", "t", table.unwrap()).unwrap();
             },
         )
@@ -122,10 +112,7 @@ fn limits_and_mutability_are_matched() {
         link(
             &format!(".import \"e\" \"g\" global {text}"),
             |linker, store| {
-                let ty = GlobalType {
-                    ty: ValType::I32,
-                    mutable,
-                };
+                let ty = GlobalType::new(ValType::I32, mutable);
                 let global = Global::new(&mut *store, ty, Val::I32(1)).unwrap();
                 linker.define("e", "g", global).unwrap();
             },
@@ -415,15 +402,7 @@ fn constant_expressions_use_imported_globals() {
     let mut store = Store::new(&engine, ());
     let mut linker = Linker::new(&engine);
     let constant = |store: &mut Store<()>, value: Val| {
-        Global::new(
-            store,
-            GlobalType {
-                ty: value.ty(),
-                mutable: false,
-            },
-            value,
-        )
-        .unwrap()
+        Global::new(store, GlobalType::new(value.ty(), false), value).unwrap()
     };
     let base = constant(&mut store, Val::I32(100));
     let far = constant(&mut store, Val::I64(i64::MAX));

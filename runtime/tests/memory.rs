@@ -4,8 +4,8 @@ mod common;
 
 use common::{engine, instance, instance_of, module, run, trap_code};
 use dotvm::{
-    Engine, Error, HeapBlock, HeapStats, Instance, Limits, Linker, Memory, MemoryType, Result,
-    Store, TrapCode,
+    AddressType, Config, Engine, Error, HeapBlock, HeapStats, Instance, Jit, Limits, Linker,
+    Memory, MemoryType, Result, Store, TrapCode,
 };
 
 const HEAP: &str = r#"
@@ -164,12 +164,7 @@ fn alloc_traps_at_the_memory_limit_and_recovers() {
 fn a_heap_belongs_to_its_memory() {
     let engine = Engine::default();
     let mut store = Store::new(&engine, ());
-    let memory = Memory::new(
-        &mut store,
-        MemoryType {
-            limits: Limits { min: 1, max: None },
-        },
-    );
+    let memory = Memory::new(&mut store, MemoryType::new(Limits { min: 1, max: None }));
     let memory = memory.unwrap();
     let text = HEAP.replace(".memory 0 40", ".import \"env\" \"memory\" memory 0");
     let module = module(&engine, &text);
@@ -342,4 +337,78 @@ fn large_copies_and_fills_are_those_of_a_slice() {
     fill.call(&mut store, (333, 0x1ab, LEN as u32)).unwrap();
     expected[333..333 + LEN].fill(0xab);
     assert!(memory.data(&store) == expected);
+}
+
+#[test]
+fn one_memory_may_have_two_indices() {
+    for jit in [Jit::Off, Jit::Eager] {
+        let mut config = Config::new();
+        config.jit(jit);
+        let engine = Engine::new(&config);
+        let mut store = Store::new(&engine, ());
+        let memory = MemoryType::new(Limits { min: 1, max: None });
+        let memory = Memory::new(&mut store, memory).unwrap();
+        let text = r#"
+            .import "env" "m" memory 1
+            .import "env" "m" memory 1
+            .export "twice" func $twice
+            .func $twice (i32 $p) -> (i32, i32, i32)
+                i32.push 1
+                memory.grow 1
+                pop
+                local.get $p
+                i32.push 7
+                i32.store
+                local.get $p
+                i32.load memory 1
+                local.get $p
+                i32.push 8
+                i32.store memory 1
+                local.get $p
+                i32.load
+                memory.size
+                ret
+            .end"#;
+        let module = module(&engine, text);
+        let imports = [memory.into(), memory.into()];
+        let instance = Instance::new(&mut store, &module, &imports).unwrap();
+        let twice = instance
+            .get_typed_func::<i32, (i32, i32, i32)>(&mut store, "twice")
+            .unwrap();
+        assert_eq!(twice.call(&mut store, 65536).unwrap(), (7, 8, 2));
+        assert_eq!(memory.size(&store), 2);
+    }
+}
+
+#[test]
+fn memories_of_64_bit_addresses_and_of_small_pages() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let ty = |address, page_size_log2, min, max| MemoryType {
+        address,
+        page_size_log2,
+        ..MemoryType::new(Limits { min, max })
+    };
+    // More than there is room for, but nobody wants it at once.
+    let large = ty(AddressType::I64, 16, 1, Some(1 << 48));
+    let large = Memory::new(&mut store, large).unwrap();
+    assert_eq!(large.grow(&mut store, 1).unwrap(), 1);
+    assert!(matches!(
+        large.grow(&mut store, 1 << 32),
+        Err(Error::Limit(_))
+    ));
+    assert_eq!(large.data(&store).len(), 2 << 16);
+    let small = ty(AddressType::I32, 0, 3, Some(10));
+    let small = Memory::new(&mut store, small).unwrap();
+    assert_eq!(small.grow(&mut store, 6).unwrap(), 3);
+    assert!(matches!(small.grow(&mut store, 2), Err(Error::Limit(_))));
+    assert_eq!(small.data(&store), [0; 9]);
+    assert_eq!(store.usage().memory_bytes, (2 << 16) + 9);
+    for wrong in [
+        ty(AddressType::I32, 3, 1, None),
+        ty(AddressType::I32, 16, 65537, None),
+    ] {
+        let error = Memory::new(&mut store, wrong);
+        assert!(matches!(error, Err(Error::Usage(_))));
+    }
 }

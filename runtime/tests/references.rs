@@ -211,10 +211,7 @@ fn the_embedder_uses_tables_and_globals() {
         min: 2,
         max: Some(4),
     };
-    let ty = TableType {
-        element: ValType::FuncRef,
-        limits,
-    };
+    let ty = TableType::new(ValType::FuncRef, limits);
     let func = Func::wrap(&mut store, || 5i32);
     let table = Table::new(&mut store, ty, func.into()).unwrap();
     assert_eq!(table.ty(&store), ty);
@@ -228,10 +225,7 @@ fn the_embedder_uses_tables_and_globals() {
         table.grow(&mut store, 1, func.into()).unwrap_err(),
         Table::new(
             &mut store,
-            TableType {
-                element: ValType::I32,
-                limits,
-            },
+            TableType::new(ValType::I32, limits),
             func.into(),
         )
         .unwrap_err(),
@@ -260,17 +254,11 @@ fn the_embedder_uses_tables_and_globals() {
     "#]]
     .assert_debug_eq(&errors);
 
-    let ty = GlobalType {
-        ty: ValType::I512,
-        mutable: true,
-    };
+    let ty = GlobalType::new(ValType::I512, true);
     let global = Global::new(&mut store, ty, Val::I512([7; 8])).unwrap();
     global.set(&mut store, Val::I512([8; 8])).unwrap();
     assert!(matches!(global.get(&store), Val::I512(limbs) if limbs == [8; 8]));
-    let constant = GlobalType {
-        ty: ValType::F32,
-        mutable: false,
-    };
+    let constant = GlobalType::new(ValType::F32, false);
     let constant = Global::new(&mut store, constant, 1.5f32.into()).unwrap();
     let errors = [
         global.set(&mut store, Val::I32(1)).unwrap_err(),
@@ -329,10 +317,7 @@ fn handles_of_other_stores_panic() {
     let func = Func::wrap(&mut one, || ());
     let memory = Memory::new(&mut one, MemoryType::default()).unwrap();
     let object = ExternRef::new(&mut one, 1).unwrap();
-    let global = GlobalType {
-        ty: ValType::I32,
-        mutable: true,
-    };
+    let global = GlobalType::new(ValType::I32, true);
     let global = Global::new(&mut one, global, Val::I32(0)).unwrap();
     let two = &mut two;
     type Use<'a> = Box<dyn Fn(&mut Store<()>) + 'a>;

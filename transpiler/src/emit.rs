@@ -33,7 +33,7 @@ pub(crate) fn emit(func: &Func) -> Vec<u8> {
                     .collect();
                 code.br_table(&targets);
             }
-            Inst::Op { op, a, b } => code.op2(op, a, b),
+            Inst::Op { op, memory, a, b } => code.access(memory, op, a, b),
         }
     }
     code.finish()

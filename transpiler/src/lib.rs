@@ -1,8 +1,10 @@
 //! Programs for DotVM: WebAssembly, Rust sources and Cargo projects become bytecode.
 //!
 //! [`transpile`] turns a WebAssembly module into a DotVM module. It understands core WebAssembly
-//! 2.0 with relaxed vector instructions, tail calls and extended constants; what else a module may use is
-//! an [error](Error::Unsupported) that names the feature. [`load_wasm`] makes the WebAssembly: from a
+//! 2.0, and of what came later tail calls, extended constants, relaxed vector instructions, several
+//! memories, 64-bit addresses, typed function references, custom page sizes, wide arithmetic and branch
+//! hints; what else a module may use is an
+//! [error](Error::Unsupported) that names the feature. [`load_wasm`] makes the WebAssembly: from a
 //! file, from text, or with the Rust compiler.
 //!
 //! ```
@@ -42,6 +44,7 @@ use dotvm_isa::{Arch, EncodeOptions, Module, Names, encode};
 
 pub use driver::{DriverOptions, Progress, load_wasm};
 pub use error::Error;
+pub use translate::Features;
 
 /// The most bytes all bodies may take: a section's, less some for the declarations beside them.
 const MAX_CODE_BYTES: u64 = MAX_SECTION_BYTES / 8 * 7;
@@ -92,6 +95,8 @@ pub struct Options {
     pub opt_level: OptLevel,
     /// Whether names of functions and locals are kept, for backtraces and listings.
     pub debug_names: bool,
+    /// Which WebAssembly the input may be.
+    pub features: Features,
 }
 
 impl Default for Options {
@@ -100,6 +105,7 @@ impl Default for Options {
             arch: None,
             opt_level: OptLevel::default(),
             debug_names: true,
+            features: Features::default(),
         }
     }
 }
@@ -166,7 +172,7 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
         offsets,
         env,
         wasm_code_bytes,
-    } = translate::translate(wasm, options.arch)?;
+    } = translate::translate(wasm, options.arch, options.features)?;
     let mut report = Report {
         arch: module.arch,
         functions: funcs.len(),

@@ -17,6 +17,7 @@ pub(crate) fn wast(args: &Wast) -> Result<u8> {
         config,
         arch: args.target.arch(),
         opt_level: args.target.opt_level(),
+        features: args.features.unwrap_or_default(),
     };
     let mut code = 0;
     for path in &args.files {

@@ -10,7 +10,7 @@ mod values;
 
 use dotvm::Config;
 use dotvm_isa::Arch;
-use dotvm_transpiler::OptLevel;
+use dotvm_transpiler::{Features, OptLevel};
 use wast::Wast;
 use wast::lexer::Lexer;
 use wast::parser::{ParseBuffer, parse};
@@ -25,6 +25,8 @@ pub struct Options {
     pub arch: Option<Arch>,
     /// How much to optimize.
     pub opt_level: OptLevel,
+    /// What modules may use: scripts of older versions say that what came later is invalid.
+    pub features: Features,
     /// Settings of the engine, but for the size of the stack.
     pub config: Config,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dotvm::{Engine, Error, Extern, Instance, Linker, Module, Store, TrapCode, Val};
 use dotvm_isa::{Arch, Bytes, EncodeOptions, encode};
-use dotvm_transpiler::{OptLevel, transpile};
+use dotvm_transpiler::{Features, OptLevel, transpile};
 use wast::core::WastRetCore;
 use wast::token::Id;
 use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
@@ -27,6 +27,7 @@ type Held<T = ()> = Result<T, String>;
 pub(super) struct Script {
     arch: Option<Arch>,
     opt_level: OptLevel,
+    features: Features,
     engine: Engine,
     linker: Linker<()>,
     store: Store<()>,
@@ -69,6 +70,7 @@ impl Script {
         Ok(Script {
             arch: options.arch,
             opt_level: options.opt_level,
+            features: options.features,
             engine,
             linker,
             store,
@@ -177,6 +179,7 @@ impl Script {
         let options = dotvm_transpiler::Options {
             arch: self.arch,
             opt_level: self.opt_level,
+            features: self.features,
             ..dotvm_transpiler::Options::default()
         };
         let output = transpile(&wasm, &options).map_err(|error| {

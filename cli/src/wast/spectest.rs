@@ -1,7 +1,7 @@
 //! The module `spectest` that scripts import from.
 
 use dotvm::{Error, Global, Linker, Memory, Ref, Store, Table, Val};
-use dotvm_isa::{GlobalType, Limits, MemoryType, TableType, ValType};
+use dotvm_isa::{AddressType, GlobalType, Limits, MemoryType, TableType, ValType};
 
 /// Defines everything that `spectest` has, as the specification's interpreter has it; only that the
 /// functions print nothing.
@@ -21,10 +21,7 @@ pub(super) fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<(
         ("global_f64", Val::from(666.6_f64)),
     ];
     for (name, value) in globals {
-        let ty = GlobalType {
-            ty: value.ty(),
-            mutable: false,
-        };
+        let ty = GlobalType::new(value.ty(), false);
         let global = Global::new(&mut *store, ty, value)?;
         linker.define(NAME, name, global)?;
     }
@@ -32,18 +29,18 @@ pub(super) fn define(linker: &mut Linker<()>, store: &mut Store<()>) -> Result<(
         min: 10,
         max: Some(20),
     };
-    let table = TableType {
-        element: ValType::FuncRef,
-        limits,
-    };
-    let table = Table::new(&mut *store, table, Ref::Func(None))?;
-    linker.define(NAME, "table", table)?;
-    let memory = MemoryType {
-        limits: Limits {
-            min: 1,
-            max: Some(2),
-        },
-    };
+    for (name, address) in [("table", AddressType::I32), ("table64", AddressType::I64)] {
+        let ty = TableType {
+            address,
+            ..TableType::new(ValType::FuncRef, limits)
+        };
+        let table = Table::new(&mut *store, ty, Ref::Func(None))?;
+        linker.define(NAME, name, table)?;
+    }
+    let memory = MemoryType::new(Limits {
+        min: 1,
+        max: Some(2),
+    });
     let memory = Memory::new(&mut *store, memory)?;
     linker.define(NAME, "memory", memory)?;
     Ok(())

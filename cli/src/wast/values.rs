@@ -1,6 +1,6 @@
 //! Arguments and results as scripts write them.
 
-use dotvm::{ExternRef, Store, Val};
+use dotvm::{ExternRef, Store, Val, ValType};
 use wast::core::{AbstractHeapType, HeapType, NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 
@@ -15,8 +15,10 @@ pub(super) fn argument(store: &mut Store<()>, arg: &WastArgCore<'_>) -> Result<V
         WastArgCore::F32(value) => Val::F32(value.bits),
         WastArgCore::F64(value) => Val::F64(value.bits),
         WastArgCore::V128(value) => Val::V128(u128::from_le_bytes(value.to_le_bytes())),
-        WastArgCore::RefNull(ty) if is(ty, AbstractHeapType::Func) => Val::FuncRef(None),
-        WastArgCore::RefNull(ty) if is(ty, AbstractHeapType::Extern) => Val::ExternRef(None),
+        WastArgCore::RefNull(ty) => match null_type(ty) {
+            Some(ty) => Val::default_for(ty),
+            None => return Err(format!("an argument that is not supported: {arg:?}")),
+        },
         // Host objects are told apart by the numbers that scripts give them.
         WastArgCore::RefExtern(number) => {
             let object = ExternRef::new(store, *number).map_err(|error| error.to_string())?;
@@ -34,16 +36,13 @@ pub(super) fn matches(store: &Store<()>, val: Val, expected: &WastRetCore<'_>) -
         (WastRetCore::F32(pattern), Val::F32(bits)) => is_f32(pattern, bits),
         (WastRetCore::F64(pattern), Val::F64(bits)) => is_f64(pattern, bits),
         (WastRetCore::V128(pattern), Val::V128(bits)) => is_vector(pattern, bits),
-        (WastRetCore::RefNull(ty), Val::FuncRef(None)) => {
-            ty.as_ref().is_none_or(|ty| is(ty, AbstractHeapType::Func))
+        (WastRetCore::RefNull(ty), Val::FuncRef(None) | Val::ExternRef(None)) => {
+            ty.as_ref().is_none_or(|ty| null_type(ty) == Some(val.ty()))
         }
-        (WastRetCore::RefNull(ty), Val::ExternRef(None)) => ty
-            .as_ref()
-            .is_none_or(|ty| is(ty, AbstractHeapType::Extern)),
         (WastRetCore::RefExtern(number), Val::ExternRef(Some(object))) => {
             number.is_none_or(|number| object_number(store, object) == Some(number))
         }
-        (WastRetCore::RefFunc(None), Val::FuncRef(Some(_))) => true,
+        (WastRetCore::RefFunc(_), Val::FuncRef(Some(_))) => true,
         (WastRetCore::Either(patterns), val) => {
             patterns.iter().any(|pattern| matches(store, val, pattern))
         }
@@ -81,7 +80,7 @@ fn is_vector(pattern: &V128Pattern, bits: u128) -> bool {
         V128Pattern::I32x4(lanes) => all(bits, lanes, |&lane, bits| lane == bits as i32),
         V128Pattern::I64x2(lanes) => all(bits, lanes, |&lane, bits| lane == bits as i64),
         V128Pattern::F32x4(lanes) => all(bits, lanes, |lane, bits| is_f32(lane, bits as u32)),
-        V128Pattern::F64x2(lanes) => all(bits, lanes, |lane, bits| is_f64(lane, bits)),
+        V128Pattern::F64x2(lanes) => all(bits, lanes, is_f64),
     }
 }
 
@@ -102,6 +101,16 @@ fn object_number(store: &Store<()>, object: ExternRef) -> Option<u32> {
     object.data(store).downcast_ref().copied()
 }
 
-fn is(ty: &HeapType<'_>, wanted: AbstractHeapType) -> bool {
-    matches!(ty, HeapType::Abstract { shared: false, ty } if *ty == wanted)
+/// The type of values that null references of a type have.
+fn null_type(ty: &HeapType<'_>) -> Option<ValType> {
+    use AbstractHeapType as A;
+    match ty {
+        HeapType::Abstract { shared: false, ty } => match ty {
+            A::Func | A::NoFunc => Some(ValType::FuncRef),
+            A::Extern | A::NoExtern => Some(ValType::ExternRef),
+            _ => None,
+        },
+        HeapType::Concrete(_) => Some(ValType::FuncRef),
+        _ => None,
+    }
 }

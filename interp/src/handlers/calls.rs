@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use dotvm_isa::TrapCode;
 use dotvm_isa::abi::{CodeCell, FRAME_HEADER_SLOTS, FuncRef, VmContext};
 
-use super::{Acc, Get, S10, Value};
+use super::{Get, Value};
 use crate::code::ResultKind;
 use crate::handlers::control::count;
 use crate::machine::{Exec, Flow, Handler, Regs, handler, unlowered};
@@ -206,42 +206,79 @@ impl Exec for CallImport {
     }
 }
 
-/// Calls the element that `A` names of the table in the 32 bits at byte 12; frame at byte 8; word
-/// 2 is the type (lower half) and the result kind.
-pub(crate) struct CallIndirect<A>(PhantomData<A>);
+/// Whom a call goes to that is not known before it is made.
+pub(crate) trait Callee {
+    /// The function, checked to be of that type.
+    ///
+    /// # Safety
+    /// `r.ip` is at an instruction that has this operand.
+    unsafe fn find(r: &Regs, type_id: u32) -> Result<*const FuncRef, TrapCode>;
+}
 
-impl<A: Get<u32>> Exec for CallIndirect<A> {
+/// The element that `A` names of the table in the 32 bits at byte 12.
+pub(crate) struct Element<A>(PhantomData<A>);
+
+impl<A: Get<u64>> Callee for Element<A> {
     #[inline(always)]
-    unsafe fn exec(r: &mut Regs) -> Flow {
-        // SAFETY: `callee` checks the reference's type.
+    unsafe fn find(r: &Regs, type_id: u32) -> Result<*const FuncRef, TrapCode> {
+        // SAFETY: the context lists the module's tables; an element is 0 or a live reference. Indices of
+        // 32 bits have zeros above them.
         unsafe {
-            let word = r.word(2);
-            match callee(r, A::get(r), word as u32) {
-                Ok(func) => call_ref(r, func, 3, word >> 32),
-                Err(trap) => Flow::trap(trap),
+            let index = A::get(r);
+            let table = *(*r.ctx).tables.add(r.wide_field() as usize);
+            if index >= (*table).len as u64 {
+                return Err(TrapCode::UndefinedElement);
+            }
+            let element = *(*table).base.add(index as usize);
+            if element == 0 {
+                return Err(TrapCode::UninitializedElement);
+            }
+            of_type(element, type_id)
+        }
+    }
+}
+
+/// The reference `A`.
+pub(crate) struct Reference<A>(PhantomData<A>);
+
+impl<A: Get<u64>> Callee for Reference<A> {
+    #[inline(always)]
+    unsafe fn find(r: &Regs, type_id: u32) -> Result<*const FuncRef, TrapCode> {
+        // SAFETY: a value of type `funcref` is 0 or a live reference.
+        unsafe {
+            match A::get(r) {
+                0 => Err(TrapCode::NullFunctionReference),
+                func => of_type(func, type_id),
             }
         }
     }
 }
 
-/// The element of the table in the 32 bits at byte 12, checked to be of that type.
+/// A reference that is not null, checked to be of that type.
 #[inline(always)]
-unsafe fn callee(r: &Regs, index: u32, type_id: u32) -> Result<*const FuncRef, TrapCode> {
-    // SAFETY: the context lists the module's tables; an element is 0 or a live reference.
-    unsafe {
-        let table = *(*r.ctx).tables.add(r.wide_field() as usize);
-        if index as usize >= (*table).len {
-            return Err(TrapCode::UndefinedElement);
+unsafe fn of_type(slot: u64, type_id: u32) -> Result<*const FuncRef, TrapCode> {
+    let func: *const FuncRef = ptr::with_exposed_provenance(slot as usize);
+    // SAFETY: the caller's reference is live.
+    match unsafe { (*func).type_id } == type_id {
+        true => Ok(func),
+        false => Err(TrapCode::IndirectCallTypeMismatch),
+    }
+}
+
+/// Calls `C`; frame at byte 8; word 2 is the type (lower half) and the result kind.
+pub(crate) struct CallIndirect<C>(PhantomData<C>);
+
+impl<C: Callee> Exec for CallIndirect<C> {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: the callee is of the type that the operands were verified for.
+        unsafe {
+            let word = r.word(2);
+            match C::find(r, word as u32) {
+                Ok(func) => call_ref(r, func, 3, word >> 32),
+                Err(trap) => Flow::trap(trap),
+            }
         }
-        let element = *(*table).base.add(index as usize);
-        if element == 0 {
-            return Err(TrapCode::UninitializedElement);
-        }
-        let func: *const FuncRef = ptr::with_exposed_provenance(element as usize);
-        if (*func).type_id != type_id {
-            return Err(TrapCode::IndirectCallTypeMismatch);
-        }
-        Ok(func)
     }
 }
 
@@ -477,20 +514,19 @@ impl Exec for TailCallImport {
     }
 }
 
-/// Tail call through a table: own header at byte 8, the arguments' slot in the upper 16 bits of word
-/// 2 over their number over 32 bits of result kind; word 3 is the type; the index from `A` at
-/// byte 10, the table at byte 12.
-pub(crate) struct TailCallIndirect<A>(PhantomData<A>);
+/// Tail call of `C`: own header at byte 8, the arguments' slot in the upper 16 bits of word 2 over their
+/// number over 32 bits of result kind; word 3 is the type.
+pub(crate) struct TailCallIndirect<C>(PhantomData<C>);
 
-impl<A: Get<u32>> Exec for TailCallIndirect<A> {
+impl<C: Callee> Exec for TailCallIndirect<C> {
     #[inline(always)]
     unsafe fn exec(r: &mut Regs) -> Flow {
-        // SAFETY: `callee` checks the reference's type.
+        // SAFETY: as for `CallIndirect`.
         unsafe {
             let word = r.word(2);
             let args = r.slot((word >> 48) as usize);
             let count = (word >> 32) as usize & 0xffff;
-            match callee(r, A::get(r), r.word(3) as u32) {
+            match C::find(r, r.word(3) as u32) {
                 Ok(func) => tail_call_ref(r, func, args, count, word & 0xffff_ffff),
                 Err(trap) => Flow::trap(trap),
             }
@@ -586,8 +622,3 @@ unsafe fn must_lower(r: &mut Regs, func: *const FuncRef, fp: *mut u64) -> Option
         Some(Flow::Slow(handler::<LowerAndRetry>()))
     }
 }
-
-/// The kinds of [`CallIndirect`] and [`TailCallIndirect`] by where the index is.
-pub(crate) type ByAcc = Acc;
-/// See [`ByAcc`].
-pub(crate) type BySlot = S10;

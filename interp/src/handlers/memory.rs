@@ -1,4 +1,7 @@
-//! Memory 0: loads, stores, bulk operations; and everything else that the runtime does.
+//! Memories: loads, stores, bulk operations; and everything else that the runtime does.
+//!
+//! Memory 0 is in registers. The forms for 32-bit addresses in it are the many; what is rarer has one
+//! form, with the address in a slot or the accumulator and an offset of 64 bits.
 
 use std::marker::PhantomData;
 
@@ -6,7 +9,7 @@ use dotvm_isa::TrapCode;
 use dotvm_isa::abi::Libcall;
 use dotvm_isa::semantics::{LoadOp, StoreOp};
 
-use super::{Get, Put, Value};
+use super::{Get, Put, S8, Value};
 use crate::machine::{Exec, Flow, Regs};
 
 /// `dst = memory[a + offset]`, the offset in the 32 bits at byte 12. Addresses are of 32 bits, their sum
@@ -56,17 +59,108 @@ impl<O: StoreOp, A: Get<u32>, V: Get<O::In>> Exec for Store<O, A, V> {
     }
 }
 
-/// `dst = size of memory 0 in pages`.
-pub(crate) struct MemorySize<D>(PhantomData<D>);
+/// A memory that an instruction names.
+pub(crate) trait Memory {
+    /// Its first byte and how many there are.
+    ///
+    /// # Safety
+    /// `r.ip` is at an instruction that has this operand.
+    unsafe fn bytes(r: &Regs) -> (*mut u8, usize);
+}
 
-impl<D: Put> Exec for MemorySize<D> {
+/// Memory 0.
+pub(crate) struct First;
+/// The memory whose number is the 32 bits at byte 12.
+pub(crate) struct Numbered;
+
+impl Memory for First {
+    #[inline(always)]
+    unsafe fn bytes(r: &Regs) -> (*mut u8, usize) {
+        (r.mem, r.len)
+    }
+}
+
+impl Memory for Numbered {
+    #[inline(always)]
+    unsafe fn bytes(r: &Regs) -> (*mut u8, usize) {
+        // SAFETY: the context lists the module's memories.
+        unsafe {
+            let memory = *(*r.ctx).memories.add(r.wide_field() as usize);
+            ((*memory).base, (*memory).len)
+        }
+    }
+}
+
+/// Where `width` bytes of the memory `M` are, at the address `A` plus the offset in word 2.
+///
+/// # Safety
+/// `r.ip` is at an instruction with these operands.
+#[inline(always)]
+pub(super) unsafe fn far<M: Memory, A: Get<u64>>(r: &Regs, width: usize) -> Option<*mut u8> {
+    // SAFETY: the caller's promise. What is returned is within the memory.
+    unsafe {
+        let (base, len) = M::bytes(r);
+        let at = A::get(r).checked_add(r.word(2))?;
+        let last = (len as u64).checked_sub(width as u64)?;
+        (at <= last).then(|| base.add(at as usize))
+    }
+}
+
+/// `dst = memory[a + offset]` for any memory, with addresses of 32 or 64 bits.
+pub(crate) struct LoadFar<O, M, A, D>(PhantomData<(O, M, A, D)>);
+
+impl<O: LoadOp, M: Memory, A: Get<u64>, D: Put> Exec for LoadFar<O, M, A, D>
+where
+    O::Out: Value,
+{
     #[inline(always)]
     unsafe fn exec(r: &mut Regs) -> Flow {
-        // SAFETY: this instruction has this destination.
+        // SAFETY: this instruction has these operands; `far` checked the access.
         unsafe {
-            let pages = (r.len >> 16) as u32;
-            D::put(r, pages);
-            r.advance(2);
+            let Some(place) = far::<M, A>(r, O::WIDTH) else {
+                return Flow::trap(TrapCode::MemoryOutOfBounds);
+            };
+            let bytes = place.cast::<O::Bytes>().read_unaligned();
+            D::put(r, O::value(bytes));
+            r.advance(3);
+            Flow::Next
+        }
+    }
+}
+
+/// `memory[a + offset] = value (byte 8)` for any memory, with addresses of 32 or 64 bits.
+pub(crate) struct StoreFar<O, M, A>(PhantomData<(O, M, A)>);
+
+impl<O: StoreOp, M: Memory, A: Get<u64>> Exec for StoreFar<O, M, A>
+where
+    O::In: Value,
+{
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: as for `LoadFar`.
+        unsafe {
+            let Some(place) = far::<M, A>(r, O::WIDTH) else {
+                return Flow::trap(TrapCode::MemoryOutOfBounds);
+            };
+            let value = S8::get(r);
+            place.cast::<O::Bytes>().write_unaligned(O::bytes(value));
+            r.advance(3);
+            Flow::Next
+        }
+    }
+}
+
+/// `dst = size in pages` of the memory `M`; binary logarithm of a page's bytes in word 2.
+pub(crate) struct MemorySize<M, D>(PhantomData<(M, D)>);
+
+impl<M: Memory, D: Put> Exec for MemorySize<M, D> {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: this instruction has these operands.
+        unsafe {
+            let (_, len) = M::bytes(r);
+            D::put(r, len as u64 >> r.word(2));
+            r.advance(3);
             Flow::Next
         }
     }

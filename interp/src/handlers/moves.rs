@@ -1,6 +1,8 @@
-//! Copies between slots, constants, globals.
+//! Copies between slots, constants, globals, and of references that are not null.
 
 use std::marker::PhantomData;
+
+use dotvm_isa::TrapCode;
 
 use super::{Get, Put, Value};
 use crate::machine::{Exec, Flow, Regs};
@@ -155,6 +157,25 @@ impl Exec for GlobalSetSpan {
             let global = *(*r.ctx).globals.add(r.wide_field() as usize);
             std::ptr::copy_nonoverlapping(r.slot(r.field(10)), global, r.word(2) as usize);
             r.advance(3);
+            Flow::Next
+        }
+    }
+}
+
+/// `dst = A`, a reference that is not null.
+pub(crate) struct NonNull<A, D>(PhantomData<(A, D)>);
+
+impl<A: Get<u64>, D: Put> Exec for NonNull<A, D> {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: this instruction has these operands.
+        unsafe {
+            let reference = A::get(r);
+            if reference == 0 {
+                return Flow::trap(TrapCode::NullReference);
+            }
+            D::put(r, reference);
+            r.advance(2);
             Flow::Next
         }
     }

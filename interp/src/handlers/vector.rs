@@ -9,7 +9,8 @@ use dotvm_isa::semantics::{
     Vector,
 };
 
-use super::{Get, Put, Value};
+use super::memory::{Numbered, far};
+use super::{Get, Put, S10, Value};
 use crate::machine::{Exec, Flow, Regs};
 
 /// A value that can be read from a slot or from words of an instruction.
@@ -233,66 +234,91 @@ impl Exec for SelectVector {
     }
 }
 
-/// Address of an access: `A` and the offset in the 32 bits at byte 12, where that many bytes are in
-/// memory 0.
-///
-/// # Safety
-/// `r.ip` is at an instruction with these operands.
-#[inline(always)]
-unsafe fn address<A: Get<u32>>(r: &Regs, width: usize) -> Option<*mut u8> {
-    // SAFETY: the caller's promise; the address is within the memory, which `mem` and `len` describe.
-    unsafe {
-        let at = A::get(r) as usize + r.wide_field() as usize;
-        (at + width <= r.len).then(|| r.mem.add(at))
+/// Where an access goes.
+pub(crate) trait Place {
+    /// Words that say so, behind the first operand word.
+    const WORDS: usize;
+    /// That place, where that many bytes are in the memory.
+    ///
+    /// # Safety
+    /// `r.ip` is at an instruction that has these operands.
+    unsafe fn find(r: &Regs, width: usize) -> Option<*mut u8>;
+}
+
+/// In memory 0, at the address `A` plus the offset in the 32 bits at byte 12.
+pub(crate) struct Near<A>(PhantomData<A>);
+
+impl<A: Get<u32>> Place for Near<A> {
+    const WORDS: usize = A::WORDS;
+    #[inline(always)]
+    unsafe fn find(r: &Regs, width: usize) -> Option<*mut u8> {
+        // SAFETY: the caller's promise; the address is within the memory, which `mem` and `len` describe.
+        unsafe {
+            let at = A::get(r) as usize + r.wide_field() as usize;
+            (at + width <= r.len).then(|| r.mem.add(at))
+        }
     }
 }
 
-/// `slots at byte 8 = memory[a + offset]`.
-pub(crate) struct LoadVector<O, A>(PhantomData<(O, A)>);
+/// In any memory, its number in the 32 bits at byte 12, at an address of 32 or 64 bits in the slot at byte
+/// 10 plus the offset in word 2.
+pub(crate) struct Far;
 
-impl<O: LoadOp<Out = V128>, A: Get<u32>> Exec for LoadVector<O, A> {
+impl Place for Far {
+    const WORDS: usize = 1;
+    #[inline(always)]
+    unsafe fn find(r: &Regs, width: usize) -> Option<*mut u8> {
+        // SAFETY: the caller's promise.
+        unsafe { far::<Numbered, S10>(r, width) }
+    }
+}
+
+/// `slots at byte 8 = memory[P]`.
+pub(crate) struct LoadVector<O, P>(PhantomData<(O, P)>);
+
+impl<O: LoadOp<Out = V128>, P: Place> Exec for LoadVector<O, P> {
     #[inline(always)]
     unsafe fn exec(r: &mut Regs) -> Flow {
         // SAFETY: this instruction has these operands.
         unsafe {
-            let Some(at) = address::<A>(r, O::WIDTH) else {
+            let Some(at) = P::find(r, O::WIDTH) else {
                 return Flow::trap(TrapCode::MemoryOutOfBounds);
             };
             put(r, O::value(at.cast::<O::Bytes>().read_unaligned()));
-            r.advance(2 + A::WORDS);
+            r.advance(2 + P::WORDS);
         }
         Flow::Next
     }
 }
 
-/// `memory[a + offset] = slots at byte 8`.
-pub(crate) struct StoreVector<O, A>(PhantomData<(O, A)>);
+/// `memory[P] = slots at byte 8`.
+pub(crate) struct StoreVector<O, P>(PhantomData<(O, P)>);
 
-impl<O: StoreOp<In = V128>, A: Get<u32>> Exec for StoreVector<O, A> {
+impl<O: StoreOp<In = V128>, P: Place> Exec for StoreVector<O, P> {
     #[inline(always)]
     unsafe fn exec(r: &mut Regs) -> Flow {
         // SAFETY: this instruction has these operands.
         unsafe {
-            let Some(at) = address::<A>(r, O::WIDTH) else {
+            let Some(at) = P::find(r, O::WIDTH) else {
                 return Flow::trap(TrapCode::MemoryOutOfBounds);
             };
             let value = V128::read(r.slot(r.field(8)));
             at.cast::<O::Bytes>().write_unaligned(O::bytes(value));
-            r.advance(2 + A::WORDS);
+            r.advance(2 + P::WORDS);
         }
         Flow::Next
     }
 }
 
-/// Slot of the vector and number of the lane, in word 2.
+/// Slot of the vector and number of the lane, in the word behind the place.
 ///
 /// # Safety
 /// `r.ip` is at an instruction with this operand.
 #[inline(always)]
-unsafe fn lane(r: &Regs) -> (V128, u8) {
+unsafe fn lane<P: Place>(r: &Regs) -> (V128, u8) {
     // SAFETY: the caller's promise.
     unsafe {
-        let word = r.word(2);
+        let word = r.word(2 + P::WORDS);
         (
             V128::read(r.slot(word as usize & 0xffff)),
             (word >> 16) as u8,
@@ -300,41 +326,41 @@ unsafe fn lane(r: &Regs) -> (V128, u8) {
     }
 }
 
-/// `slots at byte 8 = vector with memory[a + offset] in a lane`.
-pub(crate) struct LoadIntoLane<O, A>(PhantomData<(O, A)>);
+/// `slots at byte 8 = vector with memory[P] in a lane`.
+pub(crate) struct LoadIntoLane<O, P>(PhantomData<(O, P)>);
 
-impl<O: LaneLoad, A: Get<u32>> Exec for LoadIntoLane<O, A> {
+impl<O: LaneLoad, P: Place> Exec for LoadIntoLane<O, P> {
     #[inline(always)]
     unsafe fn exec(r: &mut Regs) -> Flow {
         // SAFETY: this instruction has these operands.
         unsafe {
-            let Some(at) = address::<A>(r, size_of::<O::Bytes>()) else {
+            let Some(at) = P::find(r, size_of::<O::Bytes>()) else {
                 return Flow::trap(TrapCode::MemoryOutOfBounds);
             };
-            let (vector, lane) = lane(r);
+            let (vector, lane) = lane::<P>(r);
             let bytes = at.cast::<O::Bytes>().read_unaligned();
             put(r, O::insert(vector, bytes, lane));
-            r.advance(3);
+            r.advance(3 + P::WORDS);
         }
         Flow::Next
     }
 }
 
-/// `memory[a + offset] = a lane of the vector`.
-pub(crate) struct StoreLane<O, A>(PhantomData<(O, A)>);
+/// `memory[P] = a lane of the vector`.
+pub(crate) struct StoreLane<O, P>(PhantomData<(O, P)>);
 
-impl<O: LaneStore, A: Get<u32>> Exec for StoreLane<O, A> {
+impl<O: LaneStore, P: Place> Exec for StoreLane<O, P> {
     #[inline(always)]
     unsafe fn exec(r: &mut Regs) -> Flow {
         // SAFETY: this instruction has these operands.
         unsafe {
-            let Some(at) = address::<A>(r, size_of::<O::Bytes>()) else {
+            let Some(at) = P::find(r, size_of::<O::Bytes>()) else {
                 return Flow::trap(TrapCode::MemoryOutOfBounds);
             };
-            let (vector, lane) = lane(r);
+            let (vector, lane) = lane::<P>(r);
             at.cast::<O::Bytes>()
                 .write_unaligned(O::extract(vector, lane));
-            r.advance(3);
+            r.advance(3 + P::WORDS);
         }
         Flow::Next
     }

@@ -1,20 +1,18 @@
 //! Calls, returns, and instructions that the runtime executes.
 
-use std::mem::offset_of;
-
-use dotvm_isa::abi::{EXIT_HALT, Libcalls};
-use dotvm_isa::{FuncType, Instr, Op, TrapCode, ValType};
+use dotvm_isa::abi::EXIT_HALT;
+use dotvm_isa::{FuncType, Instr, Op, TrapCode};
 
 use super::stack::{Class, Entry, Operand, Where};
 use super::{Lowerer, fields, fields_wide};
 use crate::code::ResultKind;
 use crate::handlers::calls::{
-    ByAcc, BySlot, Call, CallImport, CallIndirect, Return, ReturnSlots, ReturnValue, TailCall,
+    Call, CallImport, CallIndirect, Element, Reference, Return, ReturnSlots, ReturnValue, TailCall,
     TailCallImport, TailCallIndirect,
 };
 use crate::handlers::control::Stop;
 use crate::handlers::memory::CallRuntime;
-use crate::handlers::{S10, Wide};
+use crate::handlers::{Acc, S10, Wide};
 use crate::machine::handler;
 
 impl<'m> Lowerer<'m> {
@@ -61,33 +59,30 @@ impl<'m> Lowerer<'m> {
         self.push_results(ty);
     }
 
-    /// `call_indirect`.
-    pub(super) fn call_indirect(&mut self, instr: &Instr) {
+    /// `call_indirect`, through the table with that index, and `call_ref`.
+    pub(super) fn call_indirect(&mut self, instr: &Instr, table: Option<u32>) {
         let ty = &self.module.types[instr.a as usize];
-        let index = self.index_operand();
+        let callee = self.callee_operand();
         let args = self.take_args(ty.params.len());
         self.clobber_accs();
-        let handler = match index {
-            Operand::Acc => handler::<CallIndirect<ByAcc>>(),
-            _ => handler::<CallIndirect<BySlot>>(),
+        let handler = match (table, callee) {
+            (Some(_), Operand::Acc) => handler::<CallIndirect<Element<Acc>>>(),
+            (Some(_), _) => handler::<CallIndirect<Element<S10>>>(),
+            (None, Operand::Acc) => handler::<CallIndirect<Reference<Acc>>>(),
+            (None, _) => handler::<CallIndirect<Reference<S10>>>(),
         };
         let type_id = u64::from(self.type_ids[instr.a as usize]);
         let kind = (ResultKind::of(ty) as u64) << 32;
-        self.emit(
-            handler,
-            &[
-                fields_wide(args, index.slot(), instr.b as u32),
-                type_id | kind,
-            ],
-        );
+        let operands = fields_wide(args, callee.slot(), table.unwrap_or(0));
+        self.emit(handler, &[operands, type_id | kind]);
         self.push_results(ty);
     }
 
-    /// Pops a table index; in its accumulator or a slot.
-    fn index_operand(&mut self) -> Operand {
-        let index = self.pop();
-        match self.operand(index, false) {
-            Operand::Const(_) => Operand::Slot(self.slot_operand(index)),
+    /// Pops a table index or a reference; in its accumulator or a slot.
+    fn callee_operand(&mut self) -> Operand {
+        let callee = self.pop();
+        match self.operand(callee, false) {
+            Operand::Const(_) => Operand::Slot(self.slot_operand(callee)),
             operand => operand,
         }
     }
@@ -114,16 +109,18 @@ impl<'m> Lowerer<'m> {
         self.end_block();
     }
 
-    /// `ret_call_indirect`.
-    pub(super) fn tail_call_indirect(&mut self, instr: &Instr) {
+    /// `ret_call_indirect` and `ret_call_ref`.
+    pub(super) fn tail_call_indirect(&mut self, instr: &Instr, table: Option<u32>) {
         let ty = &self.module.types[instr.a as usize];
-        let index = self.index_operand();
+        let callee = self.callee_operand();
         let args = self.take_args(ty.params.len());
-        let handler = match index {
-            Operand::Acc => handler::<TailCallIndirect<ByAcc>>(),
-            _ => handler::<TailCallIndirect<BySlot>>(),
+        let handler = match (table, callee) {
+            (Some(_), Operand::Acc) => handler::<TailCallIndirect<Element<Acc>>>(),
+            (Some(_), _) => handler::<TailCallIndirect<Element<S10>>>(),
+            (None, Operand::Acc) => handler::<TailCallIndirect<Reference<Acc>>>(),
+            (None, _) => handler::<TailCallIndirect<Reference<S10>>>(),
         };
-        let operands = fields_wide(self.param_slots, index.slot(), instr.b as u32);
+        let operands = fields_wide(self.param_slots, callee.slot(), table.unwrap_or(0));
         let kind = ResultKind::of(ty) as u64;
         let placed = u64::from(args) << 48 | u64::from(ty.param_slots()) << 32;
         let type_id = u64::from(self.type_ids[instr.a as usize]);
@@ -193,47 +190,13 @@ impl<'m> Lowerer<'m> {
 
     /// An instruction that the runtime executes: operands and results in their homes.
     pub(super) fn call_runtime(&mut self, instr: &Instr) {
-        let (libcall, operands, result) = self.libcall(instr);
-        let args = self.take_args(operands);
-        self.emit(
-            handler::<CallRuntime>(),
-            &[fields_wide(args, 0, libcall as u32), immediates(instr)],
-        );
-        if let Some(ty) = result {
+        let call = self.env.spaces.runtime_call(instr);
+        let args = self.take_args(call.operands);
+        let words = [fields_wide(args, 0, call.row as u32), call.immediate];
+        self.emit(handler::<CallRuntime>(), &words);
+        if let Some(ty) = call.result {
             self.wrote(args, ty.slots());
             self.push(Where::Home, ty);
         }
-    }
-
-    /// Offset in the libcall table, number of operands, type of the result.
-    fn libcall(&self, instr: &Instr) -> (usize, usize, Option<ValType>) {
-        let element = |table: u64| self.env.spaces.tables[table as usize].element;
-        match instr.op {
-            Op::MemoryGrow => (offset_of!(Libcalls, memory_grow), 1, Some(ValType::I32)),
-            Op::MemoryCopy => (offset_of!(Libcalls, memory_copy), 3, None),
-            Op::MemoryFill => (offset_of!(Libcalls, memory_fill), 3, None),
-            Op::MemoryInit => (offset_of!(Libcalls, memory_init), 3, None),
-            Op::DataDrop => (offset_of!(Libcalls, data_drop), 0, None),
-            Op::TableGet => (offset_of!(Libcalls, table_get), 1, Some(element(instr.a))),
-            Op::TableSet => (offset_of!(Libcalls, table_set), 2, None),
-            Op::TableGrow => (offset_of!(Libcalls, table_grow), 2, Some(ValType::I32)),
-            Op::TableSize => (offset_of!(Libcalls, table_size), 0, Some(ValType::I32)),
-            Op::TableFill => (offset_of!(Libcalls, table_fill), 3, None),
-            Op::TableCopy => (offset_of!(Libcalls, table_copy), 3, None),
-            Op::TableInit => (offset_of!(Libcalls, table_init), 3, None),
-            Op::ElemDrop => (offset_of!(Libcalls, elem_drop), 0, None),
-            Op::RefFunc => (offset_of!(Libcalls, ref_func), 0, Some(ValType::FuncRef)),
-            Op::Alloc => (offset_of!(Libcalls, alloc), 1, Some(ValType::I32)),
-            Op::Free => (offset_of!(Libcalls, free), 1, None),
-            op => unreachable!("{op:?} is not the runtime's"),
-        }
-    }
-}
-
-/// The immediates of an instruction as its libcall takes them.
-fn immediates(instr: &Instr) -> u64 {
-    match instr.op.info().imms.len() {
-        2 => instr.a << 32 | instr.b,
-        _ => instr.a,
     }
 }

@@ -11,6 +11,7 @@
 
 mod block;
 mod calls;
+mod far;
 mod halves;
 mod ops;
 mod select;
@@ -22,7 +23,7 @@ use std::cell::Cell;
 
 use dotvm_isa::abi::{CodeCell, FRAME_HEADER_SLOTS};
 use dotvm_isa::verify::{FuncVerifier, ModuleEnv, Shape};
-use dotvm_isa::{Malformed, Module, ValType};
+use dotvm_isa::{AddressType, Malformed, Module, ValType};
 
 use crate::code::{Code, CodeMemory, Options, PREFIX_WORDS};
 use crate::machine::Handler;
@@ -94,6 +95,8 @@ struct Lowerer<'m> {
     type_ids: &'m [u32],
     cells: &'m [CodeCell],
     options: Options,
+    /// Whether memory 0 has addresses of 32 bits.
+    first_is_near: bool,
     verifier: FuncVerifier<'m>,
     /// Index of the function in the module.
     func: u32,
@@ -164,6 +167,10 @@ impl<'m> Lowerer<'m> {
             type_ids,
             cells,
             options,
+            first_is_near: match env.spaces.memories.first() {
+                Some(memory) => memory.address == AddressType::I32,
+                None => true,
+            },
             func: env.spaces.imported_funcs + defined,
             out: take_buffer(),
             local_uses: vec![0; locals.len()],

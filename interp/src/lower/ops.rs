@@ -3,13 +3,15 @@
 use dotvm_isa::ops::Group;
 use dotvm_isa::{Instr, Malformed, Op, ValType, semantics as sem};
 
-use super::select::{self, Pair, Place, pair};
+use super::select::{self, Place, pair};
 use super::stack::{Class, Entry, Operand, Where};
 use super::{Lowerer, fields, fields_wide};
-use crate::handlers::memory::{MemoryCopy, MemoryFill, MemorySize};
-use crate::handlers::moves::{GlobalGet, GlobalGetSpan, GlobalSet, GlobalSetSpan, SelectSpan};
+use crate::handlers::memory::{First, MemoryCopy, MemoryFill, MemorySize, Numbered};
+use crate::handlers::moves::{
+    GlobalGet, GlobalGetSpan, GlobalSet, GlobalSetSpan, NonNull, SelectSpan,
+};
 use crate::handlers::numeric::Select;
-use crate::handlers::{Acc, S10, ToAcc, ToSlot, Wide};
+use crate::handlers::{Acc, S10, Wide};
 use crate::machine::handler;
 
 /// A binary instruction whose result, in the integer accumulator, another one may fuse with.
@@ -187,6 +189,9 @@ impl Lowerer<'_> {
     }
 
     fn load(&mut self, instr: &Instr) {
+        if self.is_far(instr) {
+            return self.load_far(instr);
+        }
         let address = self.pop();
         if let Some((a, b)) = self.take_sum(&address) {
             let pair =
@@ -202,6 +207,9 @@ impl Lowerer<'_> {
     }
 
     fn store(&mut self, instr: &Instr) {
+        if self.is_far(instr) {
+            return self.store_far(instr);
+        }
         let value = self.pop();
         let address = self.pop();
         let stored = self.operand(value, false);
@@ -377,7 +385,12 @@ impl LowerOther for Lowerer<'_> {
     }
 
     fn call_indirect(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        Lowerer::call_indirect(self, instr);
+        Lowerer::call_indirect(self, instr, Some(instr.b as u32));
+        Ok(())
+    }
+
+    fn call_ref(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        Lowerer::call_indirect(self, instr, None);
         Ok(())
     }
 
@@ -397,7 +410,12 @@ impl LowerOther for Lowerer<'_> {
     }
 
     fn ret_call_indirect(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        self.tail_call_indirect(instr);
+        self.tail_call_indirect(instr, Some(instr.b as u32));
+        Ok(())
+    }
+
+    fn ret_call_ref(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        self.tail_call_indirect(instr, None);
         Ok(())
     }
 
@@ -598,12 +616,17 @@ impl LowerOther for Lowerer<'_> {
         Ok(())
     }
 
-    fn memory_size(&mut self, _: &Instr) -> Result<(), Malformed> {
-        let pair = Pair {
-            acc: handler::<MemorySize<ToAcc>>(),
-            slot: handler::<MemorySize<ToSlot>>(),
+    fn memory_size(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let ty = self.env.spaces.memories[instr.a as usize];
+        let pair = match instr.a {
+            0 => pair!(MemorySize<First>),
+            _ => pair!(MemorySize<Numbered>),
         };
-        self.emit_result(pair, &[0], ValType::I32);
+        let words = [
+            fields_wide(0, 0, instr.a as u32),
+            u64::from(ty.page_size_log2),
+        ];
+        self.emit_result(pair, &words, ty.address.val_type());
         Ok(())
     }
 
@@ -624,6 +647,20 @@ impl LowerOther for Lowerer<'_> {
         Ok(())
     }
 
+    fn ref_as_non_null(&mut self, _: &Instr) -> Result<(), Malformed> {
+        let value = Lowerer::pop(self);
+        let operand = match self.operand(value, false) {
+            Operand::Const(_) => Operand::Slot(self.slot_operand(value)),
+            operand => operand,
+        };
+        let pair = match operand {
+            Operand::Acc => pair!(NonNull<Acc>),
+            _ => pair!(NonNull<S10>),
+        };
+        self.emit_result(pair, &[fields(0, operand.slot(), 0, 0)], value.ty);
+        Ok(())
+    }
+
     fn ref_func(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.call_runtime(instr);
         Ok(())
@@ -640,7 +677,7 @@ impl LowerOther for Lowerer<'_> {
     }
 
     fn memory_copy(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        if instr.a != 0 || instr.b != 0 {
+        if instr.a != 0 || instr.b != 0 || !self.first_is_near {
             self.call_runtime(instr);
             return Ok(());
         }
@@ -650,7 +687,7 @@ impl LowerOther for Lowerer<'_> {
     }
 
     fn memory_fill(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        if instr.a != 0 {
+        if instr.a != 0 || !self.first_is_near {
             self.call_runtime(instr);
             return Ok(());
         }

@@ -4,7 +4,7 @@ use dotvm_isa::Op;
 use dotvm_isa::semantics::{self as sem, Binary, LoadOp, StoreOp, Unary};
 
 use crate::handlers::control::{Backward, Direction, Forward, JumpCmp};
-use crate::handlers::memory::{Load, Store};
+use crate::handlers::memory::{First, Load, LoadFar, Numbered, Store, StoreFar};
 use crate::handlers::numeric::{Bin, Un};
 use crate::handlers::{Acc, Get, High, S8, S10, S12, S16, Stepped, Sum, Value, Wide, Zero};
 use crate::machine::{Handler, handler};
@@ -88,6 +88,30 @@ where
         (Place::Slot, Place::Const) => pair!(Load<O, Sum<S10, Wide>>),
         _ => return None,
     })
+}
+
+fn load_far_of<O: LoadOp>(numbered: bool, a: Place) -> Pair
+where
+    O::Out: Value,
+{
+    match (numbered, a) {
+        (false, Place::Acc) => pair!(LoadFar<O, First, Acc>),
+        (false, _) => pair!(LoadFar<O, First, S10>),
+        (true, Place::Acc) => pair!(LoadFar<O, Numbered, Acc>),
+        (true, _) => pair!(LoadFar<O, Numbered, S10>),
+    }
+}
+
+fn store_far_of<O: StoreOp>(numbered: bool, a: Place) -> Handler
+where
+    O::In: Value,
+{
+    match (numbered, a) {
+        (false, Place::Acc) => handler::<StoreFar<O, First, Acc>>(),
+        (false, _) => handler::<StoreFar<O, First, S10>>(),
+        (true, Place::Acc) => handler::<StoreFar<O, Numbered, Acc>>(),
+        (true, _) => handler::<StoreFar<O, Numbered, S10>>(),
+    }
 }
 
 fn store_sum_of<O: StoreOp>(a: Place, b: Place) -> Option<Handler>
@@ -268,6 +292,23 @@ macro_rules! choose {
             match op {
                 $(Op::$l => load_of::<sem::$l>(a),)*
                 _ => unreachable!("{op:?} is not a load"),
+            }
+        }
+
+        /// A load from memory 0, or the one with a number, by an address of any width in the accumulator
+        /// or a slot.
+        pub(super) fn load_far(op: Op, numbered: bool, a: Place) -> Pair {
+            match op {
+                $(Op::$l => load_far_of::<sem::$l>(numbered, a),)*
+                _ => unreachable!("{op:?} is not a load"),
+            }
+        }
+
+        /// Such a store, of a value in a slot.
+        pub(super) fn store_far(op: Op, numbered: bool, a: Place) -> Handler {
+            match op {
+                $(Op::$s => store_far_of::<sem::$s>(numbered, a),)*
+                _ => unreachable!("{op:?} is not a store"),
             }
         }
 

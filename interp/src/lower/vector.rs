@@ -123,49 +123,57 @@ impl Lowerer<'_> {
         true
     }
 
-    /// Slots of the address of an access, or the accumulator it is in.
-    fn vector_address(&mut self, entry: Entry) -> (Address, u16) {
-        match self.operand(entry, false) {
-            Operand::Acc => (Address::Acc, 0),
-            _ => (Address::Slot, self.slot_operand(entry)),
+    /// The kind of an access, the words that say where it goes, and how many these are. The first one has
+    /// place for a slot at byte 8.
+    fn vector_place(&mut self, instr: &Instr, address: Entry) -> (Address, [u64; 3], usize) {
+        if self.is_far(instr) {
+            let slot = self.slot_operand(address);
+            let place = fields_wide(0, slot, u32::from(instr.memory));
+            return (Address::Far, [place, instr.a, 0], 2);
         }
+        let (kind, slot) = match self.operand(address, false) {
+            Operand::Acc => (Address::Acc, 0),
+            _ => (Address::Slot, self.slot_operand(address)),
+        };
+        (kind, [fields_wide(0, slot, instr.a as u32), 0, 0], 1)
     }
 
     /// A load of a vector.
     pub(super) fn load_vector(&mut self, instr: &Instr) {
         let address = self.pop();
-        let (place, slot) = self.vector_address(address);
-        let handler = forms::load_vector(instr.op, place);
-        self.emit_vector(handler, &mut [fields_wide(0, slot, instr.a as u32)]);
+        let (kind, mut words, len) = self.vector_place(instr, address);
+        self.emit_vector(forms::load_vector(instr.op, kind), &mut words[..len]);
     }
 
     /// A store of a vector.
     pub(super) fn store_vector(&mut self, instr: &Instr) {
         let (value, address) = (self.pop(), self.pop());
         let value = self.slot_operand(value);
-        let (place, slot) = self.vector_address(address);
-        let handler = forms::store_vector(instr.op, place);
-        self.emit(handler, &[fields_wide(value, slot, instr.a as u32)]);
+        let (kind, mut words, len) = self.vector_place(instr, address);
+        words[0] |= fields(value, 0, 0, 0);
+        self.emit(forms::store_vector(instr.op, kind), &words[..len]);
     }
 
     /// A load of a lane.
     pub(super) fn load_lane(&mut self, instr: &Instr) {
-        let (vector, address) = (self.pop(), self.pop());
-        let vector = self.slot_operand(vector);
-        let (place, slot) = self.vector_address(address);
-        let handler = forms::load_lane(instr.op, place);
-        let lane = fields(vector, instr.b as u16, 0, 0);
-        self.emit_vector(handler, &mut [fields_wide(0, slot, instr.a as u32), lane]);
+        let (kind, mut words, len) = self.lane_place(instr);
+        self.emit_vector(forms::load_lane(instr.op, kind), &mut words[..len]);
     }
 
     /// A store of a lane.
     pub(super) fn store_lane(&mut self, instr: &Instr) {
+        let (kind, words, len) = self.lane_place(instr);
+        self.emit(forms::store_lane(instr.op, kind), &words[..len]);
+    }
+
+    /// Pops the operands of an access of a lane: the same as of an access, with the vector and the lane in
+    /// the last word.
+    fn lane_place(&mut self, instr: &Instr) -> (Address, [u64; 3], usize) {
         let (vector, address) = (self.pop(), self.pop());
         let vector = self.slot_operand(vector);
-        let (place, slot) = self.vector_address(address);
-        let handler = forms::store_lane(instr.op, place);
-        let lane = fields(vector, instr.b as u16, 0, 0);
-        self.emit(handler, &[fields_wide(0, slot, instr.a as u32), lane]);
+        let (kind, mut words, len) = self.vector_place(instr, address);
+        words[len] = fields(vector, instr.b as u16, 0, 0);
+        (kind, words, len + 1)
     }
 
     /// Selection between vectors.

@@ -5,8 +5,8 @@ use dotvm_isa::semantics::{self as sem, LaneLoad, LaneStore, LoadOp, StoreOp, V1
 
 use super::select::Pair;
 use crate::handlers::vector::{
-    ConstLast, FromVector, GetAll, GetImm, LoadIntoLane, LoadVector, Slots, StoreLane, StoreVector,
-    ToVector,
+    ConstLast, Far, FromVector, GetAll, GetImm, LoadIntoLane, LoadVector, Near, Slots, StoreLane,
+    StoreVector, ToVector,
 };
 use crate::handlers::{Acc, S10, ToAcc, ToSlot};
 use crate::machine::{Handler, vector_handler};
@@ -14,8 +14,12 @@ use crate::machine::{Handler, vector_handler};
 /// Where the address of an access is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Address {
+    /// In the accumulator; it is one of 32 bits in memory 0.
     Acc,
+    /// In a slot; it is one of 32 bits in memory 0.
     Slot,
+    /// In a slot, whatever memory it is one of.
+    Far,
 }
 
 /// The forms of a pure instruction.
@@ -84,29 +88,33 @@ where
 
 fn load_of<O: LoadOp<Out = V128>>(at: Address) -> Handler {
     match at {
-        Address::Acc => vector_handler::<LoadVector<O, Acc>>(),
-        Address::Slot => vector_handler::<LoadVector<O, S10>>(),
+        Address::Acc => vector_handler::<LoadVector<O, Near<Acc>>>(),
+        Address::Slot => vector_handler::<LoadVector<O, Near<S10>>>(),
+        Address::Far => vector_handler::<LoadVector<O, Far>>(),
     }
 }
 
 fn store_of<O: StoreOp<In = V128>>(at: Address) -> Handler {
     match at {
-        Address::Acc => vector_handler::<StoreVector<O, Acc>>(),
-        Address::Slot => vector_handler::<StoreVector<O, S10>>(),
+        Address::Acc => vector_handler::<StoreVector<O, Near<Acc>>>(),
+        Address::Slot => vector_handler::<StoreVector<O, Near<S10>>>(),
+        Address::Far => vector_handler::<StoreVector<O, Far>>(),
     }
 }
 
 fn load_lane_of<O: LaneLoad>(at: Address) -> Handler {
     match at {
-        Address::Acc => vector_handler::<LoadIntoLane<O, Acc>>(),
-        Address::Slot => vector_handler::<LoadIntoLane<O, S10>>(),
+        Address::Acc => vector_handler::<LoadIntoLane<O, Near<Acc>>>(),
+        Address::Slot => vector_handler::<LoadIntoLane<O, Near<S10>>>(),
+        Address::Far => vector_handler::<LoadIntoLane<O, Far>>(),
     }
 }
 
 fn store_lane_of<O: LaneStore>(at: Address) -> Handler {
     match at {
-        Address::Acc => vector_handler::<StoreLane<O, Acc>>(),
-        Address::Slot => vector_handler::<StoreLane<O, S10>>(),
+        Address::Acc => vector_handler::<StoreLane<O, Near<Acc>>>(),
+        Address::Slot => vector_handler::<StoreLane<O, Near<S10>>>(),
+        Address::Far => vector_handler::<StoreLane<O, Far>>(),
     }
 }
 

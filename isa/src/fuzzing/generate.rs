@@ -2,10 +2,13 @@
 
 use crate::module::{
     ConstExpr, ConstOp, ElemSegment, Export, ExternKind, GlobalDef, Import, ImportDesc, Module,
-    Names, SegmentMode, Spaces,
+    Names, SegmentMode, Spaces, TypeGroup,
 };
 use crate::ops::Op;
-use crate::types::{Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+use crate::refs::{HeapType, RefType};
+use crate::types::{
+    AddressType, Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType,
+};
 
 use super::generate_body;
 
@@ -97,12 +100,13 @@ pub(super) fn module(choices: &mut Choices<'_>) -> (Module, Names) {
             .collect();
         module.types.push(FuncType::new(params, results));
     }
+    narrow_types(choices, &mut module);
     imports(choices, &mut module, &types);
     for _ in 0..choices.below(3) {
-        module.tables.push(table(choices));
+        module.tables.push(table(choices, &module).into());
     }
-    if module.spaces().memories.is_empty() && choices.flag() {
-        module.memories.push(memory(choices));
+    for _ in 0..choices.below(3) {
+        module.memories.push(memory(choices, module.arch));
     }
     // Bodies come last, but functions can be referred to from now on.
     let func_types: Vec<u32> = (0..1 + choices.below(4))
@@ -115,13 +119,17 @@ pub(super) fn module(choices: &mut Choices<'_>) -> (Module, Names) {
         .filter(|&ty| arch.has(ty))
         .collect();
     for index in 0..choices.below(5) as u32 {
-        let ty = GlobalType {
-            ty: choices.pick(&constant_types),
-            mutable: choices.flag(),
-        };
+        let ty = global(choices, &module, &constant_types);
         let below = spaces.imported_globals + index;
         let init = constant(choices, &module.spaces(), ty.ty, below);
         module.globals.push(GlobalDef { ty, init });
+    }
+    for table in 0..module.tables.len() {
+        let element = module.tables[table].ty.element;
+        if choices.flag() {
+            let init = constant(choices, &spaces, element, spaces.imported_globals);
+            module.tables[table].init = Some(init);
+        }
     }
     segments(choices, &mut module);
     exports(choices, &mut module);
@@ -140,16 +148,79 @@ fn limits(choices: &mut Choices<'_>, most: usize) -> Limits {
     Limits { min, max }
 }
 
-fn memory(choices: &mut Choices<'_>) -> MemoryType {
-    MemoryType {
-        limits: limits(choices, 4),
+/// Makes references in types narrower, and some types a group.
+fn narrow_types(choices: &mut Choices<'_>, module: &mut Module) {
+    let count = module.types.len() as u32;
+    if count > 2 && choices.flag() {
+        let first = choices.below(count as usize - 1) as u32;
+        let left = (count - first - 1) as usize;
+        let count = 2 + choices.below(left) as u32;
+        module.type_groups.push(TypeGroup { first, count });
+    }
+    let groups: Vec<_> = module.type_groups().collect();
+    for group in groups {
+        for index in group.clone() {
+            let ty = std::mem::take(&mut module.types[index as usize]);
+            let types = module.types.get_mut(index as usize).expect("a type");
+            for param in ty.params {
+                types.push_param(param, narrow(choices, param, group.end));
+            }
+            for result in ty.results {
+                types.push_result(result, narrow(choices, result, group.end));
+            }
+        }
     }
 }
 
-fn table(choices: &mut Choices<'_>) -> TableType {
+/// A narrower reference type that names types below `types`, or nothing.
+fn narrow(choices: &mut Choices<'_>, ty: ValType, types: u32) -> Option<RefType> {
+    let all = HeapType::ABSTRACT.into_iter();
+    let fits = |heap: &HeapType| RefType::new(false, *heap).val_type() == ty;
+    let mut heaps: Vec<HeapType> = all.filter(|heap| ty.is_ref() && fits(heap)).collect();
+    if ty == ValType::FuncRef && types > 0 {
+        heaps.push(HeapType::Type(choices.below(types as usize) as u32));
+    }
+    if heaps.is_empty() || choices.flag() {
+        return None;
+    }
+    RefType::new(choices.flag(), choices.pick(&heaps)).narrow()
+}
+
+fn address(choices: &mut Choices<'_>, arch: Arch) -> AddressType {
+    match choices.below(4) {
+        0 if AddressType::I64.first_arch() <= arch => AddressType::I64,
+        _ => AddressType::I32,
+    }
+}
+
+fn memory(choices: &mut Choices<'_>, arch: Arch) -> MemoryType {
+    let page_size_log2 = match choices.below(4) {
+        0 => choices.pick(&MemoryType::PAGE_SIZES_LOG2),
+        _ => MemoryType::default().page_size_log2,
+    };
+    MemoryType {
+        limits: limits(choices, 4),
+        address: address(choices, arch),
+        page_size_log2,
+    }
+}
+
+fn table(choices: &mut Choices<'_>, module: &Module) -> TableType {
+    let element = choices.pick(&[ValType::FuncRef, ValType::ExternRef]);
     TableType {
-        element: choices.pick(&[ValType::FuncRef, ValType::ExternRef]),
+        element,
+        narrow: narrow(choices, element, module.types.len() as u32),
         limits: limits(choices, 20),
+        address: address(choices, module.arch),
+    }
+}
+
+fn global(choices: &mut Choices<'_>, module: &Module, types: &[ValType]) -> GlobalType {
+    let ty = choices.pick(types);
+    GlobalType {
+        ty,
+        narrow: narrow(choices, ty, module.types.len() as u32),
+        mutable: choices.flag(),
     }
 }
 
@@ -157,12 +228,9 @@ fn imports(choices: &mut Choices<'_>, module: &mut Module, types: &[ValType]) {
     for _ in 0..choices.below(5) {
         let desc = match choices.below(4) {
             0 => ImportDesc::Func(choices.below(module.types.len()) as u32),
-            1 => ImportDesc::Table(table(choices)),
-            2 if module.spaces().memories.is_empty() => ImportDesc::Memory(memory(choices)),
-            _ => ImportDesc::Global(GlobalType {
-                ty: choices.pick(types),
-                mutable: choices.flag(),
-            }),
+            1 => ImportDesc::Table(table(choices, module)),
+            2 => ImportDesc::Memory(memory(choices, module.arch)),
+            _ => ImportDesc::Global(global(choices, module, types)),
         };
         module.imports.push(Import {
             module: choices.name(),
@@ -216,10 +284,12 @@ fn segments(choices: &mut Choices<'_>, module: &mut Module) {
             .map(|(i, _)| i as u32)
             .collect();
         let mode = match choices.below(3) {
-            0 if !fitting.is_empty() => SegmentMode::Active(
-                choices.pick(&fitting),
-                constant(choices, &spaces, ValType::I32, all),
-            ),
+            0 if !fitting.is_empty() => {
+                let table = choices.pick(&fitting);
+                let address = spaces.tables[table as usize].address;
+                let offset = constant(choices, &spaces, address.val_type(), all);
+                SegmentMode::Active(table, offset)
+            }
             1 => SegmentMode::Declared,
             _ => SegmentMode::Passive,
         };
@@ -231,7 +301,9 @@ fn segments(choices: &mut Choices<'_>, module: &mut Module) {
     let data: Vec<(SegmentMode, Vec<u8>)> = (0..choices.below(4))
         .map(|_| {
             let mode = if !spaces.memories.is_empty() && choices.flag() {
-                SegmentMode::Active(0, constant(choices, &spaces, ValType::I32, all))
+                let memory = choices.below(spaces.memories.len());
+                let address = spaces.address(memory as u64);
+                SegmentMode::Active(memory as u32, constant(choices, &spaces, address, all))
             } else {
                 SegmentMode::Passive
             };

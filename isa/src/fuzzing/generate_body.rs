@@ -7,7 +7,7 @@ use super::generate::Choices;
 use crate::instr::{CodeBuilder, Label};
 use crate::module::{Module, Spaces};
 use crate::ops::{Imm, OPS, Op, OpInfo, Sig};
-use crate::types::ValType;
+use crate::types::{AddressType, MemoryType, ValType};
 
 /// The most values on the stack.
 const MAX_DEPTH: usize = 40;
@@ -219,10 +219,13 @@ impl BodyMaker<'_, '_, '_> {
             return;
         };
         match info.sig {
+            Sig::Fixed(params, results) if info.imms.contains(&Imm::Offset) => {
+                self.access(op, [a, b], params, results);
+            }
             Sig::Fixed(params, results) => {
-                let needs_memory = matches!(op, Op::Alloc | Op::Free)
-                    || matches!(info.imms, [Imm::Offset, ..] | [.., Imm::Memory]);
-                if needs_memory && self.spaces.memories.is_empty() {
+                let usual = |ty: &MemoryType| ty.is_paged() && ty.address == AddressType::I32;
+                let has_heap = self.spaces.memories.first().is_some_and(usual);
+                if matches!(op, Op::Alloc | Op::Free) && !has_heap {
                     return;
                 }
                 self.want(params);
@@ -231,6 +234,19 @@ impl BodyMaker<'_, '_, '_> {
             }
             Sig::Poly => self.poly(op, a, b),
         }
+    }
+
+    /// A load or store of some memory.
+    fn access(&mut self, op: Op, [a, b]: [u64; 2], params: &[ValType], results: &[ValType]) {
+        if self.spaces.memories.is_empty() {
+            return;
+        }
+        let memory = self.choices.below(self.spaces.memories.len());
+        let mut params = params.to_vec();
+        params[0] = self.spaces.address(memory as u64);
+        self.want(&params);
+        self.code.access(memory as u16, op, a, b);
+        self.apply(&params, results);
     }
 
     /// Immediates that the verifier accepts; `None` where there are none, or for labels.
@@ -307,6 +323,7 @@ impl BodyMaker<'_, '_, '_> {
                 self.loops.push((label, self.stack.clone()));
             }
             Op::Call | Op::CallIndirect | Op::RetCall | Op::RetCallIndirect => self.call(op, a, b),
+            Op::CallRef | Op::RetCallRef => self.call(op, a, b),
             Op::LocalGet | Op::LocalSet | Op::LocalTee => {
                 let ty = self.locals[a as usize];
                 self.variable(op, a, ty);
@@ -319,6 +336,12 @@ impl BodyMaker<'_, '_, '_> {
                 self.code.op1(op, a);
                 self.stack.extend(ValType::from_code(a as u8));
             }
+            Op::RefAsNonNull => {
+                if !self.stack.last().is_some_and(|ty| ty.is_ref()) {
+                    self.make(ValType::FuncRef);
+                }
+                self.code.op(op);
+            }
             Op::RefIsNull => {
                 if !self.stack.last().is_some_and(|ty| ty.is_ref()) {
                     self.make(ValType::ExternRef);
@@ -327,8 +350,15 @@ impl BodyMaker<'_, '_, '_> {
                 self.stack.pop();
                 self.stack.push(ValType::I32);
             }
-            Op::TableGet | Op::TableSet | Op::TableGrow | Op::TableFill => self.table(op, a),
-            _ => self.rearrange(op, a as usize, b as usize),
+            _ => match self.spaces.signature(op, a, b) {
+                Some(signature) => {
+                    let params: Vec<ValType> = signature.params().collect();
+                    self.want(&params);
+                    self.code.op2(op, a, b);
+                    self.apply(&params, signature.result.as_slice());
+                }
+                None => self.rearrange(op, a as usize, b as usize),
+            },
         }
     }
 
@@ -353,13 +383,15 @@ impl BodyMaker<'_, '_, '_> {
             a as u32
         };
         let ty = &self.module.types[ty as usize];
-        let tail = matches!(op, Op::RetCall | Op::RetCallIndirect);
+        let tail = op.is_terminator();
         if tail && ty.results != self.results {
             return;
         }
         let mut params = ty.params.clone();
-        if !direct {
-            params.push(ValType::I32);
+        match op {
+            Op::CallRef | Op::RetCallRef => params.push(ValType::FuncRef),
+            _ if direct => {}
+            _ => params.push(self.spaces.tables[b as usize].address.val_type()),
         }
         self.want(&params);
         self.code.op2(op, a, b);
@@ -367,19 +399,6 @@ impl BodyMaker<'_, '_, '_> {
         if tail {
             self.after_terminator();
         }
-    }
-
-    fn table(&mut self, op: Op, table: u64) {
-        let element = self.spaces.tables[table as usize].element;
-        let (params, results): (&[ValType], &[ValType]) = match op {
-            Op::TableGet => (&[ValType::I32], &[element]),
-            Op::TableSet => (&[ValType::I32, element], &[]),
-            Op::TableGrow => (&[element, ValType::I32], &[ValType::I32]),
-            _ => (&[ValType::I32, element, ValType::I32], &[]),
-        };
-        self.want(params);
-        self.code.op1(op, table);
-        self.apply(params, results);
     }
 
     /// Instructions that move values about.

@@ -11,11 +11,14 @@ use super::assemble_body as body;
 use super::consts;
 use super::error::{AsmError, Fault, Faults, Parsed, fault};
 use super::lexer::Kind;
-use super::parser::{Parser, Place, Space, Symbols, unknown};
+use super::parser::{Parser, Place, Space, Symbols, declared_type, unknown};
 use crate::module::{
     ElemSegment, Export, ExternKind, GlobalDef, Import, ImportDesc, Module, Names, SegmentMode,
+    TableDef, TypeGroup,
 };
-use crate::types::{Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
+use crate::types::{
+    AddressType, Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType,
+};
 
 /// The longest text that is assembled (512 MiB), so that offsets in what it makes fit 32 bits.
 pub const MAX_TEXT_BYTES: usize = 1 << 29;
@@ -56,6 +59,7 @@ enum Directive {
     Module,
     Arch,
     Type,
+    Rec,
     Import,
     Table,
     Memory,
@@ -69,10 +73,11 @@ enum Directive {
     Name,
 }
 
-const DIRECTIVES: [(&str, Directive); 14] = [
+const DIRECTIVES: [(&str, Directive); 15] = [
     (".module", Directive::Module),
     (".arch", Directive::Arch),
     (".type", Directive::Type),
+    (".rec", Directive::Rec),
     (".import", Directive::Import),
     (".table", Directive::Table),
     (".memory", Directive::Memory),
@@ -281,7 +286,8 @@ impl<'t> Assembler<'t> {
             if statement.directive == Directive::Type && !self.faults.is_full() {
                 let mut parser = Parser::new(text, statement.span.end);
                 // Faults are reported by the second pass.
-                let ty = parser.name().and_then(|_| signature(&mut parser));
+                let symbols = &self.symbols;
+                let ty = parser.name().and_then(|_| signature(&mut parser, symbols));
                 self.output
                     .add_type(ty.map(|(ty, _)| ty).unwrap_or_default());
             }
@@ -305,7 +311,7 @@ impl<'t> Assembler<'t> {
                 parser.bump();
                 parser.end_statement()
             }
-            Directive::Type => match signature(parser)?.1.into_iter().next() {
+            Directive::Type => match signature(parser, &self.symbols)?.1.into_iter().next() {
                 Some((_, _, span)) => fault(span, "parameters of a type have no names"),
                 None => parser.end_statement(),
             },
@@ -333,10 +339,16 @@ impl<'t> Assembler<'t> {
                 }
             }
             Directive::Import => self.import(parser, statement)?,
-            Directive::Table => self.output.module.tables.push(table_type(parser)?),
+            Directive::Rec => {
+                let first = self.symbols.reference(parser, Space::Type)?;
+                let count = parser.unsigned(32, "a number of types")? as u32;
+                let groups = &mut self.output.module.type_groups;
+                groups.push(TypeGroup { first, count });
+            }
+            Directive::Table => self.table(parser)?,
             Directive::Memory => {
-                let limits = limits(parser)?;
-                self.output.module.memories.push(MemoryType { limits });
+                let ty = memory_type(parser)?;
+                self.output.module.memories.push(ty);
             }
             Directive::Global => self.global(parser)?,
             Directive::Data => self.data(parser)?,
@@ -385,19 +397,30 @@ impl<'t> Assembler<'t> {
                 }
                 ImportDesc::Func(ty.index)
             }
-            ExternKind::Table => ImportDesc::Table(table_type(parser)?),
-            ExternKind::Memory => ImportDesc::Memory(MemoryType {
-                limits: limits(parser)?,
-            }),
-            ExternKind::Global => ImportDesc::Global(global_type(parser)?),
+            ExternKind::Table => ImportDesc::Table(table_type(parser, &self.symbols)?),
+            ExternKind::Memory => ImportDesc::Memory(memory_type(parser)?),
+            ExternKind::Global => ImportDesc::Global(global_type(parser, &self.symbols)?),
         };
         let import = Import { module, name, desc };
         self.output.module.imports.push(import);
         Ok(())
     }
 
+    fn table(&mut self, parser: &mut Parser<'t>) -> Parsed<()> {
+        let ty = table_type(parser, &self.symbols)?;
+        let init = match parser.eat(Kind::Equals) {
+            true => {
+                let arch = self.output.arch();
+                Some(consts::element(parser, &self.symbols, arch, ty.element)?)
+            }
+            false => None,
+        };
+        self.output.module.tables.push(TableDef { ty, init });
+        Ok(())
+    }
+
     fn global(&mut self, parser: &mut Parser<'t>) -> Parsed<()> {
-        let ty = global_type(parser)?;
+        let ty = global_type(parser, &self.symbols)?;
         parser.expect(Kind::Equals, "`=` and the first value")?;
         let init = consts::expression(parser, &self.symbols, self.output.arch(), ty.ty)?;
         self.output.module.globals.push(GlobalDef { ty, init });
@@ -608,47 +631,103 @@ fn limits(parser: &mut Parser<'_>) -> Parsed<Limits> {
     Ok(Limits { min, max })
 }
 
-fn table_type(parser: &mut Parser<'_>) -> Parsed<TableType> {
+/// `[i64] MIN [MAX] [page BYTES]`
+fn memory_type(parser: &mut Parser<'_>) -> Parsed<MemoryType> {
+    let address = match parser.kind() {
+        Kind::Word => address_type(parser)?,
+        _ => AddressType::I32,
+    };
+    let mut ty = MemoryType {
+        address,
+        ..MemoryType::new(limits(parser)?)
+    };
+    if parser.eat_word("page") {
+        let span = parser.span();
+        let bytes = parser.unsigned(32, "the bytes of a page")?;
+        let log2 = bytes.checked_ilog2().unwrap_or(u32::MAX) as u8;
+        if !MemoryType::PAGE_SIZES_LOG2.contains(&log2) || !bytes.is_power_of_two() {
+            let known = MemoryType::PAGE_SIZES_LOG2.map(|log2| (1u64 << log2).to_string());
+            return fault(span, format!("a page has {} bytes", known.join(" or ")));
+        }
+        ty.page_size_log2 = log2;
+    }
+    Ok(ty)
+}
+
+/// `i32` or `i64`
+fn address_type(parser: &mut Parser<'_>) -> Parsed<AddressType> {
+    for address in [AddressType::I32, AddressType::I64] {
+        if parser.eat_word(address.val_type().name()) {
+            return Ok(address);
+        }
+    }
+    parser.unexpected("`i32` or `i64`")
+}
+
+/// `[i64] TYPE MIN [MAX]`
+fn table_type<'t>(parser: &mut Parser<'t>, symbols: &Symbols<'t>) -> Parsed<TableType> {
+    let mut ahead = parser.clone();
+    ahead.bump();
+    let address = match (parser.kind(), ahead.kind()) {
+        // Behind a type stands a number.
+        (Kind::Word, Kind::Word | Kind::Open) => address_type(parser)?,
+        _ => AddressType::I32,
+    };
+    let (element, narrow) = declared_type(parser, symbols, "a value type")?;
     Ok(TableType {
-        element: parser.val_type("a value type")?,
+        element,
+        narrow,
         limits: limits(parser)?,
+        address,
     })
 }
 
-fn global_type(parser: &mut Parser<'_>) -> Parsed<GlobalType> {
+fn global_type<'t>(parser: &mut Parser<'t>, symbols: &Symbols<'t>) -> Parsed<GlobalType> {
+    let mutable = parser.eat_word("mut");
+    let (ty, narrow) = declared_type(parser, symbols, "a value type")?;
     Ok(GlobalType {
-        mutable: parser.eat_word("mut"),
-        ty: parser.val_type("a value type")?,
+        ty,
+        narrow,
+        mutable,
     })
 }
 
 /// `(TYPE [$name] ..) -> (TYPE ..)`; the results may be missing, and a single one needs no
 /// parentheses.
-fn signature<'t>(parser: &mut Parser<'t>) -> Parsed<(FuncType, LocalNames<'t>)> {
-    let mut ty = FuncType::default();
+fn signature<'t>(
+    parser: &mut Parser<'t>,
+    symbols: &Symbols<'t>,
+) -> Parsed<(FuncType, LocalNames<'t>)> {
+    let mut func = FuncType::default();
     let mut names = Vec::new();
     parser.expect(Kind::Open, "`(` and the types of the parameters")?;
     parser.skip_newlines();
     while !parser.eat(Kind::Close) {
-        ty.params.push(parser.val_type("a value type or `)`")?);
+        let (ty, narrow) = declared_type(parser, symbols, "a value type or `)`")?;
+        func.push_param(ty, narrow);
         let span = parser.span();
         if let Some(name) = parser.name()? {
-            names.push((ty.params.len() as u32 - 1, name, span));
+            names.push((func.params.len() as u32 - 1, name, span));
         }
         parser.skip_newlines();
     }
     if parser.eat(Kind::Arrow) {
-        if parser.eat(Kind::Open) {
+        let mut ahead = parser.clone();
+        ahead.bump();
+        if parser.kind() == Kind::Open && ahead.slice() != "ref" {
+            parser.bump();
             parser.skip_newlines();
             while !parser.eat(Kind::Close) {
-                ty.results.push(parser.val_type("a value type or `)`")?);
+                let (ty, narrow) = declared_type(parser, symbols, "a value type or `)`")?;
+                func.push_result(ty, narrow);
                 parser.skip_newlines();
             }
         } else {
-            ty.results.push(parser.val_type("a value type")?);
+            let (ty, narrow) = declared_type(parser, symbols, "a value type")?;
+            func.push_result(ty, narrow);
         }
     }
-    Ok((ty, names))
+    Ok((func, names))
 }
 
 /// `[type INDEX] [SIGNATURE]`: without either, a function without parameters and results, unless
@@ -665,7 +744,7 @@ pub(super) fn type_use<'t>(
         false => None,
     };
     let inline = match parser.kind() {
-        Kind::Open => Some(signature(parser)?),
+        Kind::Open => Some(signature(parser, symbols)?),
         _ => None,
     };
     if explicit.is_none() && inline.is_none() && required {

@@ -13,6 +13,9 @@ use crate::instr::{CodeBuilder, Label, MAX_LOCALS};
 use crate::ops::{Imm, OPS, Op};
 use crate::types::ValType;
 
+/// The word between the offset of a load or store and the memory that it accesses.
+pub(super) const OF_MEMORY: &str = "memory";
+
 /// What a body is assembled with.
 pub(super) struct Context<'c, 't> {
     pub(super) symbols: &'c Symbols<'t>,
@@ -296,11 +299,28 @@ impl<'t> BodyAssembler<'_, 't, '_> {
             }
             imms => {
                 let [a, b] = self.immediates(imms)?;
-                self.code().op2(op, a, b);
+                let memory = match imms.contains(&Imm::Offset) {
+                    true => self.memory_of_access()?,
+                    false => 0,
+                };
+                self.code().access(memory, op, a, b);
             }
         }
         self.instructions += 1;
         Ok(())
+    }
+
+    /// `[memory INDEX]` behind a load or store.
+    fn memory_of_access(&mut self) -> Parsed<u16> {
+        if !self.parser.eat_word(OF_MEMORY) {
+            return Ok(0);
+        }
+        let span = self.parser.span();
+        let index = self.context.symbols.reference(self.parser, Space::Memory)?;
+        match u16::try_from(index) {
+            Ok(memory) => Ok(memory),
+            Err(_) => fault(span, format!("no memory can have the index {index}")),
+        }
     }
 
     /// The labels of a `br_table`, in parentheses where they take more than a line.
@@ -327,7 +347,9 @@ impl<'t> BodyAssembler<'_, 't, '_> {
         let mut values = [0, 0];
         for (i, (&imm, value)) in imms.iter().zip(&mut values).enumerate() {
             // Where the rest can be left out, all of it is there or nothing.
-            if self.parser.at_end() && i == required(imms) {
+            let ends = self.parser.at_end()
+                || (self.parser.kind() == Kind::Word && self.parser.slice() == OF_MEMORY);
+            if ends && i == required(imms) {
                 break;
             }
             *value = self.immediate(imm)?;

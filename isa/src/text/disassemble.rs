@@ -9,8 +9,8 @@ use super::literal;
 use crate::error::Malformed;
 use crate::instr::InstrReader;
 use crate::module::{ExternKind, ImportDesc, Module, Names, SegmentMode, Spaces};
-use crate::ops::Op;
-use crate::types::{FuncType, GlobalType, Limits, TableType, ValType};
+use crate::ops::Imm;
+use crate::types::{AddressType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
 
 /// Bytes of a data segment that are printed on one line.
 const DATA_LINE_BYTES: usize = 64;
@@ -74,6 +74,10 @@ impl Types {
     /// Whether an assembler that meets the types in the order of the text gives every type the
     /// index that it has, so that they need not be declared.
     fn follow_from_uses(&self, module: &Module) -> Result<bool, Malformed> {
+        // Types that are named in other types' are not met.
+        if !module.type_groups.is_empty() || module.types.iter().any(|ty| !ty.narrow.is_empty()) {
+            return Ok(false);
+        }
         let mut met = 0;
         let mut meet = |index: u32| {
             let follows = self.is_written(index) && index <= met;
@@ -88,7 +92,7 @@ impl Types {
             reader.read_locals()?;
             while !reader.at_end() {
                 let instr = reader.next_instr()?;
-                if let Op::CallIndirect | Op::RetCallIndirect = instr.op {
+                if instr.op.info().imms.first() == Some(&Imm::Type) {
                     follow &= meet(instr.a as u32);
                 }
             }
@@ -142,16 +146,27 @@ impl<'m> Printer<'m> {
                 self.comment("type", i);
             }
         }
+        for group in &module.type_groups {
+            self.push(".rec ");
+            self.list.number(group.first);
+            self.push(" ");
+            self.list.number(group.count);
+            self.push("\n");
+        }
         self.imports();
         let imported = module.spaces();
         for (i, memory) in module.memories.iter().enumerate() {
             self.push(".memory ");
-            self.limits(memory.limits);
+            self.memory_type(*memory);
             self.comment("memory", imported.imported_memories as usize + i);
         }
-        for (i, &table) in module.tables.iter().enumerate() {
+        for (i, table) in module.tables.iter().enumerate() {
             self.push(".table ");
-            self.table_type(table);
+            self.table_type(table.ty);
+            if let Some(init) = &table.init {
+                self.push(" = ");
+                consts::print_element(&mut self.list, init, table.ty.element);
+            }
             self.comment("table", imported.imported_tables as usize + i);
         }
         for (i, global) in module.globals.iter().enumerate() {
@@ -210,7 +225,7 @@ impl<'m> Printer<'m> {
                     }
                 }
                 ImportDesc::Table(ty) => self.table_type(ty),
-                ImportDesc::Memory(ty) => self.limits(ty.limits),
+                ImportDesc::Memory(ty) => self.memory_type(ty),
                 ImportDesc::Global(ty) => self.global_type(ty),
             }
             self.comment(what, index);
@@ -225,15 +240,32 @@ impl<'m> Printer<'m> {
         }
     }
 
+    fn memory_type(&mut self, ty: MemoryType) {
+        self.address_type(ty.address);
+        self.limits(ty.limits);
+        if !ty.is_paged() {
+            self.push(" page ");
+            self.list.number(ty.page_bytes());
+        }
+    }
+
+    fn address_type(&mut self, address: AddressType) {
+        if address != AddressType::I32 {
+            self.push(address.val_type().name());
+            self.push(" ");
+        }
+    }
+
     fn table_type(&mut self, ty: TableType) {
-        self.push(ty.element.name());
+        self.address_type(ty.address);
+        self.list.declared_type(ty.element, ty.narrow);
         self.push(" ");
         self.limits(ty.limits);
     }
 
     fn global_type(&mut self, ty: GlobalType) {
         self.push(if ty.mutable { "mut " } else { "" });
-        self.push(ty.ty.name());
+        self.list.declared_type(ty.ty, ty.narrow);
     }
 
     fn mode(&mut self, mode: &SegmentMode) {

@@ -1,6 +1,6 @@
 //! The disassembler: function bodies.
 
-use super::assemble_body::required;
+use super::assemble_body::{OF_MEMORY, required};
 use super::disassemble::{LocalNames, Printer};
 use super::literal;
 use super::vectors;
@@ -144,6 +144,12 @@ impl BodyPrinter<'_, '_> {
                 vectors::print_lanes(&mut self.printer.list.out, instr.vector());
             }
             _ => self.immediates(imms, instr),
+        }
+        if instr.memory != 0 {
+            for text in [" ", OF_MEMORY, " "] {
+                self.printer.push(text);
+            }
+            self.printer.list.number(instr.memory);
         }
         self.printer.push("\n");
         Ok(())

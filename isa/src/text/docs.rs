@@ -39,8 +39,9 @@ pub fn isa_reference() -> String {
 const INSTRUCTIONS_INTRO: &str = "\
 Codes are hexadecimal; two bytes are a prefix and the second byte. A signature `a b -- c` pops
 `b`, then `a`, and pushes `c`: the top of the stack is on the right. In it, `t` is any type (the same
-one in all places), `u` and `v` are other ones, `..` is any number of values, and `r` is a reference
-type. Every instruction exists from the named architecture on.
+one in all places), `u` and `v` are other ones, `..` is any number of values, `r` is a reference
+type, and `a` is the type of the memory's addresses or the table's indices, `i32` or `i64` (`b`: of the
+second one's, `c`: `i64` only where both are). Every instruction exists from the named architecture on.
 ";
 
 /// Collects table rows.
@@ -218,9 +219,12 @@ fn introduction(category: Category) -> (&'static str, &'static str) {
         ),
         Category::Memory => (
             "Memory",
-            "Addresses are unsigned `i32`s; the offset is added without wrapping around.",
+            "Addresses are unsigned; the offset is added without wrapping around. The signatures of loads and \
+             stores are those for memories with 32-bit addresses: where addresses are of 64 bits, the first \
+             operand is an `i64`. Behind the prefix `1f` and the index of a memory, a load or store accesses \
+             that one instead of memory 0.",
         ),
-        Category::Table => ("Tables", "Indices are unsigned `i32`s."),
+        Category::Table => ("Tables", "Indices are unsigned."),
         Category::Reference => (
             "References",
             "They cannot be made from integers, nor seen as such.",
@@ -301,10 +305,10 @@ fn poly_signature(op: Op) -> Option<&'static str> {
         Op::Trap | Op::Halt => ".. --",
         Op::Jz | Op::Jnz | Op::BrTable => "i32 --",
         Op::Call => "params.. -- results..",
-        Op::CallIndirect => "params.. i32 -- results..",
+        Op::CallIndirect => "params.. a -- results..",
         Op::Ret => ".. results.. --",
         Op::RetCall => ".. params.. --",
-        Op::RetCallIndirect => ".. params.. i32 --",
+        Op::RetCallIndirect => ".. params.. a --",
         Op::Select => "t t i32 -- t",
         Op::Pop => "t --",
         Op::Dup => "t -- t t",
@@ -318,12 +322,20 @@ fn poly_signature(op: Op) -> Option<&'static str> {
         Op::LocalGet | Op::GlobalGet => "-- t",
         Op::LocalSet | Op::GlobalSet => "t --",
         Op::LocalTee => "t -- t",
+        Op::CallRef => "params.. funcref -- results..",
+        Op::RetCallRef => ".. params.. funcref --",
+        Op::RefAsNonNull => "r -- r",
         Op::RefNull => "-- r",
         Op::RefIsNull => "r -- i32",
-        Op::TableGet => "i32 -- r",
-        Op::TableSet => "i32 r --",
-        Op::TableGrow => "r i32 -- i32",
-        Op::TableFill => "i32 r i32 --",
+        Op::MemorySize | Op::TableSize => "-- a",
+        Op::MemoryGrow => "a -- a",
+        Op::MemoryInit | Op::TableInit => "a i32 i32 --",
+        Op::MemoryCopy | Op::TableCopy => "a b c --",
+        Op::MemoryFill => "a i32 a --",
+        Op::TableGet => "a -- r",
+        Op::TableSet => "a r --",
+        Op::TableGrow => "r a -- a",
+        Op::TableFill => "a r a --",
         _ => return None,
     })
 }

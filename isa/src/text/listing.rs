@@ -7,7 +7,8 @@ use std::fmt::{Display, Write};
 use super::lexer::is_name_byte;
 use super::literal;
 use crate::module::{Module, Names};
-use crate::types::{Arch, FuncType};
+use crate::refs::RefType;
+use crate::types::{Arch, FuncType, ValType};
 
 /// The longest name that the text uses: a module could have a longer one in so many places that
 /// the text would be much longer than the module.
@@ -82,30 +83,38 @@ impl<'m> Listing<'m> {
         literal::print_name(&mut self.out, name);
     }
 
+    /// Prints a value type, or the narrower reference type.
+    pub(super) fn declared_type(&mut self, ty: ValType, narrow: Option<RefType>) {
+        match narrow {
+            Some(narrow) => {
+                write!(self.out, "{narrow}").expect("writing to a string does not fail");
+            }
+            None => self.out.push_str(ty.name()),
+        }
+    }
+
     /// Prints a function type, with names of parameters.
-    pub(super) fn signature(&mut self, ty: &FuncType, param: impl Fn(u32) -> Option<&'m str>) {
+    pub(super) fn signature(&mut self, func: &FuncType, param: impl Fn(u32) -> Option<&'m str>) {
         self.out.push('(');
-        for (i, ty) in ty.params.iter().enumerate() {
+        for (i, &ty) in func.params.iter().enumerate() {
             self.out.push_str(if i == 0 { "" } else { ", " });
-            self.out.push_str(ty.name());
+            self.declared_type(ty, func.narrow_param(i));
             if let Some(name) = param(i as u32) {
                 self.out.push(' ');
                 self.name(name);
             }
         }
         self.out.push(')');
-        match ty.results.as_slice() {
-            [] => {}
-            [ty] => {
-                self.out.push_str(" -> ");
-                self.out.push_str(ty.name());
-            }
-            types => {
-                let names: Vec<&str> = types.iter().map(|ty| ty.name()).collect();
-                self.out.push_str(" -> (");
-                self.out.push_str(&names.join(", "));
-                self.out.push(')');
-            }
+        if func.results.is_empty() {
+            return;
         }
+        self.out.push_str(" -> ");
+        let several = func.results.len() > 1;
+        self.out.push_str(if several { "(" } else { "" });
+        for (i, &ty) in func.results.iter().enumerate() {
+            self.out.push_str(if i == 0 { "" } else { ", " });
+            self.declared_type(ty, func.narrow_result(i));
+        }
+        self.out.push_str(if several { ")" } else { "" });
     }
 }

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::error::{Parsed, fault};
 use super::lexer::{Kind, Lexer, Token, bytes_value, name_value, string_value};
 use super::literal;
+use crate::refs::{HeapType, RefType};
 use crate::types::ValType;
 
 /// A cursor over the tokens of a text.
@@ -315,6 +316,30 @@ impl<'t> Symbols<'t> {
             }
         }
     }
+}
+
+/// Asks for a value type, or a narrower reference type: `(ref [null] TYPE)`.
+pub(super) fn declared_type<'t>(
+    parser: &mut Parser<'t>,
+    symbols: &Symbols<'t>,
+    wanted: &str,
+) -> Parsed<(ValType, Option<RefType>)> {
+    if parser.kind() != Kind::Open {
+        return Ok((parser.val_type(wanted)?, None));
+    }
+    parser.bump();
+    if !parser.eat_word("ref") {
+        return parser.unexpected("`ref`");
+    }
+    let nullable = parser.eat_word("null");
+    let mut known = HeapType::ABSTRACT.into_iter();
+    let heap = match known.find(|heap| parser.eat_word(heap.name())) {
+        Some(heap) => heap,
+        None => HeapType::Type(symbols.reference(parser, Space::Type)?),
+    };
+    parser.expect(Kind::Close, "`)`")?;
+    let ty = RefType::new(nullable, heap);
+    Ok((ty.val_type(), ty.narrow()))
 }
 
 /// The fault that a name is not known, with the known one it may be a misspelling of.

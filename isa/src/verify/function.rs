@@ -8,8 +8,8 @@ use crate::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
 use crate::error::Malformed;
 use crate::instr::{Instr, InstrReader, MAX_LOCALS};
 use crate::module::Module;
-use crate::ops::{Group, Imm, Op};
-use crate::types::{FuncType, ValType};
+use crate::ops::{Group, Imm, Op, Rule};
+use crate::types::{AddressType, FuncType, ValType};
 
 /// What [`FuncVerifier::step`] read.
 #[derive(Clone, Copy, Debug)]
@@ -307,22 +307,19 @@ impl<'m> FuncVerifier<'m> {
             );
             return Err(self.error(instr.offset, reason));
         }
+        if rule.names_lanes {
+            self.check_lanes(instr)?;
+        }
         match rule.group {
             Group::Load
             | Group::Store
             | Group::VectorLoad
             | Group::VectorStore
             | Group::LaneLoad
-            | Group::LaneStore => {
-                self.check_memory(instr, 0)?;
-                if instr.a > u64::from(u32::MAX) {
-                    let reason = format!("offset {} in a memory of 32-bit addresses", instr.a);
-                    return Err(self.error(instr.offset, reason));
-                }
-            }
+            | Group::LaneStore => return self.apply_access(instr),
             Group::Other => {
                 if matches!(instr.op, Op::Alloc | Op::Free) {
-                    self.check_memory(instr, 0)?;
+                    self.check_heap(instr)?;
                 }
                 if rule.indexes {
                     self.check_immediates(instr)?;
@@ -333,24 +330,8 @@ impl<'m> FuncVerifier<'m> {
             }
             Group::Unary | Group::Binary | Group::Vector => {}
         }
-        if rule.names_lanes {
-            self.check_lanes(instr)?;
-        }
         match rule.params {
-            Some(params) => {
-                // The rule has them from the top of the stack down.
-                for ty in params {
-                    let Some(ty) = ty else { break };
-                    self.pop_type(instr, ty)?;
-                }
-                if let [Some(ty), second] = rule.results {
-                    self.push(ty);
-                    if let Some(ty) = second {
-                        self.push(ty);
-                    }
-                    self.check_growth(instr)?;
-                }
-            }
+            Some(params) => self.apply_fixed(instr, params, rule)?,
             None => {
                 self.apply_poly(instr)?;
                 self.check_growth(instr)?;
@@ -360,6 +341,51 @@ impl<'m> FuncVerifier<'m> {
         self.flows = !rule.terminator;
         self.reachable &= self.flows;
         Ok(())
+    }
+
+    /// Pops operands of these types, from the top of the stack down, and pushes the results.
+    #[inline(always)]
+    fn apply_fixed(
+        &mut self,
+        instr: &Instr,
+        params: [Option<ValType>; 4],
+        rule: &Rule,
+    ) -> Result<(), Malformed> {
+        for ty in params {
+            let Some(ty) = ty else { break };
+            self.pop_type(instr, ty)?;
+        }
+        if let [Some(ty), second] = rule.results {
+            self.push(ty);
+            if let Some(ty) = second {
+                self.push(ty);
+            }
+            self.check_growth(instr)?;
+        }
+        Ok(())
+    }
+
+    /// A load or store. The rule is that for 32-bit addresses, which are the deepest operand.
+    #[inline(always)]
+    fn apply_access(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let rule = instr.op.rule();
+        let mut params = rule.params.expect("accesses have fixed signatures");
+        match self.env.spaces.memories.get(usize::from(instr.memory)) {
+            Some(memory) if memory.address == AddressType::I32 => {
+                if instr.a > u64::from(u32::MAX) {
+                    let reason = format!("offset {} in a memory of 32-bit addresses", instr.a);
+                    return Err(self.error(instr.offset, reason));
+                }
+            }
+            Some(_) => {
+                let mut deepest = params.iter_mut().rev();
+                let address = deepest.find(|ty| ty.is_some()).expect("an address");
+                *address = Some(ValType::I64);
+            }
+            None => return Err(self.no_memory(instr)),
+        }
+        self.flows = true;
+        self.apply_fixed(instr, params, rule)
     }
 
     /// The commonest instructions, by a shorter way.
@@ -451,17 +477,32 @@ impl<'m> FuncVerifier<'m> {
         Ok(())
     }
 
-    fn check_memory(&self, instr: &Instr, index: usize) -> Result<(), Malformed> {
-        if index < self.env.spaces.memories.len() {
-            return Ok(());
+    /// `alloc` and `free` are for memories of the usual kind.
+    fn check_heap(&self, instr: &Instr) -> Result<(), Malformed> {
+        let name = instr.op.mnemonic();
+        match self.env.spaces.memories.first() {
+            Some(ty) if ty.is_paged() && ty.address == AddressType::I32 => Ok(()),
+            Some(ty) => {
+                let (address, bytes) = (ty.address, ty.page_bytes());
+                let reason =
+                    format!("{name} in a memory of {address} addresses and {bytes}-byte pages");
+                Err(self.error(instr.offset, reason))
+            }
+            None => Err(self.no_memory(instr)),
         }
-        Err(self.error(
-            instr.offset,
-            format!("{} without a memory", instr.op.mnemonic()),
-        ))
     }
 
-    /// Fixed signatures leave types of elements open.
+    #[cold]
+    fn no_memory(&self, instr: &Instr) -> Malformed {
+        let name = instr.op.mnemonic();
+        let reason = match instr.memory {
+            0 => format!("{name} without a memory"),
+            memory => format!("{name}: there is no memory {memory}"),
+        };
+        self.error(instr.offset, reason)
+    }
+
+    /// Signatures leave open whether elements fit.
     fn check_elements(&self, instr: &Instr) -> Result<(), Malformed> {
         let tables = &self.env.spaces.tables;
         let (dst, src) = match instr.op {
@@ -496,13 +537,25 @@ impl<'m> FuncVerifier<'m> {
                 self.apply_call(instr, self.env.spaces.funcs[instr.a as usize])?;
             }
             Op::CallIndirect | Op::RetCallIndirect => {
-                self.pop_type(instr, ValType::I32)?;
-                let element = self.env.spaces.tables[instr.b as usize].element;
+                let table = self.env.spaces.tables[instr.b as usize];
+                self.pop_type(instr, table.address.val_type())?;
+                let element = table.element;
                 if element != ValType::FuncRef {
                     let reason = format!("an indirect call through a table of {element}");
                     return Err(self.error(instr.offset, reason));
                 }
                 self.apply_call(instr, instr.a as u32)?;
+            }
+            Op::CallRef | Op::RetCallRef => {
+                self.pop_type(instr, ValType::FuncRef)?;
+                self.apply_call(instr, instr.a as u32)?;
+            }
+            Op::RefAsNonNull => {
+                let ty = self.pop_any(instr)?;
+                if !ty.is_ref() {
+                    return Err(self.error(instr.offset, format!("ref.as_non_null of {ty}")));
+                }
+                self.push(ty);
             }
             Op::Ret => {
                 let func_type = self.func_type;
@@ -530,35 +583,15 @@ impl<'m> FuncVerifier<'m> {
                 }
                 self.push(ValType::I32);
             }
-            Op::TableGet | Op::TableSet | Op::TableGrow | Op::TableFill => {
-                self.apply_table(instr)?;
-            }
-            _ => self.apply_stack(instr)?,
-        }
-        Ok(())
-    }
-
-    fn apply_table(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        let element = self.env.spaces.tables[instr.a as usize].element;
-        match instr.op {
-            Op::TableGet => {
-                self.pop_type(instr, ValType::I32)?;
-                self.push(element);
-            }
-            Op::TableSet => {
-                self.pop_type(instr, element)?;
-                self.pop_type(instr, ValType::I32)?;
-            }
-            Op::TableGrow => {
-                self.pop_type(instr, ValType::I32)?;
-                self.pop_type(instr, element)?;
-                self.push(ValType::I32);
-            }
-            _ => {
-                self.pop_type(instr, ValType::I32)?;
-                self.pop_type(instr, element)?;
-                self.pop_type(instr, ValType::I32)?;
-            }
+            _ => match self.env.spaces.signature(instr.op, instr.a, instr.b) {
+                Some(signature) => {
+                    for ty in signature.params().rev() {
+                        self.pop_type(instr, ty)?;
+                    }
+                    signature.result.into_iter().for_each(|ty| self.push(ty));
+                }
+                None => self.apply_stack(instr)?,
+            },
         }
         Ok(())
     }
@@ -630,7 +663,7 @@ impl<'m> FuncVerifier<'m> {
         self.max_slots = self
             .max_slots
             .max(self.shapes.slots(self.current) + callee.param_slots());
-        if matches!(instr.op, Op::RetCall | Op::RetCallIndirect) {
+        if instr.op.is_terminator() {
             if callee.results != self.func_type.results {
                 let reason = format!(
                     "a tail call of type {callee} in a function of type {}",

@@ -25,8 +25,8 @@ use module::ModuleChecker;
 /// The most parameters or results a function type may have.
 pub const MAX_PARAMS: usize = 1_000;
 
-/// The most elements a table may declare as its minimum or maximum.
-pub const MAX_TABLE_ELEMENTS: u64 = u32::MAX as u64;
+/// The most memories a module may have: each takes gigabytes of address space.
+pub const MAX_MEMORIES: usize = 100;
 
 /// What a function's code may refer to: a module's declarations, checked.
 #[derive(Clone, Debug, Default)]

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{MAX_PARAMS, MAX_TABLE_ELEMENTS};
+use super::{MAX_MEMORIES, MAX_PARAMS};
 use crate::error::{Malformed, Place};
 use crate::instr::MAX_BODY_BYTES;
-use crate::module::{ConstExpr, ConstOp, ExternKind, Module, SegmentMode, Spaces};
+use crate::module::{ConstExpr, ConstOp, ExternKind, Module, SegmentMode, Spaces, TypeGroup};
 use crate::ops::Sig;
-use crate::types::{FuncType, GlobalType, Limits, MAX_PAGES_32, ValType};
+use crate::refs::RefType;
+use crate::types::{AddressType, FuncType, GlobalType, Limits, ValType};
 
 /// Where in the header the entry point stands.
 const ENTRY_OFFSET: u64 = 8;
@@ -22,8 +23,16 @@ impl ModuleChecker<'_> {
     pub(super) fn check(&self) -> Result<(), Malformed> {
         let module = self.module;
         self.check_types()?;
+        self.check_groups()?;
         self.check_spaces()?;
         let imported = self.spaces.imported_globals;
+        for (i, table) in module.tables.iter().enumerate() {
+            if let Some(init) = &table.init {
+                let index = self.spaces.imported_tables as usize + i;
+                self.check_const(init, table.ty.element, imported)
+                    .map_err(|reason| code_error(format!("table {index}: {reason}")))?;
+            }
+        }
         for (i, global) in module.globals.iter().enumerate() {
             let index = imported + i as u32;
             self.check_const(&global.init, global.ty.ty, index)
@@ -67,8 +76,53 @@ impl ModuleChecker<'_> {
                     )));
                 }
             }
+            let ascending = ty.narrow.is_sorted_by(|a, b| a.0 < b.0);
+            let all: Vec<ValType> = ty.params.iter().chain(&ty.results).copied().collect();
+            let fits = |&(at, narrow): &(u32, RefType)| {
+                let of = all.get(at as usize).copied();
+                of.is_some_and(|ty| is_narrower(narrow, ty))
+            };
+            if !ascending || !ty.narrow.iter().all(fits) {
+                return Err(code_error(format!("type {i}: wrong narrower types")));
+            }
         }
         Ok(())
+    }
+
+    /// Groups are in order, and types refer to those of their own group or before it.
+    fn check_groups(&self) -> Result<(), Malformed> {
+        let count = self.module.types.len() as u64;
+        let mut end = 0;
+        for &TypeGroup { first, count: len } in &self.module.type_groups {
+            let start = u64::from(first);
+            if start < end || len < 2 || start + u64::from(len) > count {
+                let reason = format!("a group of {len} types from type {first} on");
+                return Err(code_error(reason));
+            }
+            end = start + u64::from(len);
+        }
+        for group in self.module.type_groups() {
+            for index in group.clone() {
+                let narrow = self.module.types[index as usize].narrow.iter();
+                let mut named = narrow.filter_map(|(_, narrow)| narrow.type_index());
+                if let Some(later) = named.find(|&other| other >= group.end) {
+                    let reason = format!("type {index}: refers to type {later}");
+                    return Err(code_error(reason));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A narrower reference type fits its value type and names a type that exists.
+    fn check_narrow(&self, narrow: Option<RefType>, ty: ValType) -> Result<(), String> {
+        let Some(narrow) = narrow else { return Ok(()) };
+        let types = self.module.types.len();
+        match narrow.type_index() {
+            _ if !is_narrower(narrow, ty) => Err(format!("{narrow} as a narrower {ty}")),
+            Some(index) if index as usize >= types => Err(format!("there is no type {index}")),
+            _ => Ok(()),
+        }
     }
 
     fn check_spaces(&self) -> Result<(), Malformed> {
@@ -92,15 +146,18 @@ impl ModuleChecker<'_> {
                     table.element
                 )));
             }
-            check_limits(table.limits, MAX_TABLE_ELEMENTS)
+            self.check_narrow(table.narrow, table.element)
+                .and_then(|()| self.check_address(table.address))
+                .and_then(|()| check_limits(table.limits, table.address.max()))
                 .map_err(|reason| code_error(format!("table {i}: {reason}")))?;
         }
         for (i, memory) in self.spaces.memories.iter().enumerate() {
-            check_limits(memory.limits, MAX_PAGES_32)
+            self.check_address(memory.address)
+                .and_then(|()| check_limits(memory.limits, memory.max_pages()))
                 .map_err(|reason| code_error(format!("memory {i}: {reason}")))?;
         }
-        if self.spaces.memories.len() > 1 {
-            return Err(code_error("more than one memory".to_owned()));
+        if self.spaces.memories.len() > MAX_MEMORIES {
+            return Err(code_error(format!("more than {MAX_MEMORIES} memories")));
         }
         for (i, global) in self.spaces.globals.iter().enumerate() {
             if !self.module.arch.has(global.ty) {
@@ -108,8 +165,18 @@ impl ModuleChecker<'_> {
                 let reason = format!("global {i}: {ty} needs {}, not {arch}", ty.first_arch());
                 return Err(code_error(reason));
             }
+            self.check_narrow(global.narrow, global.ty)
+                .map_err(|reason| code_error(format!("global {i}: {reason}")))?;
         }
         Ok(())
+    }
+
+    fn check_address(&self, address: AddressType) -> Result<(), String> {
+        let (arch, first) = (self.module.arch, address.first_arch());
+        match first <= arch {
+            true => Ok(()),
+            false => Err(format!("{address} addresses need {first}, not {arch}")),
+        }
     }
 
     fn check_exports(&self) -> Result<(), Malformed> {
@@ -138,19 +205,21 @@ impl ModuleChecker<'_> {
 
     fn check_segments(&self) -> Result<(), Malformed> {
         let all_globals = self.spaces.globals.len() as u32;
-        let offset = |mode: &SegmentMode, what: &str, count: usize| match mode {
-            SegmentMode::Active(index, _) if *index as usize >= count => {
-                Err(format!("there is no {what} {index}"))
-            }
-            SegmentMode::Active(_, offset) => self.check_const(offset, ValType::I32, all_globals),
+        let offset = |mode: &SegmentMode, what: &str, addresses: &[AddressType]| match mode {
+            SegmentMode::Active(index, offset) => match addresses.get(*index as usize) {
+                Some(address) => self.check_const(offset, address.val_type(), all_globals),
+                None => Err(format!("there is no {what} {index}")),
+            },
             _ => Ok(()),
         };
+        let tables: Vec<_> = self.spaces.tables.iter().map(|ty| ty.address).collect();
+        let memories: Vec<_> = self.spaces.memories.iter().map(|ty| ty.address).collect();
         for (i, elem) in self.module.elems.iter().enumerate() {
             let error = |reason| code_error(format!("element segment {i}: {reason}"));
             if !elem.ty.is_ref() {
                 return Err(error(format!("elements of type {}", elem.ty)));
             }
-            offset(&elem.mode, "table", self.spaces.tables.len()).map_err(error)?;
+            offset(&elem.mode, "table", &tables).map_err(error)?;
             if let SegmentMode::Active(table, _) = elem.mode
                 && self.spaces.tables[table as usize].element != elem.ty
             {
@@ -162,7 +231,7 @@ impl ModuleChecker<'_> {
             }
         }
         for (i, data) in self.module.data.iter().enumerate() {
-            offset(&data.mode, "memory", self.spaces.memories.len()).map_err(|reason| {
+            offset(&data.mode, "memory", &memories).map_err(|reason| {
                 Malformed::new(
                     Place::Section("data"),
                     0,
@@ -197,7 +266,9 @@ impl ModuleChecker<'_> {
                 }
                 ConstOp::RefFunc(func) => return Err(format!("there is no function {func}")),
                 ConstOp::GlobalGet(index) => match self.spaces.globals.get(index as usize) {
-                    Some(&GlobalType { ty, mutable: false }) if index < globals => ty,
+                    Some(&GlobalType {
+                        ty, mutable: false, ..
+                    }) if index < globals => ty,
                     _ => return Err(format!("global {index} cannot be used in a constant")),
                 },
                 ConstOp::Binary(op) => match op.info().sig {
@@ -223,6 +294,11 @@ impl ModuleChecker<'_> {
             "a constant expression leaves [{types}] where {want} is wanted"
         ))
     }
+}
+
+/// Whether a reference type says more than a value type, of values of that type.
+fn is_narrower(narrow: RefType, ty: ValType) -> bool {
+    narrow.val_type() == ty && narrow.narrow().is_some()
 }
 
 fn code_error(reason: impl Into<String>) -> Malformed {

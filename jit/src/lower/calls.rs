@@ -167,7 +167,7 @@ impl<'a> Lowerer<'a, '_> {
         (callee, ty)
     }
 
-    /// `call_indirect`.
+    /// `call_indirect` and `call_ref`.
     pub(super) fn call_indirect(&mut self, instr: &Instr) {
         let (callee, ty) = self.indirect_callee(instr);
         let (args, offset) = self.pop_args(&ty);
@@ -175,13 +175,17 @@ impl<'a> Lowerer<'a, '_> {
         self.push_results(&ty, &results);
     }
 
-    /// Pops an index; the function there, checked to be of the right type.
+    /// Pops an index or a reference; the function there, checked to be of the right type.
     fn indirect_callee(&mut self, instr: &Instr) -> (Callee, FuncType) {
-        let index = self.pop_one();
-        let func = self.load_element(instr.b as u32, index, TrapCode::UndefinedElement);
-        self.b
-            .ins()
-            .trapz(func, trap_code(TrapCode::UninitializedElement));
+        let operand = self.pop_one();
+        let (func, null) = match instr.op {
+            Op::CallRef | Op::RetCallRef => (operand, TrapCode::NullFunctionReference),
+            _ => (
+                self.load_element(instr.b as u32, operand, TrapCode::UndefinedElement),
+                TrapCode::UninitializedElement,
+            ),
+        };
+        self.b.ins().trapz(func, trap_code(null));
         let at = offset_of!(FuncRef, type_id) as i32;
         let found = self.b.ins().load(types::I32, ref_flags(), func, at);
         let list = self.ctx_field(offset_of!(VmContext, type_ids));
@@ -201,7 +205,7 @@ impl<'a> Lowerer<'a, '_> {
         self.emit_tail_call(callee, &ty, &args);
     }
 
-    /// `ret_call_indirect`.
+    /// `ret_call_indirect` and `ret_call_ref`.
     pub(super) fn tail_call_indirect(&mut self, instr: &Instr) {
         let (callee, ty) = self.indirect_callee(instr);
         let (args, _) = self.pop_args(&ty);
@@ -541,18 +545,10 @@ impl<'a> Lowerer<'a, '_> {
     }
 
     /// An instruction that the runtime executes.
-    pub(super) fn libcall(&mut self, instr: &Instr, row: usize, operands: usize) {
-        let operands = self.stack.split_off(self.stack.len() - operands);
-        let imm = match instr.op.info().imms.len() {
-            2 => instr.a << 32 | instr.b,
-            _ => instr.a,
-        };
-        let result = match instr.op {
-            Op::RefFunc => Some(ValType::FuncRef),
-            Op::MemoryGrow | Op::TableGrow | Op::Alloc => Some(ValType::I32),
-            _ => None,
-        };
-        self.call_libcall(row, &operands, imm, result);
+    pub(super) fn libcall(&mut self, instr: &Instr) {
+        let call = self.request.env.spaces.runtime_call(instr);
+        let operands = self.stack.split_off(self.stack.len() - call.operands);
+        self.call_libcall(call.row, &operands, call.immediate, call.result);
     }
 
     /// Calls a row of the table with operands in slots of the native stack.

@@ -1,61 +1,100 @@
 //! Linear memory.
 //!
-//! A memory's addresses are 32 bits, and behind its 4 GiB at least [`GUARD_BYTES`] can never be
-//! accessed: an access with a smaller offset needs no check, it faults.
+//! Where a memory's addresses are 32 bits and its pages large, nothing behind its last page can be
+//! accessed, nor the [`GUARD_BYTES`] behind the 4 GiB that addresses reach: an access with an offset below
+//! that needs no check, it faults. Where addresses are 64 bits, they are compared with the size, and the
+//! same guard is behind what is reserved. Where pages are smaller than what the processor can protect,
+//! the last byte of each access is compared.
 
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 use dotvm_isa::abi::{VmContext, VmMemory};
-use dotvm_isa::types::PAGE_BYTES;
-use dotvm_isa::{Instr, TrapCode, ValType};
+use dotvm_isa::{AddressType, Instr, MemoryType, TrapCode};
 
-use super::{LoadOp, Lowerer, StoreOp, trap_code};
+use super::{LoadOp, Lowerer, StoreOp, constant_flags, trap_code};
+use crate::accesses::Location;
 
-/// Bytes behind a memory's 4 GiB that native code relies on to fault.
+/// Bytes behind what a memory can grow to that native code relies on to fault.
 pub const GUARD_BYTES: u64 = 1 << 31;
 
 /// The widest access, in bytes.
 const MAX_ACCESS_BYTES: u64 = 64;
 
 impl Lowerer<'_, '_> {
-    fn memory(&mut self) -> Value {
-        self.ctx_field(offset_of!(VmContext, memory))
+    /// Where the books of a memory are.
+    fn memory(&mut self, memory: u16) -> Value {
+        if memory == 0 {
+            return self.ctx_field(offset_of!(VmContext, memory));
+        }
+        let list = self.ctx_field(offset_of!(VmContext, memories));
+        let at = i32::from(memory) * 8;
+        self.b.ins().load(types::I64, constant_flags(), list, at)
     }
 
-    /// The first byte of the memory, or where that would be.
-    pub(super) fn memory_base(&mut self) -> Value {
-        self.ctx_field(offset_of!(VmContext, memory_base))
+    /// The first byte of a memory, or where that would be. It never moves.
+    fn memory_base(&mut self, memory: u16) -> Value {
+        if memory == 0 {
+            return self.ctx_field(offset_of!(VmContext, memory_base));
+        }
+        let memory = self.memory(memory);
+        let at = offset_of!(VmMemory, base) as i32;
+        self.b.ins().load(types::I64, constant_flags(), memory, at)
     }
 
-    /// Bytes of the memory now.
-    fn memory_len(&mut self) -> Value {
-        let memory = self.memory();
+    /// Bytes of a memory now.
+    fn memory_len(&mut self, memory: u16) -> Value {
+        let memory = self.memory(memory);
         let flags = self.state_flags();
         let at = offset_of!(VmMemory, len) as i32;
         self.b.ins().load(types::I64, flags, memory, at)
     }
 
     /// The host's address for an address of the program, and what is to be added to it.
-    fn address(&mut self, address: Value, offset: u64) -> (Value, i32) {
-        let base = self.memory_base();
-        let index = self.b.ins().uextend(types::I64, address);
-        if offset + MAX_ACCESS_BYTES <= GUARD_BYTES {
-            return (self.b.ins().iadd(base, index), offset as i32);
+    fn address(&mut self, instr: &Instr, address: Value, bytes: u32) -> (Value, i32) {
+        let (memory, offset) = (instr.memory, instr.a);
+        let ty = self.request.env.spaces.memories[usize::from(memory)];
+        let base = self.memory_base(memory);
+        let index = self.wide_index(address);
+        if !ty.is_paged() {
+            let index = self.add_offset(ty, index, offset);
+            let end = self.add_offset(ty, index, u64::from(bytes));
+            self.trap_outside(memory, IntCC::UnsignedGreaterThan, end);
+            return (self.b.ins().iadd(base, index), 0);
         }
-        // Too far for the guard: the sum of two 32-bit numbers cannot overflow.
-        let offset = self.b.ins().iconst(types::I64, offset as i64);
-        let index = self.b.ins().iadd(index, offset);
-        let len = self.memory_len();
-        let outside = self
-            .b
-            .ins()
-            .icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
-        self.b
-            .ins()
-            .trapnz(outside, trap_code(TrapCode::MemoryOutOfBounds));
-        (self.b.ins().iadd(base, index), 0)
+        if offset > GUARD_BYTES - MAX_ACCESS_BYTES {
+            // Too far for the guard.
+            let index = self.add_offset(ty, index, offset);
+            self.trap_outside(memory, IntCC::UnsignedGreaterThanOrEqual, index);
+            return (self.b.ins().iadd(base, index), 0);
+        }
+        if ty.address == AddressType::I64 {
+            self.trap_outside(memory, IntCC::UnsignedGreaterThanOrEqual, index);
+        }
+        (self.b.ins().iadd(base, index), offset as i32)
+    }
+
+    /// An address plus an offset. The sum of numbers of 32 bits cannot overflow; where that of addresses
+    /// of 64 bits does, the access is outside.
+    fn add_offset(&mut self, ty: MemoryType, index: Value, offset: u64) -> Value {
+        if offset == 0 {
+            return index;
+        }
+        let offset = self.b.ins().iconst(types::I64, offset.cast_signed());
+        let trap = trap_code(TrapCode::MemoryOutOfBounds);
+        match ty.address {
+            AddressType::I32 => self.b.ins().iadd(index, offset),
+            AddressType::I64 => self.b.ins().uadd_overflow_trap(index, offset, trap),
+        }
+    }
+
+    /// Traps where a number compares so with the bytes of a memory.
+    fn trap_outside(&mut self, memory: u16, condition: IntCC, number: Value) {
+        let len = self.memory_len(memory);
+        let outside = self.b.ins().icmp(condition, number, len);
+        let trap = trap_code(TrapCode::MemoryOutOfBounds);
+        self.b.ins().trapnz(outside, trap);
     }
 
     fn heap_flags(&self, trap: ir::TrapCode) -> MemFlagsData {
@@ -71,9 +110,10 @@ impl Lowerer<'_, '_> {
         address: Value,
         bytes: u32,
     ) -> (MemFlagsData, Value, i32) {
-        let (p, at) = self.address(address, instr.a);
+        let (p, at) = self.address(instr, address, bytes);
         let place = self.place(instr);
-        let trap = self.accesses.load(place, (address, instr.a, bytes));
+        let location = location(instr, address, bytes);
+        let trap = self.accesses.load(place, location);
         (self.heap_flags(trap), p, at)
     }
 
@@ -84,9 +124,10 @@ impl Lowerer<'_, '_> {
         address: Value,
         bytes: u32,
     ) -> (MemFlagsData, Value, i32) {
-        let (p, at) = self.address(address, instr.a);
+        let (p, at) = self.address(instr, address, bytes);
         let place = self.place(instr);
-        let trap = self.accesses.store(place, (address, instr.a, bytes));
+        let location = location(instr, address, bytes);
+        let trap = self.accesses.store(place, location);
         (self.heap_flags(trap), p, at)
     }
 
@@ -128,12 +169,21 @@ impl Lowerer<'_, '_> {
         };
     }
 
-    pub(super) fn memory_size(&mut self) {
-        let len = self.memory_len();
-        let shift = i64::from(PAGE_BYTES.trailing_zeros());
-        let pages = self.b.ins().ushr_imm_u(len, shift);
-        let pages = self.b.ins().ireduce(types::I32, pages);
-        self.push(ValType::I32, pages);
+    pub(super) fn memory_size(&mut self, memory: u16) {
+        let ty = self.request.env.spaces.memories[usize::from(memory)];
+        let len = self.memory_len(memory);
+        let pages = self.b.ins().ushr_imm_u(len, i64::from(ty.page_size_log2));
+        self.push_size(pages, ty.address.val_type());
+    }
+}
+
+/// What an access accesses.
+fn location(instr: &Instr, address: Value, bytes: u32) -> Location {
+    Location {
+        memory: instr.memory,
+        address,
+        offset: instr.a,
+        bytes,
     }
 }
 

@@ -1,8 +1,6 @@
 //! Which method lowers each instruction that has a rule of its own.
 
 use dotvm_isa::Instr;
-use dotvm_isa::abi::Libcalls;
-use std::mem::offset_of;
 
 use super::{LowerOther, Lowerer};
 use crate::bailout::Bailout;
@@ -32,10 +30,12 @@ rules! {
     br_table |l, instr| l.jump_table(instr)?;
     call |l, instr| l.call(instr)?;
     call_indirect |l, instr| l.call_indirect(instr);
+    call_ref |l, instr| l.call_indirect(instr);
     ret |l, _instr| l.ret();
     halt |l, _instr| l.halt();
     ret_call |l, instr| l.tail_call(instr);
     ret_call_indirect |l, instr| l.tail_call_indirect(instr);
+    ret_call_ref |l, instr| l.tail_call_indirect(instr);
     select |l, _instr| l.select();
     pop |l, _instr| l.drop_top();
     dup |l, _instr| l.rearrange(1, &[0, 0]);
@@ -56,27 +56,28 @@ rules! {
     f32_push |l, instr| l.f32_push(instr.a);
     f64_push |l, instr| l.f64_push(instr.a);
     v128_push |l, instr| l.v128_push(instr.vector());
-    memory_size |l, _instr| l.memory_size();
-    memory_grow |l, instr| l.libcall(instr, offset_of!(Libcalls, memory_grow), 1);
+    memory_size |l, instr| l.memory_size(instr.a as u16);
+    memory_grow |l, instr| l.libcall(instr);
     ref_null |l, instr| l.ref_null(instr.a as u8);
     ref_is_null |l, _instr| l.ref_is_null();
-    ref_func |l, instr| l.libcall(instr, offset_of!(Libcalls, ref_func), 0);
-    memory_init |l, instr| l.libcall(instr, offset_of!(Libcalls, memory_init), 3);
-    data_drop |l, instr| l.libcall(instr, offset_of!(Libcalls, data_drop), 0);
-    memory_copy |l, instr| l.libcall(instr, offset_of!(Libcalls, memory_copy), 3);
-    memory_fill |l, instr| l.libcall(instr, offset_of!(Libcalls, memory_fill), 3);
-    table_init |l, instr| l.libcall(instr, offset_of!(Libcalls, table_init), 3);
-    elem_drop |l, instr| l.libcall(instr, offset_of!(Libcalls, elem_drop), 0);
-    table_copy |l, instr| l.libcall(instr, offset_of!(Libcalls, table_copy), 3);
-    table_grow |l, instr| l.libcall(instr, offset_of!(Libcalls, table_grow), 2);
+    ref_as_non_null |l, _instr| l.ref_as_non_null();
+    ref_func |l, instr| l.libcall(instr);
+    memory_init |l, instr| l.libcall(instr);
+    data_drop |l, instr| l.libcall(instr);
+    memory_copy |l, instr| l.libcall(instr);
+    memory_fill |l, instr| l.libcall(instr);
+    table_init |l, instr| l.libcall(instr);
+    elem_drop |l, instr| l.libcall(instr);
+    table_copy |l, instr| l.libcall(instr);
+    table_grow |l, instr| l.libcall(instr);
     table_size |l, instr| l.table_size(instr.a as u32);
-    table_fill |l, instr| l.libcall(instr, offset_of!(Libcalls, table_fill), 3);
+    table_fill |l, instr| l.libcall(instr);
     table_get |l, instr| l.table_get(instr.a as u32);
     table_set |l, instr| l.table_set(instr.a as u32);
     i64_add128 |l, instr| l.sum128(instr.op);
     i64_sub128 |l, instr| l.sum128(instr.op);
     i64_mul_wide |l, instr| l.product128(instr.op);
     i64_mul_wide_u |l, instr| l.product128(instr.op);
-    alloc |l, instr| l.libcall(instr, offset_of!(Libcalls, alloc), 1);
-    free |l, instr| l.libcall(instr, offset_of!(Libcalls, free), 1);
+    alloc |l, instr| l.libcall(instr);
+    free |l, instr| l.libcall(instr);
 }

@@ -5,10 +5,10 @@ use std::mem::offset_of;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
-use dotvm_isa::ValType;
 use dotvm_isa::abi::VmContext;
+use dotvm_isa::{TrapCode, ValType};
 
-use super::{Lowerer, MAX_LIMBS, Operand, constant_flags, limb_type};
+use super::{Lowerer, MAX_LIMBS, Operand, constant_flags, limb_type, trap_code};
 
 impl Lowerer<'_, '_> {
     /// Pops `take` values and pushes those of the given positions, 0 being the deepest popped.
@@ -126,6 +126,12 @@ impl Lowerer<'_, '_> {
         let reference = self.pop_one();
         let is_null = self.b.ins().icmp_imm_s(IntCC::Equal, reference, 0);
         self.push_bool(is_null);
+    }
+
+    pub(super) fn ref_as_non_null(&mut self) {
+        let reference = self.stack.last().expect("verified").limbs[0];
+        let trap = trap_code(TrapCode::NullReference);
+        self.b.ins().trapz(reference, trap);
     }
 
     /// Pushes the result of a comparison.

@@ -24,7 +24,7 @@ impl Lowerer<'_, '_> {
 
     /// Where an element of a table is; traps where there is none.
     fn element(&mut self, table: u32, index: Value, trap: TrapCode) -> Value {
-        let index = self.b.ins().uextend(types::I64, index);
+        let index = self.wide_index(index);
         let len = self.table_field(table, offset_of!(VmTable, len));
         let outside = self
             .b
@@ -34,6 +34,23 @@ impl Lowerer<'_, '_> {
         let base = self.table_field(table, offset_of!(VmTable, base));
         let offset = self.b.ins().ishl_imm_u(index, 3);
         self.b.ins().iadd(base, offset)
+    }
+
+    /// An address or index as 64 bits.
+    pub(super) fn wide_index(&mut self, index: Value) -> Value {
+        match self.b.func.dfg.value_type(index) {
+            types::I64 => index,
+            _ => self.b.ins().uextend(types::I64, index),
+        }
+    }
+
+    /// Pushes a size as the type that addresses have.
+    pub(super) fn push_size(&mut self, size: Value, ty: ValType) {
+        let size = match ty {
+            ValType::I64 => size,
+            _ => self.b.ins().ireduce(types::I32, size),
+        };
+        self.push(ty, size);
     }
 
     /// The element at an index; traps where there is none.
@@ -60,7 +77,7 @@ impl Lowerer<'_, '_> {
 
     pub(super) fn table_size(&mut self, table: u32) {
         let len = self.table_field(table, offset_of!(VmTable, len));
-        let len = self.b.ins().ireduce(types::I32, len);
-        self.push(ValType::I32, len);
+        let ty = self.request.env.spaces.tables[table as usize].address;
+        self.push_size(len, ty.val_type());
     }
 }

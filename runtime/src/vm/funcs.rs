@@ -184,6 +184,11 @@ impl Funcs {
         Some(index as u32)
     }
 
+    /// The engine's number of a function's type.
+    pub(crate) fn type_id(&self, index: u32) -> u32 {
+        self.func_ref(index).type_id
+    }
+
     /// What a call needs to know.
     #[inline]
     pub(crate) fn callee(&self, index: u32) -> Callee {

@@ -24,9 +24,10 @@ pub(crate) struct InstanceData {
     // What `ctx` points to besides what the store owns.
     global_list: Pinned<[*mut u64]>,
     table_list: Pinned<[*mut VmTable]>,
+    memory_list: Pinned<[*const VmMemory]>,
     import_list: Pinned<[*const FuncRef]>,
-    /// Number of memory 0 in the store.
-    pub(crate) memory: Option<u32>,
+    /// Numbers of the memories in the store.
+    pub(crate) memories: Vec<u32>,
     /// Numbers of the tables in the store.
     pub(crate) tables: Vec<u32>,
     /// Numbers of the globals in the store; those defined last may still be missing while
@@ -51,6 +52,7 @@ impl InstanceData {
         let isa = module.bytecode();
         let ctx = VmContext {
             memory: store.vm.no_memory(),
+            memories: ptr::null(),
             globals: ptr::null(),
             tables: ptr::null(),
             imports: ptr::null(),
@@ -70,8 +72,9 @@ impl InstanceData {
             global_slots: 0,
             global_list: Pinned::from_vec(Vec::new()),
             table_list: Pinned::from_vec(Vec::new()),
+            memory_list: Pinned::from_vec(Vec::new()),
             import_list: Pinned::from_vec(Vec::new()),
-            memory: None,
+            memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
             funcs: vec![0; module.env().spaces.funcs.len()],
@@ -115,6 +118,12 @@ impl InstanceData {
             .iter()
             .map(|index| tables[at(index)].vm())
             .collect();
+        let memory_list: Vec<*const VmMemory> = self
+            .memories
+            .iter()
+            .map(|index| memories[at(index)].vm())
+            .collect();
+        let memory = memory_list.first().copied();
         let imported = self.module.env().spaces.imported_funcs as usize;
         let import_list = self.funcs[..imported]
             .iter()
@@ -123,13 +132,14 @@ impl InstanceData {
         self.global_list = Pinned::from_vec(global_list);
         self.table_list = Pinned::from_vec(table_list);
         self.import_list = Pinned::from_vec(import_list);
-        let memory: Option<*const VmMemory> = self.memory.map(|index| memories[at(&index)].vm());
+        self.memory_list = Pinned::from_vec(memory_list);
         let (global_list, table_list) = (self.global_list.first(), self.table_list.first());
-        let import_list = self.import_list.first();
+        let (memory_list, import_list) = (self.memory_list.first(), self.import_list.first());
         // SAFETY: the block starts with the context, which nobody else uses before code runs.
         let ctx = unsafe { &mut *self.ctx() };
         ctx.globals = global_list;
         ctx.tables = table_list;
+        ctx.memories = memory_list;
         ctx.imports = import_list;
         if let Some(memory) = memory {
             ctx.memory = memory;

@@ -1,8 +1,8 @@
 //! Linear memories: a reservation that grows in place.
 
-use dotvm_isa::MemoryType;
 use dotvm_isa::abi::VmMemory;
-use dotvm_isa::types::{MAX_PAGES_32, PAGE_BYTES};
+use dotvm_isa::types::PAGE_BYTES;
+use dotvm_isa::{AddressType, MemoryType};
 
 use super::heap::{CHUNK_BYTES, Heap};
 use super::mapping::{GRANULE_BYTES, Reservation, round_up};
@@ -12,6 +12,10 @@ use crate::error::{Error, Result};
 /// Behind the reserved bytes, never accessible: an access that starts just below the end of a
 /// memory stays within the reservation.
 const GUARD_BYTES: usize = GRANULE_BYTES;
+
+/// The same for memories with 64-bit addresses, where native code compares addresses without their
+/// offsets with the size.
+const GUARD_BYTES_64: usize = dotvm_jit::GUARD_BYTES as usize;
 
 /// A linear memory.
 ///
@@ -49,9 +53,15 @@ impl LinearMemory {
     /// # Errors
     /// Where address space or memory is not to be had.
     pub(crate) fn new(ty: MemoryType, reservation_bytes: u64) -> Result<LinearMemory> {
-        let max_pages = ty.limits.max.unwrap_or(MAX_PAGES_32).min(MAX_PAGES_32);
-        let usable = usize::try_from(reservation_bytes).ok().and_then(round_up);
-        let whole = usable.and_then(|bytes| bytes.checked_add(GUARD_BYTES));
+        let max_pages = ty.limits.max.unwrap_or(u64::MAX).min(ty.max_pages());
+        let max_bytes = max_pages.saturating_mul(ty.page_bytes());
+        let (reserved, guard) = match ty.address {
+            // Addresses cannot reach further than what native code relies on: see `Config`.
+            AddressType::I32 => (reservation_bytes, GUARD_BYTES),
+            AddressType::I64 => (reservation_bytes.min(max_bytes), GUARD_BYTES_64),
+        };
+        let usable = usize::try_from(reserved).ok().and_then(round_up);
+        let whole = usable.and_then(|bytes| bytes.checked_add(guard));
         let (Some(usable), Some(whole)) = (usable, whole) else {
             let reason = format!("a memory reservation of {reservation_bytes} bytes");
             return Err(Error::Limit(reason));
@@ -69,13 +79,13 @@ impl LinearMemory {
         let mut memory = LinearMemory {
             vm: Pinned::new(vm),
             reservation,
-            max_bytes: (max_pages * PAGE_BYTES).min(usable as u64),
+            max_bytes: max_bytes.min(usable as u64),
             ty,
             heap: Heap::default(),
         };
         let min = ty.limits.min;
         if memory.grow(min, u64::MAX).is_err() {
-            let most = memory.max_bytes / PAGE_BYTES;
+            let most = memory.max_bytes / ty.page_bytes();
             return Err(Error::Limit(format!(
                 "a memory of {min} pages; there is room for {most}"
             )));
@@ -95,7 +105,7 @@ impl LinearMemory {
 
     /// Size in pages.
     pub(crate) fn pages(&self) -> u64 {
-        self.len() / PAGE_BYTES
+        self.len() / self.ty.page_bytes()
     }
 
     /// The accessible bytes.
@@ -121,7 +131,8 @@ impl LinearMemory {
     /// Why it did not grow; nothing has changed then.
     pub(crate) fn grow(&mut self, pages: u64, most: u64) -> Result<u64, Refused> {
         let old = self.len();
-        let more = pages.checked_mul(PAGE_BYTES).ok_or(Refused::Maximum)?;
+        let page = self.ty.page_bytes();
+        let more = pages.checked_mul(page).ok_or(Refused::Maximum)?;
         let new = old.checked_add(more).ok_or(Refused::Maximum)?;
         if new > self.max_bytes {
             return Err(Refused::Maximum);
@@ -129,13 +140,15 @@ impl LinearMemory {
         if more > most {
             return Err(Refused::Limit);
         }
-        // Both fit, since the reservation's size fits.
-        let (start, len) = (old as usize, more as usize);
+        // All fit, since the reservation's size fits. Of a memory of small pages, more than it has is
+        // accessible.
+        let committed = |bytes: u64| round_up(bytes as usize).ok_or(Refused::Limit);
+        let (start, end) = (committed(old)?, committed(new)?);
         self.reservation
-            .commit(start, len)
+            .commit(start, end - start)
             .map_err(|_| Refused::Limit)?;
-        self.vm.get_mut().len = start + len;
-        Ok(old / PAGE_BYTES)
+        self.vm.get_mut().len = new as usize;
+        Ok(old / page)
     }
 
     /// `alloc`: the address of `bytes` bytes of the heap, which grows by no more than `most` bytes.

@@ -20,9 +20,6 @@ use crate::store::StoreOpaque;
 
 type Done = Result<(), TrapCode>;
 
-/// The slot of -1 as `i32`.
-const MINUS_ONE: u64 = 0xffff_ffff;
-
 /// `lower`: makes the code of the function whose cell is at that address.
 pub(super) fn lower(store: &StoreOpaque, instance: u32, cell: u64) -> Result<(), Stop> {
     let module = &store.instances[instance as usize].module;
@@ -67,7 +64,6 @@ pub(super) fn evaluate(slots: &mut [u64; 2], op: u64) -> Done {
 
 /// `start` and `len` as a range within `size`.
 fn range(start: u64, len: u64, size: usize, trap: TrapCode) -> Result<Range<usize>, TrapCode> {
-    // Both are 32-bit values.
     match start.saturating_add(len) {
         end if end <= size as u64 => Ok(start as usize..end as usize),
         _ => Err(trap),
@@ -78,17 +74,13 @@ fn halves(imm: u64) -> (usize, usize) {
     ((imm >> 32) as usize, (imm & 0xffff_ffff) as usize)
 }
 
-/// The number of an instance's memory. A module has at most one, and verified code uses it only
-/// where there is one.
-fn memory_number(store: &StoreOpaque, instance: u32) -> Result<u32, TrapCode> {
-    store.instances[instance as usize]
-        .memory
-        .ok_or(TrapCode::MemoryOutOfBounds)
+fn memory_number(store: &StoreOpaque, instance: u32, memory: usize) -> u32 {
+    store.instances[instance as usize].memories[memory]
 }
 
-fn memory(store: &mut StoreOpaque, instance: u32) -> Result<&mut LinearMemory, TrapCode> {
-    let number = memory_number(store, instance)?;
-    Ok(&mut store.memories[number as usize])
+fn memory(store: &mut StoreOpaque, instance: u32, memory: usize) -> &mut LinearMemory {
+    let number = memory_number(store, instance, memory);
+    &mut store.memories[number as usize]
 }
 
 fn table_number(store: &StoreOpaque, instance: u32, table: usize) -> u32 {
@@ -105,13 +97,13 @@ pub(super) fn memory_grow(
     store: &mut StoreOpaque,
     instance: u32,
     slots: &mut [u64; 1],
-    _: u64,
+    memory: u64,
 ) -> Done {
-    let number = memory_number(store, instance)?;
+    let number = memory_number(store, instance, memory as usize);
     slots[0] = match store.grow_memory(number, slots[0]) {
         Ok(old) => old,
         Err(Refused::Limit) if store.limit_traps() => return Err(TrapCode::MemoryLimit),
-        Err(_) => MINUS_ONE,
+        Err(_) => store.memories[number as usize].ty.address.max(),
     };
     Ok(())
 }
@@ -121,11 +113,13 @@ pub(super) fn memory_copy(
     store: &mut StoreOpaque,
     instance: u32,
     &mut [dst, src, len]: &mut [u64; 3],
-    _: u64,
+    imm: u64,
 ) -> Done {
-    let bytes = memory(store, instance)?.bytes_mut();
-    let src = range(src, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
-    let dst = range(dst, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
+    let (to, from) = halves(imm);
+    let [to, from] = [to, from].map(|memory| memory_number(store, instance, memory) as usize);
+    let oob = TrapCode::MemoryOutOfBounds;
+    let src = range(src, len, store.memories[from].bytes().len(), oob)?;
+    let dst = range(dst, len, store.memories[to].bytes().len(), oob)?;
     // From the end that is not overwritten before it is read.
     let upwards = dst.start <= src.start;
     in_steps(store, src.len(), |store, step| {
@@ -133,9 +127,14 @@ pub(super) fn memory_copy(
             true => step,
             false => src.len() - step.end..src.len() - step.start,
         };
-        let from = src.start + step.start..src.start + step.end;
-        let bytes = memory(store, instance)?.bytes_mut();
-        bytes.copy_within(from, dst.start + step.start);
+        let source = src.start + step.start..src.start + step.end;
+        let target = dst.start + step.start..dst.start + step.end;
+        match store.memories.get_disjoint_mut([to, from]) {
+            Ok([to, from]) => to.bytes_mut()[target].copy_from_slice(&from.bytes()[source]),
+            Err(_) => store.memories[to]
+                .bytes_mut()
+                .copy_within(source, target.start),
+        }
         Ok(())
     })
 }
@@ -145,12 +144,13 @@ pub(super) fn memory_fill(
     store: &mut StoreOpaque,
     instance: u32,
     &mut [dst, value, len]: &mut [u64; 3],
-    _: u64,
+    imm: u64,
 ) -> Done {
-    let bytes = memory(store, instance)?.bytes_mut();
-    let dst = range(dst, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
+    let number = memory_number(store, instance, imm as usize) as usize;
+    let size = store.memories[number].bytes().len();
+    let dst = range(dst, len, size, TrapCode::MemoryOutOfBounds)?;
     in_steps(store, dst.len(), |store, step| {
-        let bytes = memory(store, instance)?.bytes_mut();
+        let bytes = store.memories[number].bytes_mut();
         bytes[dst.start + step.start..dst.start + step.end].fill(value as u8);
         Ok(())
     })
@@ -181,14 +181,14 @@ pub(super) fn memory_init(
     &mut [dst, src, len]: &mut [u64; 3],
     imm: u64,
 ) -> Done {
-    let (segment, _) = halves(imm);
+    let (segment, target) = halves(imm);
     let data = &store.instances[instance as usize];
     let module = data.module.clone();
     let source: &[u8] = match data.dropped_data[segment] {
         true => &[],
         false => module.bytecode().data_segment(segment as u32),
     };
-    let bytes = memory(store, instance)?.bytes_mut();
+    let bytes = memory(store, instance, target).bytes_mut();
     let src = range(src, len, source.len(), TrapCode::MemoryOutOfBounds)?;
     let dst = range(dst, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
     bytes[dst].copy_from_slice(&source[src]);
@@ -246,7 +246,7 @@ pub(super) fn table_grow(
     slots[0] = match store.grow_table(number, count, value) {
         Ok(old) => old,
         Err(Refused::Limit) if store.limit_traps() => return Err(TrapCode::TableLimit),
-        Err(_) => MINUS_ONE,
+        Err(_) => store.tables[number as usize].ty.address.max(),
     };
     Ok(())
 }
@@ -357,7 +357,7 @@ pub(super) fn ref_func(
 
 /// `alloc`
 pub(super) fn alloc(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1], _: u64) -> Done {
-    let number = memory_number(store, instance)?;
+    let number = memory_number(store, instance, 0);
     let address = store
         .alloc(number, slots[0] as u32)
         .map_err(|_| TrapCode::MemoryLimit)?;
@@ -367,7 +367,7 @@ pub(super) fn alloc(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1]
 
 /// `free`
 pub(super) fn free(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1], _: u64) -> Done {
-    let heap = &mut memory(store, instance)?.heap;
+    let heap = &mut memory(store, instance, 0).heap;
     heap.free(slots[0] as u32)
         .map_err(|_| TrapCode::InvalidFree)
 }

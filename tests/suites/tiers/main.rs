@@ -4,6 +4,8 @@ mod frames;
 mod fuel;
 mod harness;
 mod loops;
+mod memories;
+mod references;
 mod stops;
 mod trapping;
 mod traps;

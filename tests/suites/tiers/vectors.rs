@@ -253,6 +253,7 @@ fn check(store: &mut Store<()>, instance: Instance, trial: &Trial, way: Way, ran
     let found = func.call(&mut *store, &args).expect("none of them traps");
     let instr = Instr {
         op: trial.info.op,
+        memory: 0,
         offset: 0,
         a: trial.imms[0],
         b: trial.imms[1],

@@ -37,6 +37,8 @@ pub(crate) enum Inst {
     Op {
         /// The instruction; none of those above.
         op: Op,
+        /// The memory that a load or store accesses; 0 for other instructions.
+        memory: u16,
         /// Second immediate.
         b: u64,
         /// First immediate.
@@ -47,17 +49,27 @@ pub(crate) enum Inst {
 impl Inst {
     /// An instruction without immediates.
     pub(crate) const fn op(op: Op) -> Inst {
-        Inst::Op { op, b: 0, a: 0 }
+        Inst::op2(op, 0, 0)
     }
 
     /// An instruction with one immediate.
     pub(crate) const fn op1(op: Op, a: u64) -> Inst {
-        Inst::Op { op, b: 0, a }
+        Inst::op2(op, a, 0)
     }
 
     /// An instruction with two immediates.
     pub(crate) const fn op2(op: Op, a: u64, b: u64) -> Inst {
-        Inst::Op { op, b, a }
+        Inst::Op {
+            op,
+            memory: 0,
+            b,
+            a,
+        }
+    }
+
+    /// A load or store of that memory.
+    pub(crate) const fn access(memory: u16, op: Op, a: u64, b: u64) -> Inst {
+        Inst::Op { op, memory, b, a }
     }
 
     /// An instruction with an immediate of 128 bits.
@@ -133,6 +145,7 @@ impl Inst {
                 op: Op::V128Push,
                 a,
                 b,
+                ..
             } => Some(u128::from(a) | u128::from(b) << 64),
             number => number.as_const().map(u128::from),
         }
@@ -207,8 +220,12 @@ impl Inst {
             Inst::Label(_) => 0,
             Inst::Loop(_) => 1,
             Inst::Jmp(_) | Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) => 3,
-            Inst::Op { op, a, b } => {
-                let code = if op.info().code > 0xff { 2 } else { 1 };
+            Inst::Op { op, memory, a, b } => {
+                let prefix = match memory {
+                    0 => 0,
+                    memory => 1 + unsigned(u64::from(memory)),
+                };
+                let code = prefix + if op.info().code > 0xff { 2 } else { 1 };
                 let imms = op.info().imms.iter().zip([a, b]);
                 code + imms
                     .map(|(imm, value)| match imm {

@@ -10,7 +10,7 @@ pub(crate) fn effect(inst: Inst, env: &Env, func_results: usize) -> (usize, usiz
     let (op, a, b) = match inst {
         Inst::Label(_) | Inst::Loop(_) | Inst::Jmp(_) => return (0, 0),
         Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) => return (1, 0),
-        Inst::Op { op, a, b } => (op, a, b),
+        Inst::Op { op, a, b, .. } => (op, a, b),
     };
     if let Sig::Fixed(params, results) = op.info().sig {
         return (params.len(), results.len());
@@ -21,11 +21,12 @@ pub(crate) fn effect(inst: Inst, env: &Env, func_results: usize) -> (usize, usiz
             let results = if op == Op::Call { ty.results.len() } else { 0 };
             (ty.params.len(), results)
         }
-        Op::CallIndirect | Op::RetCallIndirect => {
+        Op::CallIndirect | Op::CallRef | Op::RetCallIndirect | Op::RetCallRef => {
             let ty = &env.types[a as usize];
-            let results = match op {
-                Op::CallIndirect => ty.results.len(),
-                _ => 0,
+            let results = if op.is_terminator() {
+                0
+            } else {
+                ty.results.len()
             };
             (ty.params.len() + 1, results)
         }
@@ -48,10 +49,13 @@ fn simple(op: Op) -> (usize, usize) {
         Op::Nip => (2, 1),
         Op::Tuck => (2, 3),
         Op::LocalGet | Op::GlobalGet | Op::RefNull => (0, 1),
-        Op::LocalTee | Op::RefIsNull | Op::TableGet => (1, 1),
+        Op::MemorySize | Op::TableSize => (0, 1),
+        Op::LocalTee | Op::RefIsNull | Op::RefAsNonNull => (1, 1),
+        Op::TableGet | Op::MemoryGrow => (1, 1),
         Op::TableSet => (2, 0),
         Op::TableGrow => (2, 1),
-        Op::TableFill => (3, 0),
+        Op::MemoryInit | Op::MemoryCopy | Op::MemoryFill => (3, 0),
+        Op::TableInit | Op::TableCopy | Op::TableFill => (3, 0),
         _ => (0, 0),
     }
 }

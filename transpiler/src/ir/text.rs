@@ -56,15 +56,22 @@ fn line(func: &Func, inst: Inst) -> String {
             op: Op::V128Push | Op::I8x16Shuffle,
             a,
             b,
+            ..
         } => format!("{mnemonic} {:#x}", u128::from(a) | u128::from(b) << 64),
-        Inst::Op { op, a, b } => op
-            .info()
-            .imms
-            .iter()
-            .zip([a, b])
-            .fold(mnemonic.to_owned(), |line, (&imm, value)| {
-                format!("{line} {}", immediate(imm, value))
-            }),
+        Inst::Op { op, memory, a, b } => {
+            let mut line = op
+                .info()
+                .imms
+                .iter()
+                .zip([a, b])
+                .fold(mnemonic.to_owned(), |line, (&imm, value)| {
+                    format!("{line} {}", immediate(imm, value))
+                });
+            if memory != 0 {
+                write!(line, " memory {memory}").expect("writing to a string");
+            }
+            line
+        }
     }
 }
 
@@ -164,9 +171,13 @@ fn parse_line(func: &mut Func, line: &str) -> Inst {
                 let bits = args[0].trim_start_matches("0x");
                 return Inst::vector(op, u128::from_str_radix(bits, 16).expect("128 bits"));
             }
+            let (args, memory) = match args[..] {
+                [ref args @ .., "memory", index] => (args, index.parse().expect("an index")),
+                ref args => (args, 0),
+            };
             assert_eq!(imms.len(), args.len(), "{line}");
             let value = |i: usize| imms.get(i).map_or(0, |&imm| parse_immediate(imm, args[i]));
-            Inst::op2(op, value(0), value(1))
+            Inst::access(memory, op, value(0), value(1))
         }
     }
 }

@@ -38,7 +38,7 @@ fn compute(tail: &mut Tail<'_>, next: Inst) -> bool {
 /// `const op`, `const const op`, `const const const op` of vectors, where that is not longer. Floats
 /// stay, for their NaNs.
 fn compute_vector(tail: &mut Tail<'_>, next: Inst) -> bool {
-    let Inst::Op { op, a, b } = next else {
+    let Inst::Op { op, a, b, .. } = next else {
         return false;
     };
     let info = op.info();

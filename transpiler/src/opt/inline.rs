@@ -122,10 +122,11 @@ fn callees(funcs: &[Func], env: &Env, limits: Limits) -> HashMap<u32, Callee> {
 fn is_simple(inst: Inst) -> bool {
     match inst {
         Inst::Loop(_) | Inst::BrTable(_) => false,
-        Inst::Op { op, .. } => !matches!(
-            op,
-            Op::Call | Op::CallIndirect | Op::RetCall | Op::RetCallIndirect
-        ),
+        Inst::Op { op, .. } => {
+            let calls = matches!(op, Op::Call | Op::CallIndirect | Op::CallRef);
+            let tail_calls = matches!(op, Op::RetCall | Op::RetCallIndirect | Op::RetCallRef);
+            !calls && !tail_calls
+        }
         _ => true,
     }
 }

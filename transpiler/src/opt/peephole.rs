@@ -191,10 +191,16 @@ fn convert(tail: &mut Tail<'_>, next: Inst) -> bool {
     let (Some(last), Some(op)) = (tail.last(), next.opcode()) else {
         return false;
     };
-    let Inst::Op { op: source, a, .. } = last else {
+    let Inst::Op {
+        op: source,
+        memory,
+        a,
+        ..
+    } = last
+    else {
         return false;
     };
-    let replaced = |op| [Inst::op1(op, a)];
+    let replaced = |op| [Inst::access(memory, op, a, 0)];
     match (source, op) {
         (Op::I32Load8U | Op::I32Load8S, Op::I32Extend8) => {
             tail.replace(1, &replaced(Op::I32Load8S))
@@ -257,7 +263,7 @@ fn narrow(tail: &mut Tail<'_>, next: Inst) -> bool {
 
 /// Stores that keep fewer bits than were carefully prepared for them.
 fn narrow_store(tail: &mut Tail<'_>, next: Inst) -> bool {
-    let Inst::Op { op, a, .. } = next else {
+    let Inst::Op { op, memory, a, .. } = next else {
         return false;
     };
     let kept = match op {
@@ -266,7 +272,7 @@ fn narrow_store(tail: &mut Tail<'_>, next: Inst) -> bool {
         Op::I64Store32 => u64::from(u32::MAX),
         _ => return false,
     };
-    let store = |op| [Inst::op1(op, a)];
+    let store = |op| [Inst::access(memory, op, a, 0)];
     match (tail.last().and_then(Inst::opcode), op) {
         (Some(Op::I32And | Op::I64And), _) => {
             let mask = tail.before_last().and_then(Inst::as_const);
@@ -615,7 +621,7 @@ func (i32) -> (i32 i32 i32)
                 f32.neg
                 f32.abs
                 local.get 0
-                i32.load8_u 1
+                i32.load8_u 1 memory 1
                 i64.extend_i32_u
                 ret",
             expect![[r#"
@@ -632,7 +638,7 @@ func (i32) -> (i32 i32 i32)
                     local.get 1
                     f32.abs
                     local.get 0
-                    i64.load8_u 1
+                    i64.load8_u 1 memory 1
                     ret
             "#]],
         );
@@ -660,6 +666,10 @@ func (i32) -> (i32 i32 i32)
                 local.get 0
                 i64.extend_i32_u
                 i64.store32 8
+                local.get 0
+                local.get 0
+                i64.extend_i32
+                i64.store16 8 memory 1
                 ret",
             expect![[r#"
                 func (i32 i64) -> ()
@@ -678,6 +688,9 @@ func (i32) -> (i32 i32 i32)
                     local.get 0
                     local.get 0
                     i32.store 8
+                    local.get 0
+                    local.get 0
+                    i32.store16 8 memory 1
                     ret
             "#]],
         );

@@ -141,7 +141,13 @@ impl Evaluation {
     }
 
     fn step(&mut self, inst: Inst) -> Option<()> {
-        let Inst::Op { op, a, b: 0 } = inst else {
+        let Inst::Op {
+            op,
+            a,
+            b: 0,
+            memory: 0,
+        } = inst
+        else {
             return None;
         };
         let value = match op {

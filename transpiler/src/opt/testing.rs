@@ -70,7 +70,7 @@ pub(super) fn listings(funcs: &[Func], env: &Env) -> String {
 /// Where the verifier finds a fault.
 pub(super) fn verify(funcs: &[Func], env: &Env) {
     let global = |ty| GlobalDef {
-        ty: GlobalType { ty, mutable: true },
+        ty: GlobalType::new(ty, true),
         init: ConstExpr(vec![match ty {
             ValType::I32 => ConstOp::I32(0),
             _ => ConstOp::I64(0),
@@ -80,11 +80,8 @@ pub(super) fn verify(funcs: &[Func], env: &Env) {
     let mut module = Module {
         arch: Arch::Arch128,
         types: [env.types.clone(), vec![FuncType::default()]].concat(),
-        memories: vec![MemoryType { limits }],
-        tables: vec![TableType {
-            element: ValType::FuncRef,
-            limits,
-        }],
+        memories: vec![MemoryType::new(limits); 2],
+        tables: vec![TableType::new(ValType::FuncRef, limits).into()],
         globals: vec![global(ValType::I32), global(ValType::I64)],
         elems: vec![ElemSegment {
             mode: SegmentMode::Declared,

@@ -1,53 +1,104 @@
 //! Which WebAssembly is understood, and the names of what is not.
 
-use dotvm_isa::Arch;
+use dotvm_isa::{AddressType, Arch, ValType};
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::error::Error;
 
-/// Core 2.0, and of what came later: tail calls, extended constants, wide arithmetic, relaxed vector
-/// instructions.
-const FEATURES: WasmFeatures = WasmFeatures::WASM2
+/// The features of WebAssembly that a module may use. By default, all that the machine knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Features(pub(super) WasmFeatures);
+
+impl Default for Features {
+    fn default() -> Features {
+        Features::ALL
+    }
+}
+
+/// What the machine knows.
+const KNOWN: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::TAIL_CALL)
     .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
+    .union(WasmFeatures::FUNCTION_REFERENCES)
+    // For the types of functions that it adds. What it adds otherwise is refused by name.
+    .union(WasmFeatures::GC)
     .union(WasmFeatures::WIDE_ARITHMETIC)
     .union(VECTORS);
 
 const VECTORS: WasmFeatures = WasmFeatures::SIMD.union(WasmFeatures::RELAXED_SIMD);
 
-/// What can be translated for an architecture, or for one that is chosen by what a module needs.
-pub(super) fn of(arch: Option<Arch>) -> WasmFeatures {
-    match arch {
-        Some(Arch::Arch32 | Arch::Arch64) => FEATURES.difference(VECTORS),
-        _ => FEATURES,
-    }
-}
+/// What the first architectures do not have, each with the first one that has it.
+const LATER: [(WasmFeatures, Arch); 2] = [
+    (WasmFeatures::MEMORY64, AddressType::I64.first_arch()),
+    (VECTORS, ValType::V128.first_arch()),
+];
 
-/// Says of an error that validation with `features` found in `wasm` whether the module is wrong
-/// or needs features that are missing, and which.
-#[cold]
-pub(super) fn explain(wasm: &[u8], features: WasmFeatures, error: &wasmparser::Error) -> Error {
-    let missing = error
-        .missing_wasm_feature()
-        .map(|missing| missing.difference(features))
-        .filter(|missing| !missing.is_empty())
-        .or_else(|| needed(wasm, features));
-    let offset = error.offset();
-    match missing {
-        // They are only missing where an architecture was asked for that lacks them.
-        Some(missing) if FEATURES.contains(missing) => Error::Architecture {
-            feature: name(missing),
-            offset,
-            needs: Arch::Arch128,
-        },
-        Some(missing) => Error::Unsupported {
-            feature: name(missing.difference(FEATURES)),
-            offset,
-        },
-        None => Error::Invalid {
-            offset,
-            reason: error.message().to_owned(),
-        },
+impl Features {
+    /// Everything that the machine knows.
+    pub const ALL: Features = Features(KNOWN);
+
+    /// Those of WebAssembly 1.0.
+    pub const V1: Features = Features(WasmFeatures::WASM1.intersection(KNOWN));
+
+    /// Those of WebAssembly 2.0.
+    pub const V2: Features = Features(WasmFeatures::WASM2.intersection(KNOWN));
+
+    /// These and one more, named as its proposal is: `multi-memory`. Nothing where there is none of that
+    /// name, or the machine does not know it.
+    pub fn with(self, proposal: &str) -> Option<Features> {
+        let mut all = KNOWN.iter();
+        let found = all.find(|&feature| name(feature) == proposal)?;
+        Some(Features(self.0.union(found)))
+    }
+
+    /// Those of these that an architecture has, or some architecture where it is chosen by what a module
+    /// needs.
+    pub(super) fn on(self, arch: Option<Arch>) -> WasmFeatures {
+        let later = LATER
+            .into_iter()
+            .filter(|&(_, first)| arch.is_some_and(|arch| arch < first));
+        later.fold(self.0, |features, (later, _)| features.difference(later))
+    }
+
+    /// Says of an error that validation with those on that architecture found in `wasm` whether the module
+    /// is wrong or needs features that are missing, and which.
+    #[cold]
+    pub(super) fn explain(
+        self,
+        wasm: &[u8],
+        arch: Option<Arch>,
+        error: &wasmparser::Error,
+    ) -> Error {
+        let features = self.on(arch);
+        let missing = error
+            .missing_wasm_feature()
+            .map(|missing| missing.difference(features))
+            .filter(|missing| !missing.is_empty())
+            .or_else(|| needed(wasm, features));
+        let offset = error.offset();
+        match missing {
+            // They are only missing where an architecture was asked for that lacks them.
+            Some(missing) if self.0.contains(missing) => {
+                let mut later = LATER.into_iter();
+                let needs = later.rfind(|(later, _)| later.intersects(missing));
+                Error::Architecture {
+                    feature: name(missing),
+                    offset,
+                    needs: needs.map_or(Arch::default(), |(_, first)| first),
+                }
+            }
+            Some(missing) => Error::Unsupported {
+                feature: name(missing.difference(self.0)),
+                offset,
+            },
+            None => Error::Invalid {
+                offset,
+                reason: error.message().to_owned(),
+            },
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use dotvm_isa::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
 use dotvm_isa::instr::MAX_LOCALS;
-use dotvm_isa::{Arch, FuncType, Op, ValType};
+use dotvm_isa::{Arch, FuncType, Op, RefType, ValType};
 use wasmparser::{BlockType, BrTable, FuncValidator, FunctionBody, Operator, ValidatorResources};
 
 use super::hints::{self, Hints};
@@ -204,13 +204,21 @@ impl Translator<'_> {
             Operator::Br { relative_depth } => self.br(relative_depth, height)?,
             Operator::BrIf { relative_depth } => {
                 let hint = self.hint(offset);
-                self.br_if(relative_depth, height - 1, hint)?;
+                self.br_if(relative_depth, height - 1, true, hint)?;
             }
             Operator::BrTable { ref targets } => self.br_table(targets, height - 1)?,
             Operator::Return => self.emit(Inst::op(Op::Ret)),
             Operator::RefNull { hty } => {
-                let ty = types::heap_type(hty, offset)?;
+                let heap = types::heap_type(hty, offset)?;
+                let ty = RefType::new(true, heap).val_type();
                 self.emit(Inst::op1(Op::RefNull, u64::from(ty.code())));
+            }
+            Operator::BrOnNull { relative_depth } => self.br_on_null(relative_depth, height)?,
+            Operator::BrOnNonNull { relative_depth } => {
+                self.emit(Inst::op(Op::Dup));
+                self.emit(Inst::op(Op::RefIsNull));
+                self.br_if(relative_depth, height, false, None)?;
+                self.emit(Inst::op(Op::Pop));
             }
             Operator::TypedSelect { .. } => self.emit(Inst::op(Op::Select)),
             _ => {
@@ -220,8 +228,7 @@ impl Translator<'_> {
                     self.arch = self.arch.max(Arch::Arch128);
                     self.emit(inst);
                 } else {
-                    let feature = format!("the instruction {op:?}");
-                    return Err(types::unsupported(feature, offset).into());
+                    return Err(types::unsupported(ops::proposal(op), offset).into());
                 }
             }
         }
@@ -337,22 +344,44 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// `hint` says whether it usually branches, where that is known.
-    fn br_if(&mut self, depth: u32, height: u32, hint: Option<bool>) -> Result<(), Error> {
+    /// Branches where the condition is `when`; `hint` says whether it usually does, where that is known.
+    fn br_if(
+        &mut self,
+        depth: u32,
+        height: u32,
+        when: bool,
+        hint: Option<bool>,
+    ) -> Result<(), Error> {
+        let jump = |when, label| match when {
+            true => Inst::Jnz(label),
+            false => Inst::Jz(label),
+        };
         let frame = self.target(depth);
         if Self::surplus(frame, height) == 0 {
             frame.label_used = true;
             frame.likely |= hint != Some(false);
             let label = frame.label;
-            self.emit(Inst::Jnz(label));
+            self.emit(jump(when, label));
         } else {
             let stay = self.func.new_label();
-            self.emit(Inst::Jz(stay));
+            self.emit(jump(!when, stay));
             self.emit_cold(hint == Some(false));
             self.br(depth, height)?;
             self.bind(stay);
         }
         self.emit_cold(hint == Some(true));
+        Ok(())
+    }
+
+    /// A branch without the reference on top of the stack where that is null.
+    fn br_on_null(&mut self, depth: u32, height: u32) -> Result<(), Error> {
+        let stay = self.func.new_label();
+        self.emit(Inst::op(Op::Dup));
+        self.emit(Inst::op(Op::RefIsNull));
+        self.emit(Inst::Jz(stay));
+        self.emit(Inst::op(Op::Pop));
+        self.br(depth, height - 1)?;
+        self.bind(stay);
         Ok(())
     }
 
@@ -427,7 +456,9 @@ impl Translator<'_> {
     fn spill(&mut self, frame: &Frame) -> Result<Vec<u32>, Error> {
         let types: &[ValType] = match frame.ty {
             BlockType::FuncType(index) => {
-                let FuncType { params, results } = &self.env.types[index as usize];
+                let FuncType {
+                    params, results, ..
+                } = &self.env.types[index as usize];
                 if frame.kind == Kind::Loop {
                     params
                 } else {

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 
 use dotvm_isa::{
     Arch, ConstExpr, ConstOp, ElemSegment, Export, ExternKind, FuncType, GlobalDef, GlobalType,
-    Import, ImportDesc, Module, Names, Op, SegmentMode, ValType,
+    Import, ImportDesc, Module, Names, Op, RefType, SegmentMode, TableDef, TypeGroup, ValType,
 };
 use wasmparser::{
     DataKind, ElementItems, ElementKind, Encoding, ExternalKind, FuncValidatorAllocations,
@@ -27,6 +27,7 @@ use wasmparser::{
 
 use crate::error::Error;
 use crate::ir::{Env, Func};
+pub use features::Features;
 
 /// A module whose functions are not encoded yet.
 #[derive(Debug, Default)]
@@ -51,7 +52,11 @@ pub(crate) struct Translated {
 /// # Errors
 /// Where it is not valid, needs a feature that is not supported, or has a function that is too
 /// large.
-pub(crate) fn translate(wasm: &[u8], arch: Option<Arch>) -> Result<Translated, Error> {
+pub(crate) fn translate(
+    wasm: &[u8],
+    arch: Option<Arch>,
+    features: Features,
+) -> Result<Translated, Error> {
     if !wasm.starts_with(b"\0asm") {
         return Err(Error::Invalid {
             offset: 0,
@@ -67,13 +72,12 @@ pub(crate) fn translate(wasm: &[u8], arch: Option<Arch>) -> Result<Translated, E
         hints: HashMap::new(),
         needs: Arch::default(),
     };
-    let features = features::of(arch);
-    match translator.run(wasm, features) {
+    match translator.run(wasm, features.on(arch)) {
         Ok(()) => {
             translator.out.module.arch = arch.unwrap_or(translator.needs);
             Ok(translator.out)
         }
-        Err(Fault::Validation(error)) => Err(features::explain(wasm, features, &error)),
+        Err(Fault::Validation(error)) => Err(features.explain(wasm, arch, &error)),
         Err(Fault::Other(error)) => Err(error),
     }
 }
@@ -147,13 +151,20 @@ impl<'a> Translator<'a> {
     fn declarations(&mut self, payload: Payload<'a>) -> Result<(), Fault> {
         match payload {
             Payload::TypeSection(section) => {
-                let offset = section.range().start;
-                for ty in section.into_iter_err_on_gc_types() {
-                    let ty = types::func_type(&ty?, offset)?;
-                    for ty in ty.params.iter().chain(&ty.results) {
+                for group in section {
+                    let types = types::func_types(group?)?;
+                    for ty in types
+                        .iter()
+                        .flat_map(|ty| ty.params.iter().chain(&ty.results))
+                    {
                         self.out.env.arch = self.out.env.arch.max(ty.first_arch());
                     }
-                    self.out.env.types.push(ty);
+                    let (first, count) = (self.out.env.types.len() as u32, types.len() as u32);
+                    if count > 1 {
+                        let groups = &mut self.out.module.type_groups;
+                        groups.push(TypeGroup { first, count });
+                    }
+                    self.out.env.types.extend(types);
                 }
             }
             Payload::ImportSection(section) => self.imports(section)?,
@@ -236,11 +247,12 @@ impl<'a> Translator<'a> {
     fn tables(&mut self, section: wasmparser::TableSectionReader<'a>) -> Result<(), Fault> {
         for table in section.into_iter_with_offsets() {
             let (offset, table) = table?;
-            if !matches!(table.init, TableInit::RefNull) {
-                return Err(types::unsupported("function-references", offset).into());
-            }
-            let table = types::table_type(table.ty, offset)?;
-            self.out.module.tables.push(table);
+            let ty = types::table_type(table.ty, offset)?;
+            let init = match table.init {
+                TableInit::RefNull => None,
+                TableInit::Expr(init) => Some(const_expr(&init)?),
+            };
+            self.out.module.tables.push(TableDef { ty, init });
         }
         Ok(())
     }
@@ -284,7 +296,7 @@ impl<'a> Translator<'a> {
                     (ValType::FuncRef, items?)
                 }
                 ElementItems::Expressions(ty, exprs) => {
-                    let ty = types::ref_type(ty, element.range.start)?;
+                    let ty = types::ref_type(ty, element.range.start)?.val_type();
                     let items: Result<_, Fault> =
                         exprs.into_iter().map(|expr| const_expr(&expr?)).collect();
                     (ty, items?)
@@ -343,7 +355,10 @@ fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Fault> {
             Operator::F64Const { value } => ConstOp::F64(value.bits()),
             Operator::V128Const { value } => ConstOp::V128(u128::from_le_bytes(*value.bytes())),
             Operator::GlobalGet { global_index } => ConstOp::GlobalGet(global_index),
-            Operator::RefNull { hty } => ConstOp::RefNull(types::heap_type(hty, offset)?),
+            Operator::RefNull { hty } => {
+                let heap = types::heap_type(hty, offset)?;
+                ConstOp::RefNull(RefType::new(true, heap).val_type())
+            }
             Operator::RefFunc { function_index } => ConstOp::RefFunc(function_index),
             Operator::I32Add => ConstOp::Binary(Op::I32Add),
             Operator::I32Sub => ConstOp::Binary(Op::I32Sub),
@@ -352,10 +367,7 @@ fn const_expr(expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Fault> {
             Operator::I64Sub => ConstOp::Binary(Op::I64Sub),
             Operator::I64Mul => ConstOp::Binary(Op::I64Mul),
             Operator::End => break,
-            other => {
-                let feature = format!("{other:?} in a constant expression");
-                return Err(types::unsupported(feature, offset).into());
-            }
+            other => return Err(types::unsupported(ops::proposal(&other), offset).into()),
         });
     }
     Ok(ConstExpr(ops))

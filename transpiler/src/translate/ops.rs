@@ -1,7 +1,7 @@
 //! Which instruction of the machine a WebAssembly operator is, where it is one.
 
 use dotvm_isa::Op;
-use wasmparser::{MemArg, Operator};
+use wasmparser::{MemArg, MemArgTarget, Operator};
 
 use crate::ir::Inst;
 
@@ -12,12 +12,11 @@ macro_rules! operators {
         /// The instruction for an operator that has an exact counterpart and neither jumps nor
         /// refers to anything declared.
         pub(super) fn simple(operator: &Operator<'_>) -> Option<Inst> {
-            let (op, memarg): (Op, Option<&MemArg>) = match operator {
-                $(Operator::$wasm => (operators!(@op $wasm $($op)?), None),)*
-                $(Operator::$mem { memarg } => (Op::$mem, Some(memarg)),)*
-                _ => return None,
-            };
-            Some(Inst::op1(op, memarg.map_or(0, |memarg| memarg.offset)))
+            match operator {
+                $(Operator::$wasm => Some(Inst::op(operators!(@op $wasm $($op)?))),)*
+                $(Operator::$mem { memarg } => access(Op::$mem, memarg, 0),)*
+                _ => None,
+            }
         }
     };
     (@op $wasm:ident $op:ident) => { Op::$op };
@@ -26,7 +25,7 @@ macro_rules! operators {
 
 operators! {
     plain {
-        Unreachable = Trap, Drop = Pop, Select, RefIsNull,
+        Unreachable = Trap, Drop = Pop, Select, RefIsNull, RefAsNonNull,
         I32Eqz, I32Eq, I32Ne, I32LtS = I32Lt, I32LtU, I32GtS = I32Gt, I32GtU, I32LeS = I32Le,
         I32LeU, I32GeS = I32Ge, I32GeU,
         I64Eqz, I64Eq, I64Ne, I64LtS = I64Lt, I64LtU, I64GtS = I64Gt, I64GtU, I64LeS = I64Le,
@@ -64,6 +63,19 @@ operators! {
     }
 }
 
+/// A load or store, of a memory: validation bounds their number. `lane` is 0 where it is not one of lanes.
+pub(super) fn access(op: Op, memarg: &MemArg, lane: u8) -> Option<Inst> {
+    match memarg.target {
+        MemArgTarget::Memory(index) => Some(Inst::access(
+            index as u16,
+            op,
+            memarg.offset,
+            u64::from(lane),
+        )),
+        _ => None,
+    }
+}
+
 /// The instruction for an operator that has an exact counterpart and refers to something by index.
 pub(super) fn indexed(operator: &Operator<'_>) -> Option<Inst> {
     let one = |op, a: u32| Some(Inst::op1(op, u64::from(a)));
@@ -89,6 +101,8 @@ pub(super) fn indexed(operator: &Operator<'_>) -> Option<Inst> {
             table_index,
         } => two(Op::RetCallIndirect, type_index, table_index),
         Operator::RefFunc { function_index } => one(Op::RefFunc, function_index),
+        Operator::CallRef { type_index } => one(Op::CallRef, type_index),
+        Operator::ReturnCallRef { type_index } => one(Op::RetCallRef, type_index),
         Operator::MemorySize { mem } => one(Op::MemorySize, mem),
         Operator::MemoryGrow { mem } => one(Op::MemoryGrow, mem),
         Operator::MemoryFill { mem } => one(Op::MemoryFill, mem),
@@ -109,3 +123,18 @@ pub(super) fn indexed(operator: &Operator<'_>) -> Option<Inst> {
         _ => None,
     }
 }
+
+macro_rules! proposals {
+    ($( @$proposal:ident $op:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($ann:tt)*) )*) => {
+        /// The name of the proposal that an operator comes from.
+        #[cold]
+        pub(super) fn proposal(operator: &Operator<'_>) -> String {
+            let name = match operator {
+                $(Operator::$op { .. } => stringify!($proposal),)*
+                _ => "unknown",
+            };
+            name.replace('_', "-")
+        }
+    };
+}
+wasmparser::for_each_operator!(proposals);

@@ -3,6 +3,7 @@
 use dotvm_isa::Op;
 use wasmparser::Operator;
 
+use super::ops::access;
 use crate::ir::Inst;
 
 /// Declares how operators of each kind of immediates map to opcodes of the same or another name.
@@ -22,11 +23,9 @@ macro_rules! operators {
                     Inst::op1(operators!(@op $lane $($lane_op)?), u64::from(*lane))
                 })*
                 $(Operator::$mem { memarg } => {
-                    Inst::op1(operators!(@op $mem $($mem_op)?), memarg.offset)
+                    return access(operators!(@op $mem $($mem_op)?), memarg, 0);
                 })*
-                $(Operator::$lane_mem { memarg, lane } => {
-                    Inst::op2(Op::$lane_mem, memarg.offset, u64::from(*lane))
-                })*
+                $(Operator::$lane_mem { memarg, lane } => return access(Op::$lane_mem, memarg, *lane),)*
                 Operator::V128Const { value } => constant(Op::V128Push, value.bytes()),
                 Operator::I8x16Shuffle { lanes } => constant(Op::I8x16Shuffle, lanes),
                 _ => return None,

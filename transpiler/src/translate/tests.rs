@@ -1,18 +1,18 @@
 //! WebAssembly text in, listings out.
 
+mod features;
 mod vectors;
 
 use std::fmt::Write;
 
 use expect_test::{Expect, expect};
 
-use super::{Translated, translate};
-use crate::error::Error;
+use super::{Features, Translated, translate};
 use crate::ir::text::listing;
 
 fn translated(text: &str) -> Translated {
     let wasm = wat::parse_str(text).expect("valid text");
-    translate(&wasm, None).expect("valid module")
+    translate(&wasm, None, Features::ALL).expect("valid module")
 }
 
 fn listings(text: &str) -> String {
@@ -31,7 +31,7 @@ fn check(text: &str, expected: Expect) {
 
 fn check_error(text: &str, expected: Expect) {
     let wasm = wat::parse_str(text).expect("valid text");
-    let error = translate(&wasm, None).expect_err("refused");
+    let error = translate(&wasm, None, Features::ALL).expect_err("refused");
     expected.assert_eq(&error.to_string());
 }
 
@@ -740,6 +740,7 @@ fn declarations() {
                 desc: Global(
                     GlobalType {
                         ty: I32,
+                        narrow: None,
                         mutable: false,
                     },
                 ),
@@ -750,18 +751,20 @@ fn declarations() {
                 desc: Table(
                     TableType {
                         element: ExternRef,
+                        narrow: None,
                         limits: Limits {
                             min: 1,
                             max: Some(
                                 2,
                             ),
                         },
+                        address: I32,
                     },
                 ),
             },
         ]
-        [TableType { element: FuncRef, limits: Limits { min: 3, max: None } }] [MemoryType { limits: Limits { min: 1, max: Some(5) } }]
-        [GlobalDef { ty: GlobalType { ty: F64, mutable: true }, init: ConstExpr([F64(4609434218613702656)]) }, GlobalDef { ty: GlobalType { ty: I32, mutable: false }, init: ConstExpr([GlobalGet(0), I32(2), Binary(I32Add)]) }]
+        [TableDef { ty: TableType { element: FuncRef, narrow: None, limits: Limits { min: 3, max: None }, address: I32 }, init: None }] [MemoryType { limits: Limits { min: 1, max: Some(5) }, address: I32, page_size_log2: 16 }]
+        [GlobalDef { ty: GlobalType { ty: F64, narrow: None, mutable: true }, init: ConstExpr([F64(4609434218613702656)]) }, GlobalDef { ty: GlobalType { ty: I32, narrow: None, mutable: false }, init: ConstExpr([GlobalGet(0), I32(2), Binary(I32Add)]) }]
         [Export { name: "k", kind: Global, index: 2 }, Export { name: "_start", kind: Func, index: 2 }, Export { name: "main", kind: Func, index: 2 }]
         [ElemSegment { mode: Active(1, ConstExpr([I32(1)])), ty: FuncRef, items: [ConstExpr([RefFunc(1)]), ConstExpr([RefFunc(0)])] }, ElemSegment { mode: Declared, ty: FuncRef, items: [ConstExpr([RefFunc(0)])] }, ElemSegment { mode: Passive, ty: ExternRef, items: [ConstExpr([RefNull(ExternRef)])] }]
         Names { module: Some("m"), funcs: [(1, "start")], locals: [(1, [(0, "x")])] }
@@ -792,44 +795,8 @@ fn damaged_name_sections_are_ignored() {
     let mut wasm = wat::parse_str("(module (func))").expect("valid text");
     let section = [0, 9, 4, b'n', b'a', b'm', b'e', 1, 2, 9, 0];
     wasm.extend(section);
-    let module = translate(&wasm, None).expect("valid module");
+    let module = translate(&wasm, None, Features::ALL).expect("valid module");
     assert!(module.names.is_empty());
-}
-
-#[test]
-fn missing_features_are_named() {
-    let cases = [
-        "(module (memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0)))))",
-        "(module (memory 1) (memory 1))",
-        "(module (memory i64 1))",
-        "(module (table i64 1 funcref))",
-        "(module (tag))",
-        "(module (type (struct (field i32))))",
-        "(module (type $f (func)) (func (param (ref null $f))))",
-        "(module (memory 1 (pagesize 1)))",
-        "(component)",
-    ];
-    let mut out = String::new();
-    for text in cases {
-        let wasm = wat::parse_str(text).expect("valid text");
-        let error = translate(&wasm, None).expect_err("refused");
-        assert!(
-            matches!(error, Error::Unsupported { .. }),
-            "{text}: {error}"
-        );
-        writeln!(out, "{error}").expect("writing to a string");
-    }
-    expect![[r#"
-        offset 0x15: unsupported WebAssembly feature: threads
-        offset 0xa: unsupported WebAssembly feature: multi-memory
-        offset 0xb: unsupported WebAssembly feature: memory64
-        offset 0xb: unsupported WebAssembly feature: memory64
-        offset 0x10: unsupported WebAssembly feature: exceptions
-        offset 0xb: unsupported WebAssembly feature: gc
-        offset 0xe: unsupported WebAssembly feature: function-references
-        offset 0xb: unsupported WebAssembly feature: custom-page-sizes
-        offset 0x0: unsupported WebAssembly feature: component-model (the file is a component, not a core module)
-    "#]].assert_eq(&out);
 }
 
 #[test]
@@ -846,10 +813,10 @@ fn invalid_modules_say_where() {
             "invalid WebAssembly, offset 0x17: type mismatch: expected a type but nothing on stack"
         ],
     );
-    let error = translate(b"\0asm\x01\0\0\0\x01", None).expect_err("cut off");
+    let error = translate(b"\0asm\x01\0\0\0\x01", None, Features::ALL).expect_err("cut off");
     expect!["invalid WebAssembly, offset 0x9: unexpected end-of-file"]
         .assert_eq(&error.to_string());
-    let error = translate(b"#!/bin/sh", None).expect_err("no module");
+    let error = translate(b"#!/bin/sh", None, Features::ALL).expect_err("no module");
     expect![
         "invalid WebAssembly, offset 0x0: not a WebAssembly module: the magic number is missing"
     ]

@@ -12,7 +12,7 @@ use dotvm_isa::{
     Bytes, ConstExpr, ConstOp, EncodeOptions, ImportDesc, Instr, InstrReader, Module, Op,
     SegmentMode, TrapCode, ValType, decode, encode,
 };
-use dotvm_transpiler::{Error, OptLevel, Options, transpile};
+use dotvm_transpiler::{Error, Features, OptLevel, Options, transpile};
 
 /// Calls nested deeper are refused.
 const MAX_DEPTH: u32 = 600;
@@ -38,8 +38,11 @@ pub enum Stop {
 /// # Panics
 /// Where what the transpiler made is not decoded or verified.
 pub fn build(wasm: &[u8], level: OptLevel) -> Result<Module, Error> {
+    let known = ["tail-call", "extended-const", "wide-arithmetic"];
+    let with = |features: Features, name| features.with(name).expect("a feature");
     let options = Options {
         opt_level: level,
+        features: known.into_iter().fold(Features::V2, with),
         ..Options::default()
     };
     let output = transpile(wasm, &options)?;
@@ -150,7 +153,7 @@ impl Instance {
         }
         for table in &self.module.tables {
             self.tables
-                .push(vec![0; table.limits.min.min(1 << 16) as usize]);
+                .push(vec![0; table.ty.limits.min.min(1 << 16) as usize]);
         }
         for i in 0..self.module.globals.len() {
             let value = self.constant(&self.module.globals[i].init);

@@ -1,11 +1,8 @@
-//! Vectors, and the architecture that they need.
+//! Vectors: which instructions their operators become.
 
-use std::fmt::Write;
-
-use dotvm_isa::Arch;
 use expect_test::expect;
 
-use super::{check, translate};
+use super::check;
 
 #[test]
 fn vectors_are_translated() {
@@ -37,39 +34,4 @@ fn vectors_are_translated() {
                 ret
         "#]],
     );
-}
-
-#[test]
-fn modules_with_vectors_are_for_arch128() {
-    let cases = [
-        "(module (func (drop (i32.const 0))))",
-        "(module (func (drop (i8x16.splat (i32.const 0)))))",
-        "(module (func (local v128)))",
-        "(module (func (param v128)))",
-        "(module (import \"a\" \"b\" (func (result v128))))",
-        "(module (import \"a\" \"b\" (global v128)))",
-        "(module (global v128 (v128.const i64x2 0 0)))",
-    ];
-    let mut out = String::new();
-    for text in cases {
-        let wasm = wat::parse_str(text).expect("valid text");
-        let chosen = translate(&wasm, None).expect("valid module").module.arch;
-        let narrow = match translate(&wasm, Some(Arch::Arch32)) {
-            Ok(module) => module.module.arch.to_string(),
-            Err(error) => error.to_string(),
-        };
-        let wide = translate(&wasm, Some(Arch::Arch256)).expect("valid module");
-        assert_eq!(wide.module.arch, Arch::Arch256);
-        writeln!(out, "{chosen}; {narrow}").expect("writing to a string");
-    }
-    expect![[r#"
-        arch64; arch32
-        arch128; offset 0x19: simd needs the architecture arch128 or a wider one
-        arch128; offset 0x17: simd needs the architecture arch128 or a wider one
-        arch128; offset 0xb: simd needs the architecture arch128 or a wider one
-        arch128; offset 0xb: simd needs the architecture arch128 or a wider one
-        arch128; offset 0xb: simd needs the architecture arch128 or a wider one
-        arch128; offset 0xb: simd needs the architecture arch128 or a wider one
-    "#]]
-    .assert_eq(&out);
 }
