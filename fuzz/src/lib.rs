@@ -14,17 +14,23 @@ use wasmtime::{
 /// What host functions and limits need.
 struct Host {
     log: u64,
+    memory_bytes: usize,
     table_elements: usize,
 }
 
 impl ResourceLimiter for Host {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired as u64 <= MEMORY_BYTES_MAX)
+        let all = self.memory_bytes + (desired - current);
+        if all as u64 > MEMORY_BYTES_MAX {
+            return Ok(false);
+        }
+        self.memory_bytes = all;
+        Ok(true)
     }
 
     fn table_growing(
@@ -102,10 +108,14 @@ fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
     config.consume_fuel(true);
     config.wasm_wide_arithmetic(true);
     config.relaxed_simd_deterministic(true);
+    config.wasm_memory64(true);
+    config.wasm_custom_page_sizes(true);
+    config.wasm_function_references(true);
     let engine = Engine::new(&config).expect("a configuration that works");
     let module = Module::new(&engine, &case.wasm).expect("a valid module");
     let host = Host {
         log: 0,
+        memory_bytes: 0,
         table_elements: 0,
     };
     let mut store = Store::new(&engine, host);

@@ -112,7 +112,7 @@ pub struct Target {
     pub opt_level: OptLevel,
 }
 
-/// All targets. Modules with vectors are for arch128 instead.
+/// All targets. Modules that need more are for the first architecture that has it instead.
 const TARGETS: [Target; 4] = [
     Target::new(Arch::Arch64, OptLevel::O2),
     Target::new(Arch::Arch32, OptLevel::O2),
@@ -213,6 +213,8 @@ fn config(random: &mut Random, canonical: bool, vectors: bool) -> wasm_smith::Co
         max_funcs: 1 + random.below(12),
         max_instructions: 20 + random.below(200),
         max_memory32_bytes: 4 << 16,
+        max_memory64_bytes: 4 << 16,
+        max_memories: 1 + random.below(3),
         min_memories: u32::from(random.below(8) != 0),
         max_table_elements: 20,
         max_tables: 3,
@@ -223,11 +225,11 @@ fn config(random: &mut Random, canonical: bool, vectors: bool) -> wasm_smith::Co
         acquire_release_atomics_enabled: false,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: false,
+        custom_page_sizes_enabled: random.below(4) == 0,
         exceptions_enabled: false,
         max_tags: 0,
         gc_enabled: false,
-        memory64_enabled: false,
+        memory64_enabled: random.below(2) == 0,
         relaxed_simd_enabled: vectors,
         shared_everything_threads_enabled: false,
         simd_enabled: vectors,

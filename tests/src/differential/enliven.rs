@@ -3,9 +3,12 @@
 //! Most functions of wasm-smith return or trap after a dozen instructions, and most of its loops either
 //! never repeat or never end. [`enliven`] changes such a module: addresses, lengths and divisors are
 //! mostly ones that work, exits are mostly not taken, functions and loops may be entered only so
-//! often, and each function gets another one that calls it in a loop.
+//! often, some calls are made through references, and each function gets another one that calls it in a
+//! loop.
 
 mod body;
+
+use std::collections::HashSet;
 
 use wasm_encoder::reencode::{self, Reencode, RoundtripReencoder};
 use wasm_encoder::{
@@ -14,7 +17,8 @@ use wasm_encoder::{
     Instruction, MemorySection, Module, StartSection, TableSection, TypeSection, ValType as Coded,
 };
 use wasmparser::{
-    FuncType, FuncValidatorAllocations, Parser, Payload, TypeRef, ValType, ValidPayload, Validator,
+    ExternalKind, FuncType, FuncValidatorAllocations, MemoryType, Parser, Payload, TypeRef,
+    ValType, ValidPayload, Validator, WasmFeatures,
 };
 
 use crate::fuzzing::Random;
@@ -37,7 +41,7 @@ pub(super) fn enliven(wasm: &[u8], vectors: bool, random: &mut Random) -> Result
         vectors,
         ..Known::default()
     };
-    let mut validator = Validator::new();
+    let mut validator = Validator::new_with_features(WasmFeatures::all());
     let mut allocations = FuncValidatorAllocations::default();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
@@ -68,6 +72,11 @@ struct Known {
     /// The index of each function's type.
     funcs: Vec<u32>,
     imported: u32,
+    /// Functions that code may refer to, since they are exported.
+    exported: HashSet<u32>,
+    memories: Vec<MemoryType>,
+    /// Whether each table has indices of 64 bits.
+    tables: Vec<bool>,
     globals: u32,
     /// The index of that global.
     ration: u32,
@@ -126,9 +135,15 @@ impl Sections {
                 as_it_is.parse_function_section(&mut self.functions, section)?;
             }
             Payload::TableSection(section) => {
+                for table in section.clone() {
+                    known.tables.push(table?.ty.table64);
+                }
                 as_it_is.parse_table_section(&mut self.tables, section)?;
             }
             Payload::MemorySection(section) => {
+                for memory in section.clone() {
+                    known.memories.push(memory?);
+                }
                 as_it_is.parse_memory_section(&mut self.memories, section)?;
             }
             Payload::GlobalSection(section) => {
@@ -136,6 +151,12 @@ impl Sections {
                 as_it_is.parse_global_section(&mut self.globals, section)?;
             }
             Payload::ExportSection(section) => {
+                for export in section.clone() {
+                    let export = export?;
+                    if export.kind == ExternalKind::Func {
+                        known.exported.insert(export.index);
+                    }
+                }
                 as_it_is.parse_export_section(&mut self.exports, section)?;
             }
             Payload::StartSection { func, .. } => self.start = Some(func),

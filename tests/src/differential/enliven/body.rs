@@ -3,7 +3,8 @@
 use wasm_encoder::reencode::{Reencode, RoundtripReencoder};
 use wasm_encoder::{BlockType as Block, Function, Instruction as I, ValType as Coded};
 use wasmparser::{
-    BlockType, FuncType, FuncValidator, FunctionBody, Operator as Op, ValType, ValidatorResources,
+    BlockType, FuncType, FuncValidator, FunctionBody, MemArg, MemArgTarget, Operator as Op,
+    ValType, ValidatorResources,
 };
 
 use super::{Known, Result, null};
@@ -19,9 +20,25 @@ const LEN: i32 = 0x1ff;
 const ELEMENT: i32 = 3;
 
 /// The types of locals that operands are put aside in.
-const SCRATCH: [Coded; 5] = [Coded::I32, Coded::I32, Coded::I64, Coded::F32, Coded::F64];
-/// The one of a vector, where there may be some, comes behind those.
-const SCRATCH_VECTOR: u32 = SCRATCH.len() as u32;
+const SCRATCH: [Coded; 6] = [
+    Coded::I32,
+    Coded::I32,
+    Coded::I64,
+    Coded::I64,
+    Coded::F32,
+    Coded::F64,
+];
+
+/// The first local of each of these types; the one of a vector, where there may be some, comes last.
+const INT: u32 = 0;
+const WIDE: u32 = 2;
+const F32: u32 = 4;
+const F64: u32 = 5;
+const VECTOR: u32 = 6;
+
+/// What a number is to be masked with, and whether it is one of 64 bits.
+#[derive(Clone, Copy)]
+struct Mask(i32, bool);
 
 pub(super) fn enliven(
     known: &Known,
@@ -135,12 +152,15 @@ impl Writer<'_> {
     }
 
     /// Makes a number on top of the stack small.
-    fn mask(&mut self, mask: i32) {
-        self.put(&[I::I32Const(mask), I::I32And]);
+    fn mask(&mut self, Mask(bits, wide): Mask) {
+        match wide {
+            true => self.put(&[I::I64Const(bits.into()), I::I64And]),
+            false => self.put(&[I::I32Const(bits), I::I32And]),
+        }
     }
 
     /// Makes the number below the top of the stack small, which is of the type of that scratch local.
-    fn mask_below(&mut self, mask: i32, scratch: u32) {
+    fn mask_below(&mut self, mask: Mask, scratch: u32) {
         let local = self.scratch + scratch;
         self.put(&[I::LocalSet(local)]);
         self.mask(mask);
@@ -148,14 +168,39 @@ impl Writer<'_> {
     }
 
     /// Makes the three numbers on top of the stack small.
-    fn mask_three(&mut self, masks: [i32; 3]) {
-        let [first, second] = [self.scratch, self.scratch + 1];
+    fn mask_three(&mut self, masks: [Mask; 3]) {
+        let scratch = |Mask(_, wide)| self.scratch + if wide { WIDE } else { INT };
+        let (first, second) = (scratch(masks[1]), scratch(masks[2]) + 1);
         self.put(&[I::LocalSet(second), I::LocalSet(first)]);
         self.mask(masks[0]);
         self.put(&[I::LocalGet(first)]);
         self.mask(masks[1]);
         self.put(&[I::LocalGet(second)]);
         self.mask(masks[2]);
+    }
+
+    /// An address in a memory.
+    fn address(&self, memory: u32) -> Mask {
+        let ty = self.known.memories[memory as usize];
+        // Memories of small pages are small.
+        let bits = match ty.page_size_log2 {
+            Some(0) => LEN,
+            _ => ADDRESS,
+        };
+        Mask(bits, ty.memory64)
+    }
+
+    /// An address in the memory that an access names.
+    fn accessed(&self, memarg: &MemArg) -> Mask {
+        match memarg.target {
+            MemArgTarget::Memory(memory) => self.address(memory),
+            MemArgTarget::Array(_) => unreachable!("there is no garbage collection"),
+        }
+    }
+
+    /// An index into a table, or a number of its elements.
+    fn element(&self, table: u32) -> Mask {
+        Mask(ELEMENT, self.known.tables[table as usize])
     }
 
     /// Writes an instruction, or what takes its place; whether the rest of the frame is to be left out.
@@ -184,12 +229,30 @@ impl Writer<'_> {
             }
             self.prepare(op);
         }
-        let copy = RoundtripReencoder.instruction(op.clone())?;
-        self.put(&[copy]);
+        match self.by_reference(op) {
+            Some(call) => self.put(&call),
+            None => self.put(&[RoundtripReencoder.instruction(op.clone())?]),
+        }
         if matches!(op, Op::Loop { .. }) {
             self.enter();
         }
         Ok(false)
+    }
+
+    /// Now and then for a call: one through a reference.
+    fn by_reference(&mut self, op: &Op<'_>) -> Option<[I<'static>; 3]> {
+        let (Op::Call { function_index } | Op::ReturnCall { function_index }) = *op else {
+            return None;
+        };
+        if !self.known.exported.contains(&function_index) || self.random.below(4) != 0 {
+            return None;
+        }
+        let ty = self.known.funcs[function_index as usize];
+        let call = match op {
+            Op::Call { .. } => I::CallRef(ty),
+            _ => I::ReturnCallRef(ty),
+        };
+        Some([I::RefFunc(function_index), I::RefAsNonNull, call])
     }
 
     /// Drops the operands of the frame and puts there what the frame ends with.
@@ -212,61 +275,84 @@ impl Writer<'_> {
     /// Changes operands so that an instruction is likely to succeed.
     fn prepare(&mut self, op: &Op<'_>) {
         match op {
-            Op::I32Load { .. }
-            | Op::I64Load { .. }
-            | Op::F32Load { .. }
-            | Op::F64Load { .. }
-            | Op::I32Load8S { .. }
-            | Op::I32Load8U { .. }
-            | Op::I32Load16S { .. }
-            | Op::I32Load16U { .. }
-            | Op::I64Load8S { .. }
-            | Op::I64Load8U { .. }
-            | Op::I64Load16S { .. }
-            | Op::I64Load16U { .. }
-            | Op::I64Load32S { .. }
-            | Op::I64Load32U { .. }
-            | Op::V128Load { .. }
-            | Op::V128Load8x8S { .. }
-            | Op::V128Load8x8U { .. }
-            | Op::V128Load16x4S { .. }
-            | Op::V128Load16x4U { .. }
-            | Op::V128Load32x2S { .. }
-            | Op::V128Load32x2U { .. }
-            | Op::V128Load8Splat { .. }
-            | Op::V128Load16Splat { .. }
-            | Op::V128Load32Splat { .. }
-            | Op::V128Load64Splat { .. }
-            | Op::V128Load32Zero { .. }
-            | Op::V128Load64Zero { .. } => self.mask(ADDRESS),
-            Op::V128Store { .. }
-            | Op::V128Load8Lane { .. }
-            | Op::V128Load16Lane { .. }
-            | Op::V128Load32Lane { .. }
-            | Op::V128Load64Lane { .. }
-            | Op::V128Store8Lane { .. }
-            | Op::V128Store16Lane { .. }
-            | Op::V128Store32Lane { .. }
-            | Op::V128Store64Lane { .. } => self.mask_below(ADDRESS, SCRATCH_VECTOR),
-            Op::I32Store { .. } | Op::I32Store8 { .. } | Op::I32Store16 { .. } => {
-                self.mask_below(ADDRESS, 0);
+            Op::I32Load { memarg }
+            | Op::I64Load { memarg }
+            | Op::F32Load { memarg }
+            | Op::F64Load { memarg }
+            | Op::I32Load8S { memarg }
+            | Op::I32Load8U { memarg }
+            | Op::I32Load16S { memarg }
+            | Op::I32Load16U { memarg }
+            | Op::I64Load8S { memarg }
+            | Op::I64Load8U { memarg }
+            | Op::I64Load16S { memarg }
+            | Op::I64Load16U { memarg }
+            | Op::I64Load32S { memarg }
+            | Op::I64Load32U { memarg }
+            | Op::V128Load { memarg }
+            | Op::V128Load8x8S { memarg }
+            | Op::V128Load8x8U { memarg }
+            | Op::V128Load16x4S { memarg }
+            | Op::V128Load16x4U { memarg }
+            | Op::V128Load32x2S { memarg }
+            | Op::V128Load32x2U { memarg }
+            | Op::V128Load8Splat { memarg }
+            | Op::V128Load16Splat { memarg }
+            | Op::V128Load32Splat { memarg }
+            | Op::V128Load64Splat { memarg }
+            | Op::V128Load32Zero { memarg }
+            | Op::V128Load64Zero { memarg } => self.mask(self.accessed(memarg)),
+            Op::V128Store { memarg }
+            | Op::V128Load8Lane { memarg, .. }
+            | Op::V128Load16Lane { memarg, .. }
+            | Op::V128Load32Lane { memarg, .. }
+            | Op::V128Load64Lane { memarg, .. }
+            | Op::V128Store8Lane { memarg, .. }
+            | Op::V128Store16Lane { memarg, .. }
+            | Op::V128Store32Lane { memarg, .. }
+            | Op::V128Store64Lane { memarg, .. } => {
+                self.mask_below(self.accessed(memarg), VECTOR);
             }
-            Op::I64Store { .. }
-            | Op::I64Store8 { .. }
-            | Op::I64Store16 { .. }
-            | Op::I64Store32 { .. } => self.mask_below(ADDRESS, 2),
-            Op::F32Store { .. } => self.mask_below(ADDRESS, 3),
-            Op::F64Store { .. } => self.mask_below(ADDRESS, 4),
-            Op::MemoryGrow { .. }
-            | Op::TableGrow { .. }
-            | Op::TableGet { .. }
-            | Op::CallIndirect { .. }
-            | Op::ReturnCallIndirect { .. } => self.mask(ELEMENT),
-            Op::MemoryCopy { .. } => self.mask_three([ADDRESS, ADDRESS, LEN]),
-            Op::MemoryFill { .. } => self.mask_three([ADDRESS, -1, LEN]),
-            Op::MemoryInit { .. } => self.mask_three([ADDRESS, ELEMENT, ELEMENT]),
-            Op::TableCopy { .. } | Op::TableInit { .. } => {
-                self.mask_three([ELEMENT, ELEMENT, 1]);
+            Op::I32Store { memarg } | Op::I32Store8 { memarg } | Op::I32Store16 { memarg } => {
+                self.mask_below(self.accessed(memarg), INT);
+            }
+            Op::I64Store { memarg }
+            | Op::I64Store8 { memarg }
+            | Op::I64Store16 { memarg }
+            | Op::I64Store32 { memarg } => self.mask_below(self.accessed(memarg), WIDE),
+            Op::F32Store { memarg } => self.mask_below(self.accessed(memarg), F32),
+            Op::F64Store { memarg } => self.mask_below(self.accessed(memarg), F64),
+            Op::MemoryGrow { mem } => self.mask(Mask(ELEMENT, self.address(*mem).1)),
+            Op::TableGrow { table }
+            | Op::TableGet { table }
+            | Op::CallIndirect {
+                table_index: table, ..
+            }
+            | Op::ReturnCallIndirect {
+                table_index: table, ..
+            } => self.mask(self.element(*table)),
+            Op::MemoryCopy { dst_mem, src_mem } => {
+                let (to, from) = (self.address(*dst_mem), self.address(*src_mem));
+                self.mask_three([to, from, Mask(LEN, to.1 && from.1)]);
+            }
+            Op::MemoryFill { mem } => {
+                let at = self.address(*mem);
+                self.mask_three([at, Mask(-1, false), Mask(LEN, at.1)]);
+            }
+            Op::MemoryInit { mem, .. } => {
+                let narrow = Mask(ELEMENT, false);
+                self.mask_three([self.address(*mem), narrow, narrow]);
+            }
+            Op::TableCopy {
+                dst_table,
+                src_table,
+            } => {
+                let (to, from) = (self.element(*dst_table), self.element(*src_table));
+                self.mask_three([to, from, Mask(1, to.1 && from.1)]);
+            }
+            Op::TableInit { table, .. } => {
+                let [from, len] = [ELEMENT, 1].map(|bits| Mask(bits, false));
+                self.mask_three([self.element(*table), from, len]);
             }
             Op::I32DivS | Op::I32DivU | Op::I32RemS | Op::I32RemU => {
                 self.put(&[I::I32Const(1), I::I32Or]);
