@@ -23,10 +23,11 @@ impl ResourceLimiter for Host {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let all = self.memory_bytes + (desired - current);
-        if all as u64 > MEMORY_BYTES_MAX {
+        let all = self.memory_bytes.saturating_add(desired - current);
+        // What the memory's own maximum forbids would be counted, although it does not grow.
+        if all as u64 > MEMORY_BYTES_MAX || maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         self.memory_bytes = all;
@@ -39,7 +40,7 @@ impl ResourceLimiter for Host {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let all = self.table_elements + (desired - current);
+        let all = self.table_elements.saturating_add(desired - current);
         if all as u64 > TABLE_ELEMENTS_MAX {
             return Ok(false);
         }
