@@ -317,7 +317,7 @@ pub(crate) struct Wast {
     #[command(flatten)]
     pub(crate) target: Target,
     /// The version of WebAssembly that the scripts are about: in older ones, what came later is invalid
-    /// [default: the newest]
+    /// [default: for each script the newest in which all of it holds]
     #[arg(long = "wasm", value_name = "VERSION", value_parser = wasm_parser())]
     pub(crate) features: Option<Features>,
     /// Native code.

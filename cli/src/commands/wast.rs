@@ -6,7 +6,7 @@ use dotvm::Config;
 
 use crate::args::Wast;
 use crate::failure::{EXIT_ERROR, Result};
-use crate::wast::{Options, Report, run};
+use crate::wast::{Options, Report, run, run_any};
 use crate::{output, source};
 
 /// Runs each script and prints a line about it, and one about each directive that failed.
@@ -23,7 +23,10 @@ pub(crate) fn wast(args: &Wast) -> Result<u8> {
     for path in &args.files {
         match source::read_text(path) {
             Ok(text) => {
-                let report = run(&text, &options);
+                let report = match args.features {
+                    Some(_) => run(&text, &options),
+                    None => run_any(&text, &options),
+                };
                 if !report.failures.is_empty() {
                     code = EXIT_ERROR;
                 }

@@ -81,6 +81,33 @@ pub fn run(text: &str, options: &Options) -> Report {
     report
 }
 
+/// Runs a script of which nobody knows what version of WebAssembly it is about, by the newest in which all
+/// of it holds. If there is none, the report is about the newest.
+///
+/// Scripts say of older versions that modules are invalid which later ones allow.
+pub fn run_any(text: &str, options: &Options) -> Report {
+    let newest = run(text, options);
+    if newest.failures.is_empty() {
+        return newest;
+    }
+    let one_memory = Features::ALL.without("multi-memory");
+    let small_memory = one_memory.and_then(|features| features.without("memory64"));
+    let older = [Features::V2, Features::V1].map(Some);
+    [one_memory, small_memory]
+        .into_iter()
+        .chain(older)
+        .flatten()
+        .map(|features| {
+            let options = Options {
+                features,
+                ..options.clone()
+            };
+            run(text, &options)
+        })
+        .find(|report| report.failures.is_empty())
+        .unwrap_or(newest)
+}
+
 impl Report {
     fn with(mut self, failure: Failure) -> Report {
         self.failures.push(failure);

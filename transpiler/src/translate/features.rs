@@ -54,6 +54,13 @@ impl Features {
         Some(Features(self.0.union(found)))
     }
 
+    /// These but for one. Nothing where there is none of that name, or the machine does not know it.
+    pub fn without(self, proposal: &str) -> Option<Features> {
+        let mut all = KNOWN.iter();
+        let found = all.find(|&feature| name(feature) == proposal)?;
+        Some(Features(self.0.difference(found)))
+    }
+
     /// Those of these that an architecture has, or some architecture where it is chosen by what a module
     /// needs.
     pub(super) fn on(self, arch: Option<Arch>) -> WasmFeatures {
