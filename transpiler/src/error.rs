@@ -32,6 +32,8 @@ pub enum Error {
         /// The first architecture that has it.
         needs: Arch,
     },
+    /// The file is a component of the component model, which core modules are packed in.
+    Component,
     /// A function is larger than the machine allows.
     Limit {
         /// Index of the function, imports included.
@@ -78,6 +80,7 @@ impl Error {
             Error::Invalid { .. }
                 | Error::Unsupported { .. }
                 | Error::Architecture { .. }
+                | Error::Component
                 | Error::Limit { .. }
                 | Error::Text(_)
         )
@@ -106,6 +109,14 @@ impl fmt::Display for Error {
                     "offset {offset:#x}: {feature} needs the architecture {needs} or a wider one"
                 )
             }
+            Error::Component => f.write_str(
+                "a WebAssembly component, not a core module, which is what can be run here\n\
+                 compile it as a core module: for Rust, with --target wasm32-wasip1; for C, with \
+                 --target=wasm32-wasip1\n\
+                 the core modules in a component are taken out of it by \
+                 `wasm-tools component unbundle --module-dir FOLDER FILE`; those made for later \
+                 versions of WASI than preview 1 import what is not there",
+            ),
             Error::Limit {
                 func,
                 offset,

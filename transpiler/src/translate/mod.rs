@@ -126,8 +126,7 @@ impl<'a> Translator<'a> {
                 ..
             } = payload
             {
-                let feature = "component-model (the file is a component, not a core module)";
-                return Err(types::unsupported(feature, 0).into());
+                return Err(Error::Component.into());
             }
             match validator.payload(&payload)? {
                 ValidPayload::Func(func, body) => {

@@ -9,6 +9,15 @@ use super::{Features, translate};
 use crate::error::Error;
 
 #[test]
+fn components_are_told_from_modules() {
+    let wasm = wat::parse_str("(component)").expect("valid text");
+    let error = translate(&wasm, None, Features::ALL).expect_err("refused");
+    assert!(matches!(error, Error::Component));
+    let message = error.to_string();
+    assert!(message.contains("wasm32-wasip1") && message.contains("component unbundle"));
+}
+
+#[test]
 fn missing_features_are_named() {
     let cases = [
         "(module (memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0)))))",
@@ -31,7 +40,6 @@ fn missing_features_are_named() {
         "(module (rec (type (descriptor 1) (struct)) (type (describes 0) (struct))))",
         "(module (type (shared (func))))",
         "(module (memory 1) (func (memory.discard (i32.const 0) (i32.const 0))))",
-        "(component)",
     ];
     let mut out = String::new();
     for text in cases {
@@ -64,7 +72,6 @@ fn missing_features_are_named() {
         offset 0xb: unsupported WebAssembly feature: custom-descriptors
         offset 0xb: unsupported WebAssembly feature: shared-everything-threads
         offset 0x20: unsupported WebAssembly feature: memory-control
-        offset 0x0: unsupported WebAssembly feature: component-model (the file is a component, not a core module)
     "#]].assert_eq(&out);
 }
 
