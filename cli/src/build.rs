@@ -60,6 +60,7 @@ pub(crate) fn build(
     phases.end("transpile");
     let options = EncodeOptions {
         zstd_level: style.compress.then_some(ZSTD_LEVEL),
+        ..EncodeOptions::default()
     };
     let bytes = encode(&output.module, &output.names, options);
     phases.end("encode");

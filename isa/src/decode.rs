@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::ops::Range;
 
+use crate::debug::SourceTables;
 use crate::encode::{
-    FLAG_ZSTD, HEADER_BYTES, MAGIC, NARROW, SECTION_HEADER_BYTES, SECTIONS, VERSION, limit_flags,
+    FLAG_ZSTD, FLAG_ZSTD_DEBUG, HEADER_BYTES, MAGIC, NARROW, SECTION_HEADER_BYTES, SECTIONS,
+    VERSION, limit_flags,
 };
 use crate::error::{Malformed, Place};
 use crate::instr::{read_signed, read_unsigned};
@@ -44,7 +46,11 @@ pub fn decode(file: &Bytes) -> Result<Module, Malformed> {
         if at == bytes.len() && name == "debug" {
             break;
         }
-        let (section, end) = section(file, at, id, name, header.zstd)?;
+        let zstd = match name {
+            "debug" => header.zstd || header.zstd_debug,
+            _ => header.zstd,
+        };
+        let (section, end) = section(file, at, id, name, zstd)?;
         match name {
             "code" => decode_code(section.load(file)?, &mut module)?,
             "data" => decode_data(section.load(file)?, &mut module)?,
@@ -82,7 +88,7 @@ pub(crate) fn decode_names(module: &Module) -> Result<Names, Malformed> {
             reader.list(|reader| Ok((reader.u32()?, reader.string()?)))?,
         ))
     })?;
-    reader.finish()?;
+    let source = SourceTables::read(&payload.bytes, reader.pos..payload.range.end)?;
     let ascending = funcs.is_sorted_by(|a, b| a.0 < b.0)
         && locals.is_sorted_by(|a, b| a.0 < b.0)
         && locals
@@ -96,6 +102,7 @@ pub(crate) fn decode_names(module: &Module) -> Result<Names, Malformed> {
         module: Some(module_name).filter(|name| !name.is_empty()),
         funcs,
         locals,
+        source,
     })
 }
 
@@ -103,6 +110,7 @@ struct Header {
     arch: Arch,
     entry: Option<u32>,
     zstd: bool,
+    zstd_debug: bool,
 }
 
 fn header(bytes: &[u8]) -> Result<Header, Malformed> {
@@ -124,8 +132,9 @@ fn header(bytes: &[u8]) -> Result<Header, Malformed> {
     }
     let arch = Arch::from_code(header[6])
         .ok_or_else(|| error(6, format!("unknown architecture {}", header[6])))?;
-    if header[7] & !FLAG_ZSTD != 0 {
-        return Err(error(7, format!("unknown flags {:#04x}", header[7])));
+    let flags = header[7];
+    if flags & !(FLAG_ZSTD | FLAG_ZSTD_DEBUG) != 0 || flags == FLAG_ZSTD | FLAG_ZSTD_DEBUG {
+        return Err(error(7, format!("unknown flags {flags:#04x}")));
     }
     let mut entry = [0; 8];
     entry.copy_from_slice(&header[8..]);
@@ -139,7 +148,8 @@ fn header(bytes: &[u8]) -> Result<Header, Malformed> {
     Ok(Header {
         arch,
         entry,
-        zstd: header[7] & FLAG_ZSTD != 0,
+        zstd: flags & FLAG_ZSTD != 0,
+        zstd_debug: flags & FLAG_ZSTD_DEBUG != 0,
     })
 }
 
@@ -335,15 +345,16 @@ fn decode_data(payload: Payload, module: &mut Module) -> Result<(), Malformed> {
 
 /// Reads declarations; offsets count from the start of the bytes (the file's where the section is
 /// plain).
-struct Reader<'a> {
-    bytes: &'a [u8],
-    pos: usize,
-    place: Place,
+#[derive(Clone, Debug)]
+pub(crate) struct Reader<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) pos: usize,
+    pub(crate) place: Place,
 }
 
 impl Reader<'_> {
     #[cold]
-    fn error_at(&self, pos: usize, reason: impl Into<String>) -> Malformed {
+    pub(crate) fn error_at(&self, pos: usize, reason: impl Into<String>) -> Malformed {
         Malformed::new(self.place, pos as u64, reason)
     }
 
@@ -351,36 +362,36 @@ impl Reader<'_> {
         self.pos == self.bytes.len()
     }
 
-    fn finish(&self) -> Result<(), Malformed> {
+    pub(crate) fn finish(&self) -> Result<(), Malformed> {
         match self.bytes.len() - self.pos {
             0 => Ok(()),
             left => Err(self.error_at(self.pos, format!("{left} bytes too many"))),
         }
     }
 
-    fn byte(&mut self) -> Result<u8, Malformed> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
         let byte = self.bytes.get(self.pos).copied();
         self.pos += 1;
         byte.ok_or_else(|| self.error_at(self.bytes.len(), "the section ends too early"))
     }
 
-    fn u32(&mut self) -> Result<u32, Malformed> {
+    pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
         Ok(self.unsigned(32)? as u32)
     }
 
-    fn unsigned(&mut self, bits: u32) -> Result<u64, Malformed> {
+    pub(crate) fn unsigned(&mut self, bits: u32) -> Result<u64, Malformed> {
         let at = self.pos;
         read_unsigned(self.bytes, &mut self.pos, bits)
             .ok_or_else(|| self.error_at(at, format!("malformed {bits}-bit integer")))
     }
 
-    fn signed(&mut self, bits: u32) -> Result<i64, Malformed> {
+    pub(crate) fn signed(&mut self, bits: u32) -> Result<i64, Malformed> {
         let at = self.pos;
         read_signed(self.bytes, &mut self.pos, bits)
             .ok_or_else(|| self.error_at(at, format!("malformed {bits}-bit integer")))
     }
 
-    fn range(&mut self, len: usize) -> Result<Range<usize>, Malformed> {
+    pub(crate) fn range(&mut self, len: usize) -> Result<Range<usize>, Malformed> {
         let left = self.bytes.len() - self.pos;
         if len > left {
             return Err(self.error_at(self.pos, format!("{len} bytes where {left} are left")));
@@ -390,7 +401,7 @@ impl Reader<'_> {
         Ok(start..self.pos)
     }
 
-    fn list<T>(
+    pub(crate) fn list<T>(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<T, Malformed>,
     ) -> Result<Vec<T>, Malformed> {

@@ -17,6 +17,9 @@ pub const VERSION: u16 = 1;
 /// Header flag: section payloads are zstd frames.
 pub const FLAG_ZSTD: u8 = 1;
 
+/// Header flag: the payload of the debug section is a zstd frame, whatever the others are.
+pub const FLAG_ZSTD_DEBUG: u8 = 2;
+
 /// Bytes of the module's header.
 pub const HEADER_BYTES: usize = 16;
 
@@ -32,6 +35,9 @@ pub const SECTIONS: [(u8, &str); 3] = [(1, "code"), (2, "data"), (3, "debug")];
 pub struct EncodeOptions {
     /// zstd level for the sections; `None` stores them plain, to be mapped and run in place.
     pub zstd_level: Option<i32>,
+    /// zstd level for the debug section where the others are plain: nobody reads it before something
+    /// goes wrong.
+    pub debug_zstd_level: Option<i32>,
 }
 
 /// The bytes of a `.dotvm` file. A debug section is written when `names` is not empty.
@@ -40,22 +46,24 @@ pub fn encode(module: &Module, names: &Names, options: EncodeOptions) -> Vec<u8>
     out.extend(MAGIC);
     out.extend(VERSION.to_le_bytes());
     out.push(module.arch.code());
-    out.push(if options.zstd_level.is_some() {
-        FLAG_ZSTD
-    } else {
-        0
+    out.push(match (options.zstd_level, options.debug_zstd_level) {
+        (Some(_), _) => FLAG_ZSTD,
+        (None, Some(_)) => FLAG_ZSTD_DEBUG,
+        (None, None) => 0,
     });
     out.extend(module.entry.map_or(u64::MAX, u64::from).to_le_bytes());
-    section(&mut out, 1, &code_section(module), options);
-    section(&mut out, 2, &data_section(module), options);
+    let level = options.zstd_level;
+    section(&mut out, 1, &code_section(module), level);
+    section(&mut out, 2, &data_section(module), level);
     if !names.is_empty() {
-        section(&mut out, 3, &debug_section(names), options);
+        let level = level.or(options.debug_zstd_level);
+        section(&mut out, 3, &debug_section(names), level);
     }
     out
 }
 
-fn section(out: &mut Vec<u8>, id: u8, raw: &[u8], options: EncodeOptions) {
-    let compressed = options.zstd_level.map(|level| {
+fn section(out: &mut Vec<u8>, id: u8, raw: &[u8], zstd_level: Option<i32>) {
+    let compressed = zstd_level.map(|level| {
         zstd::bulk::compress(raw, level).expect("compressing into memory does not fail")
     });
     let stored = compressed.as_deref().unwrap_or(raw);
@@ -156,6 +164,7 @@ fn debug_section(names: &Names) -> Vec<u8> {
         write_unsigned(out, u64::from(*func));
         list(out, locals, name);
     });
+    out.extend_from_slice(names.source.as_bytes());
     out
 }
 

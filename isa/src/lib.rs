@@ -7,6 +7,7 @@
 //! see. It knows neither how code is run nor where modules come from.
 
 pub mod abi;
+pub mod debug;
 pub mod decode;
 pub mod encode;
 pub mod error;

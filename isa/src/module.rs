@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::debug::SourceTables;
 use crate::error::Malformed;
 use crate::ops::Op;
 use crate::types::{Arch, FuncType, GlobalType, MemoryType, TableType, ValType};
@@ -390,6 +391,8 @@ pub struct Names {
     pub funcs: Vec<(u32, String)>,
     /// Function index and its locals' indices and names, by ascending index.
     pub locals: Vec<(u32, Vec<(u32, String)>)>,
+    /// Where the code comes from, undecoded.
+    pub source: SourceTables,
 }
 
 impl Names {
@@ -417,6 +420,9 @@ impl Names {
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.module.is_none() && self.funcs.is_empty() && self.locals.is_empty()
+        self.module.is_none()
+            && self.funcs.is_empty()
+            && self.locals.is_empty()
+            && self.source.is_empty()
     }
 }

@@ -339,6 +339,7 @@ fn cut_off_everywhere() {
         EncodeOptions::default(),
         EncodeOptions {
             zstd_level: Some(1),
+            ..EncodeOptions::default()
         },
     ] {
         let (module, names) = assembled(SAMPLE);
@@ -401,6 +402,7 @@ fn compressed_sections() {
         &names,
         EncodeOptions {
             zstd_level: Some(19),
+            ..EncodeOptions::default()
         },
     );
     let start = sections(&packed)[0];

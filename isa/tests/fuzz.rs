@@ -72,10 +72,22 @@ fn mutate(random: &mut Random, data: &mut Vec<u8>) {
 fn modules() {
     for_a_second(|random| {
         let len = random.below(1000);
-        let (module, names) = fuzzing::module(&random.bytes(len));
+        let (module, mut names) = fuzzing::module(&random.bytes(len));
+        if random.below(2) == 0 {
+            let len = random.below(1000);
+            names.source = fuzzing::source_tables(&random.bytes(len));
+        }
         let mut bytes = encoded(&module, &names);
         mutate(random, &mut bytes);
         fuzzing::decode_and_verify(&bytes);
+    });
+}
+
+#[test]
+fn debug_information() {
+    for_a_second(|random| {
+        let len = random.below(2000);
+        fuzzing::source(&random.bytes(len));
     });
 }
 

@@ -182,6 +182,7 @@ fn long_types_and_names_without_end() {
         locals: (0..MANY)
             .map(|func| (func, vec![(1, "p".to_owned())]))
             .collect(),
+        ..Names::default()
     };
     let text = disassemble(&module, &names).unwrap();
     // That is twice what the module has.

@@ -53,6 +53,7 @@ fn compressed_sections_are_not_unpacked_beyond_what_they_declare() {
     };
     let options = EncodeOptions {
         zstd_level: Some(1),
+        ..EncodeOptions::default()
     };
     let packed = encode(&Module::default(), &names, options);
     let before = peak();

@@ -62,7 +62,10 @@ proptest! {
     #[test]
     fn compressed_modules_are_the_same(choices in choices(), level in 1..10) {
         let (module, names) = fuzzing::module(&choices);
-        let options = EncodeOptions { zstd_level: Some(level) };
+        let options = EncodeOptions {
+            zstd_level: Some(level),
+            ..EncodeOptions::default()
+        };
         let packed = decode(&Bytes::new(encode(&module, &names, options))).unwrap();
         prop_assert_eq!(&Names::decode(&packed).unwrap(), &names);
         prop_assert_eq!(encoded(&packed, &names), encoded(&module, &names));

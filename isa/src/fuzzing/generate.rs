@@ -62,7 +62,7 @@ impl<'d> Choices<'d> {
         }
     }
 
-    fn name(&mut self) -> String {
+    pub(super) fn name(&mut self) -> String {
         const PARTS: [&str; 8] = ["a", "main", "$", "\"", " ", "é", "\n", "core::fmt"];
         (0..self.below(4)).map(|_| self.pick(&PARTS)).collect()
     }

@@ -6,8 +6,11 @@
 
 mod generate;
 mod generate_body;
+mod generate_source;
 
+use crate::debug::SourceTables;
 use crate::encode::{EncodeOptions, HEADER_BYTES, SECTION_HEADER_BYTES, encode};
+use crate::error::Malformed;
 use crate::module::{Bytes, Module, Names};
 use crate::text;
 use crate::verify::verify_all;
@@ -16,6 +19,13 @@ use crate::verify::verify_all;
 /// more bytes make larger ones.
 pub fn module(choices: &[u8]) -> (Module, Names) {
     generate::module(&mut generate::Choices::new(choices))
+}
+
+/// Debug information made of `choices`, of functions that need not exist.
+pub fn source_tables(choices: &[u8]) -> SourceTables {
+    SourceTables::encode(&generate_source::source(&mut generate::Choices::new(
+        choices,
+    )))
 }
 
 /// Reads, verifies and disassembles a module; nothing of that may panic, and what it prints must
@@ -43,6 +53,7 @@ fn check_bytes(data: &[u8]) {
         "verified, but its names cannot be read"
     );
     let names = names.unwrap_or_default();
+    check_source(&module, &names, verified.is_ok());
     match text::disassemble(&module, &names) {
         Ok(text) => check_text_of(&names, &text, verified.is_ok()),
         Err(error) => assert!(verified.is_err(), "verified, but has no text: {error}"),
@@ -54,13 +65,84 @@ fn check_bytes(data: &[u8]) {
     assert_eq!(encode(&again, &names, EncodeOptions::default()), bytes);
 }
 
+/// Asks about the source of every function, which must not panic, nor fail where all of it verifies.
+fn check_source(module: &Module, names: &Names, verified: bool) {
+    let tables = &names.source;
+    let ask = || -> Result<(), Malformed> {
+        for index in tables.funcs()? {
+            let Some(func) = tables.func(index)? else {
+                continue;
+            };
+            for row in &func.func.rows {
+                func.frames_at(row.offset)?;
+                func.variables_at(row.offset)?;
+            }
+        }
+        let source = tables.decode_all()?;
+        if !tables.is_empty() {
+            let again = SourceTables::encode(&source).decode_all()?;
+            assert_eq!(
+                again, source,
+                "debug information changed when it was written"
+            );
+        }
+        Ok(())
+    };
+    let asked = ask();
+    assert!(asked.is_ok() || !verified, "verified, but {asked:?}");
+    let mut lines = |path: &str, line| Some(format!("{path} {line}"));
+    match text::disassemble_with_source(module, names, &mut lines) {
+        Ok(text) => assert!(
+            text::assemble(&text).is_ok(),
+            "comments are in the way of the assembler"
+        ),
+        Err(error) => assert!(!verified, "verified, but has no text: {error}"),
+    }
+}
+
+/// Writes and reads debug information made of `choices`, and reads it again with some bytes changed.
+///
+/// # Panics
+/// Where it changes, or makes reading panic.
+pub fn source(choices: &[u8]) {
+    let mut choices = generate::Choices::new(choices);
+    let source = generate_source::source(&mut choices);
+    let tables = SourceTables::encode(&source);
+    assert_eq!(tables.verify(), Ok(()));
+    assert_eq!(tables.decode_all().as_ref(), Ok(&source));
+    for func in &source.funcs {
+        let found = tables
+            .func(func.index)
+            .expect("what was written can be read");
+        assert_eq!(found.map(|found| found.func).as_ref(), Some(func));
+    }
+    let mut bytes = tables.as_bytes().to_vec();
+    let changes = choices.below(4);
+    for _ in 0..changes {
+        let at = choices.below(bytes.len().min(65_536));
+        bytes[at] = choices.byte();
+    }
+    let (mut module, mut names) = (Module::default(), Names::default());
+    let len = bytes.len();
+    if let Ok(tables) = SourceTables::read(&Bytes::new(bytes), 0..len) {
+        let verified = tables.verify().is_ok();
+        names.source = tables;
+        module.arch = choices.pick(&crate::Arch::ALL);
+        check_source(&module, &names, verified);
+    }
+}
+
 /// Checks the text that was printed of a module.
 fn check_text_of(names: &Names, text: &str, verified: bool) {
     let (again, names_again) = match text::assemble(text) {
         Ok(pair) => pair,
         Err(error) => panic!("a disassembled module does not assemble: {error}"),
     };
-    assert_eq!(&names_again, names, "names changed on the way through text");
+    let names = Names {
+        source: SourceTables::default(),
+        ..names.clone()
+    };
+    assert_eq!(names_again, names, "names changed on the way through text");
     assert_eq!(
         text::disassemble(&again, &names_again).as_deref(),
         Ok(text),

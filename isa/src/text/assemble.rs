@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::assemble_body as body;
 use super::consts;
+use super::debug;
 use super::error::{AsmError, Fault, Faults, Parsed, fault};
 use super::lexer::Kind;
 use super::parser::{Parser, Place, Space, Symbols, declared_type, unknown};
@@ -30,6 +31,23 @@ pub const MAX_TEXT_BYTES: usize = 1 << 29;
 /// # Errors
 /// Every fault of the text, up to [`MAX_DIAGNOSTICS`](super::MAX_DIAGNOSTICS).
 pub fn assemble(text: &str) -> Result<(Module, Names), AsmError> {
+    Ok(assembled(text)?.finish())
+}
+
+/// As [`assemble`], with debug information: the text's own lines, and its locals as variables. `path`
+/// is the text's.
+///
+/// # Errors
+/// As for [`assemble`].
+pub fn assemble_with_source(text: &str, path: &str) -> Result<(Module, Names), AsmError> {
+    let mut output = assembled(text)?;
+    let instructions = std::mem::take(&mut output.instructions);
+    let (module, mut names) = output.finish();
+    names.source = debug::describe(text, path, &module, &names, &instructions);
+    Ok((module, names))
+}
+
+fn assembled(text: &str) -> Result<Output, AsmError> {
     let mut assembler = Assembler::default();
     if text.len() > MAX_TEXT_BYTES {
         let message = format!("the text has more than {MAX_TEXT_BYTES} bytes");
@@ -49,7 +67,7 @@ pub fn assemble(text: &str) -> Result<(Module, Names), AsmError> {
     }
     match assembler.faults.into_error(text) {
         Some(error) => Err(error),
-        None => Ok(assembler.output.finish()),
+        None => Ok(assembler.output),
     }
 }
 
@@ -106,6 +124,8 @@ struct Statement {
 pub(super) struct Output {
     module: Module,
     bodies: Vec<(u32, Vec<u8>)>,
+    /// Of each body, where in the text its instructions begin.
+    instructions: Vec<Vec<u32>>,
     data: Vec<(SegmentMode, Vec<u8>)>,
     /// The first index of each function type.
     type_indices: HashMap<FuncType, u32>,
@@ -145,6 +165,7 @@ impl Output {
             locals: local_names
                 .map(|(func, names)| (func, names.into_iter().collect()))
                 .collect(),
+            ..Names::default()
         };
         (self.module, names)
     }
@@ -544,6 +565,7 @@ impl<'t> Assembler<'t> {
         };
         let body = body::assemble(parser, &mut context, ty.params, ty.names);
         self.output.bodies.push((ty.index, body.bytes));
+        self.output.instructions.push(body.instructions);
         self.name_func(index, name, &body.names, statement)?;
         match body.ended {
             true => parser.end_statement(),

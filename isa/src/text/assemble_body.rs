@@ -29,6 +29,8 @@ pub(super) struct Context<'c, 't> {
 pub(super) struct Assembled<'t> {
     /// The encoded body; useless where there were faults.
     pub(super) bytes: Vec<u8>,
+    /// Where in the text each instruction begins.
+    pub(super) instructions: Vec<u32>,
     /// The names of parameters and locals.
     pub(super) names: LocalNames<'t>,
     /// Whether `.end` was there.
@@ -54,7 +56,8 @@ struct BodyAssembler<'c, 't, 'p> {
     /// `None` until the first instruction or label, while there may be locals.
     code: Option<CodeBuilder>,
     labels: HashMap<&'t str, LabelState>,
-    instructions: u32,
+    /// Where in the text each instruction so far begins.
+    instructions: Vec<u32>,
     ended: bool,
 }
 
@@ -75,7 +78,7 @@ pub(super) fn assemble<'t>(
         groups: Vec::new(),
         code: None,
         labels: HashMap::new(),
-        instructions: 0,
+        instructions: Vec::new(),
         ended: false,
     };
     for (index, name, span) in names {
@@ -86,12 +89,14 @@ pub(super) fn assemble<'t>(
     body.check_labels();
     let groups = std::mem::take(&mut body.groups);
     let (code, names, ended) = (body.code.take(), body.names, body.ended);
+    let instructions = body.instructions;
     let sound = context.faults.count() == faults_before;
     Assembled {
         bytes: match sound {
             true => code.unwrap_or_else(|| CodeBuilder::new(&groups)).finish(),
             false => Vec::new(),
         },
+        instructions,
         names,
         ended,
     }
@@ -221,7 +226,7 @@ impl<'t> BodyAssembler<'_, 't, '_> {
     fn label(&mut self) -> Parsed<()> {
         let name = self.parser.slice().trim_end_matches(':');
         let span = self.parser.bump().span;
-        let instructions = self.instructions;
+        let instructions = self.instructions.len() as u32;
         let state = self.label_state(name);
         if state.bound.replace(instructions).is_some() {
             return fault(span, "a second label of this name");
@@ -244,7 +249,7 @@ impl<'t> BodyAssembler<'_, 't, '_> {
 
     /// Reports labels that are used but stand nowhere, or where no instruction follows.
     fn check_labels(&mut self) {
-        let total = self.instructions;
+        let total = self.instructions.len() as u32;
         let mut wrong: Vec<_> = self
             .labels
             .iter()
@@ -272,6 +277,7 @@ impl<'t> BodyAssembler<'_, 't, '_> {
     fn instruction(&mut self) -> Parsed<()> {
         let mnemonic = self.parser.slice();
         let span = self.parser.bump().span;
+        let start = span.start;
         let arch = self.context.output.arch();
         let Some(op) = Op::from_mnemonic(mnemonic, arch) else {
             let known: Vec<&str> = OPS
@@ -306,7 +312,7 @@ impl<'t> BodyAssembler<'_, 't, '_> {
                 self.code().access(memory, op, a, b);
             }
         }
-        self.instructions += 1;
+        self.instructions.push(start as u32);
         Ok(())
     }
 

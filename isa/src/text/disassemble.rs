@@ -6,6 +6,7 @@ use super::consts;
 use super::disassemble_body as body;
 use super::listing::{Listing, MAX_NAME_BYTES};
 use super::literal;
+use super::source::SourceComments;
 use crate::error::Malformed;
 use crate::instr::InstrReader;
 use crate::module::{ExternKind, ImportDesc, Module, Names, SegmentMode, Spaces};
@@ -30,12 +31,37 @@ const MAX_WRITTEN_TYPES: usize = 64;
 /// Where a body cannot be decoded, or jumps into the middle of an instruction: the function, the
 /// offset in its body and the reason.
 pub fn disassemble(module: &Module, names: &Names) -> Result<String, Malformed> {
+    print(module, names, None)
+}
+
+/// Gives lines of source files, by path and number from 1; `None` where they are not known.
+pub type SourceLines<'l> = dyn FnMut(&str, u32) -> Option<String> + 'l;
+
+/// As [`disassemble`], with a comment wherever the code goes on to another line of the source: the
+/// line's place, and its text where `lines` has it.
+///
+/// # Errors
+/// As for [`disassemble`], and where the debug information of a function makes no sense.
+pub fn disassemble_with_source(
+    module: &Module,
+    names: &Names,
+    lines: &mut SourceLines<'_>,
+) -> Result<String, Malformed> {
+    print(module, names, Some(lines))
+}
+
+fn print(
+    module: &Module,
+    names: &Names,
+    lines: Option<&mut SourceLines<'_>>,
+) -> Result<String, Malformed> {
     let spaces = module.spaces();
     let listing = Listing::new(module, names, spaces.funcs.len());
     let mut printer = Printer {
         module,
         names,
         list: listing,
+        source: lines.map(|lines| SourceComments::new(names, lines)),
         types: Types::new(module),
         left_over: Vec::new(),
     };
@@ -105,16 +131,18 @@ impl Types {
 pub(super) type LocalNames<'m> = BTreeMap<u32, &'m str>;
 
 /// Prints a module, declaration by declaration.
-pub(super) struct Printer<'m> {
+pub(super) struct Printer<'m, 's> {
     module: &'m Module,
     names: &'m Names,
     pub(super) list: Listing<'m>,
+    /// Where the code comes from, where that is to be printed.
+    pub(super) source: Option<SourceComments<'s>>,
     types: Types,
     /// Names of locals that cannot stand where the local is declared.
     left_over: Vec<(u32, u32, &'m str)>,
 }
 
-impl<'m> Printer<'m> {
+impl<'m> Printer<'m, '_> {
     /// Ends a line with a comment that says the index of what it declares.
     fn comment(&mut self, what: &str, index: usize) {
         self.push("  ; ");
@@ -342,6 +370,9 @@ impl<'m> Printer<'m> {
             }
             let params = self.module.types.get(body.ty as usize);
             let params = params.map_or(0, |ty| ty.params.len() as u32);
+            if let Some(source) = &mut self.source {
+                source.start(index)?;
+            }
             body::print(self, reader, &groups, params, &names)?;
             self.push(".end\n");
         }

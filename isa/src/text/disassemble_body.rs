@@ -14,7 +14,7 @@ const LINE_LABELS: usize = 16;
 
 /// Prints locals and instructions; `reader` stands behind the declarations of locals.
 pub(super) fn print<'m>(
-    printer: &mut Printer<'m>,
+    printer: &mut Printer<'m, '_>,
     reader: InstrReader<'m>,
     groups: &[(u32, ValType)],
     params: u32,
@@ -31,7 +31,7 @@ pub(super) fn print<'m>(
 
 /// Prints one `.local` a group.
 fn print_locals<'m>(
-    printer: &mut Printer<'m>,
+    printer: &mut Printer<'m, '_>,
     groups: &[(u32, ValType)],
     params: u32,
     names: &LocalNames<'m>,
@@ -59,7 +59,7 @@ fn print_locals<'m>(
     }
 }
 
-fn print_unnamed(printer: &mut Printer<'_>, count: u32) {
+fn print_unnamed(printer: &mut Printer<'_, '_>, count: u32) {
     if count > 0 {
         printer.push(" * ");
         printer.list.number(count);
@@ -86,14 +86,14 @@ fn targets(mut reader: InstrReader<'_>) -> Result<Vec<u32>, Malformed> {
     Ok(targets)
 }
 
-struct BodyPrinter<'p, 'm> {
-    printer: &'p mut Printer<'m>,
+struct BodyPrinter<'p, 'm, 's> {
+    printer: &'p mut Printer<'m, 's>,
     names: &'p LocalNames<'m>,
     /// Offsets of labels, ascending: the first one is `L1`.
     targets: Vec<u32>,
 }
 
-impl BodyPrinter<'_, '_> {
+impl BodyPrinter<'_, '_, '_> {
     fn print_code(&mut self, mut reader: InstrReader<'_>) -> Result<(), Malformed> {
         let mut passed = 0;
         loop {
@@ -111,6 +111,9 @@ impl BodyPrinter<'_, '_> {
             }
             if reader.at_end() {
                 return Ok(());
+            }
+            if let Some(source) = &mut self.printer.source {
+                source.print(&mut self.printer.list.out, at)?;
             }
             let instr = reader.next_instr()?;
             self.instruction(&reader, &instr)?;

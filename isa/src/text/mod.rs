@@ -41,6 +41,7 @@
 mod assemble;
 mod assemble_body;
 mod consts;
+mod debug;
 mod disassemble;
 mod disassemble_body;
 pub mod docs;
@@ -49,9 +50,10 @@ mod lexer;
 mod listing;
 mod literal;
 mod parser;
+mod source;
 mod vectors;
 
-pub use assemble::{MAX_TEXT_BYTES, assemble};
-pub use disassemble::disassemble;
+pub use assemble::{MAX_TEXT_BYTES, assemble, assemble_with_source};
+pub use disassemble::{SourceLines, disassemble, disassemble_with_source};
 pub use error::{AsmError, Diagnostic, MAX_DIAGNOSTICS};
 pub use literal::MAX_INT_BITS;

@@ -79,7 +79,7 @@ pub fn verify_all(module: &Module) -> Result<(), Malformed> {
     for defined in 0..module.bodies.len() as u32 {
         verify_function(module, &env, defined)?;
     }
-    Names::decode(module).map(drop)
+    Names::decode(module)?.source.verify()
 }
 
 /// Verifies the defined function `defined`; returns the most slots its frame takes.

@@ -767,7 +767,7 @@ fn declarations() {
         [GlobalDef { ty: GlobalType { ty: F64, narrow: None, mutable: true }, init: ConstExpr([F64(4609434218613702656)]) }, GlobalDef { ty: GlobalType { ty: I32, narrow: None, mutable: false }, init: ConstExpr([GlobalGet(0), I32(2), Binary(I32Add)]) }]
         [Export { name: "k", kind: Global, index: 2 }, Export { name: "_start", kind: Func, index: 2 }, Export { name: "main", kind: Func, index: 2 }]
         [ElemSegment { mode: Active(1, ConstExpr([I32(1)])), ty: FuncRef, items: [ConstExpr([RefFunc(1)]), ConstExpr([RefFunc(0)])] }, ElemSegment { mode: Declared, ty: FuncRef, items: [ConstExpr([RefFunc(0)])] }, ElemSegment { mode: Passive, ty: ExternRef, items: [ConstExpr([RefNull(ExternRef)])] }]
-        Names { module: Some("m"), funcs: [(1, "start")], locals: [(1, [(0, "x")])] }
+        Names { module: Some("m"), funcs: [(1, "start")], locals: [(1, [(0, "x")])], source: SourceTables(0 bytes) }
         start Some(1) entry Some(2) data [97, 98, 99] Passive"#]].assert_eq(&format!(
         "{:#?}\n{:?} {:?}\n{:?}\n{:?}\n{:?}\n{:?}\nstart {:?} entry {:?} data {:?} {:?}",
         m.imports,
