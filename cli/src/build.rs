@@ -55,6 +55,7 @@ pub(crate) fn build(
         arch: source.target.arch(),
         opt_level: source.target.opt_level(),
         debug_names: !style.strip_names,
+        ..Options::default()
     };
     let output = transpile(&wasm, &options).map_err(|error| failure(path, &error))?;
     phases.end("transpile");

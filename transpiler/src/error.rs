@@ -43,6 +43,8 @@ pub enum Error {
         /// Which limit, and how far the function is over it.
         reason: String,
     },
+    /// Debug information that is asked for and cannot be read.
+    DebugInfo(String),
     /// WebAssembly text with a mistake; the message shows the place.
     Text(String),
     /// A file that cannot be read or written.
@@ -82,6 +84,7 @@ impl Error {
                 | Error::Architecture { .. }
                 | Error::Component
                 | Error::Limit { .. }
+                | Error::DebugInfo(_)
                 | Error::Text(_)
         )
     }
@@ -122,7 +125,7 @@ impl fmt::Display for Error {
                 offset,
                 reason,
             } => write!(f, "function {func}, offset {offset:#x}: {reason}"),
-            Error::Text(message) => f.write_str(message),
+            Error::DebugInfo(message) | Error::Text(message) => f.write_str(message),
             Error::File { path, error } => write!(f, "{}: {error}", path.display()),
             Error::Input { path, reason } => write!(f, "{}: {reason}", path.display()),
             Error::NoToolchain(message) => f.write_str(message),

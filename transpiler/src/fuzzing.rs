@@ -64,6 +64,7 @@ fn check(wasm: &[u8]) -> Result<(), Error> {
     for opt_level in OptLevel::ALL {
         let options = Options {
             opt_level,
+            debug_info: true,
             ..Options::default()
         };
         let output = transpile(wasm, &options)?;

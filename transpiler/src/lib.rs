@@ -28,19 +28,26 @@
 //! target check.
 
 mod driver;
+mod dwarf;
 mod emit;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod ir;
 mod opt;
+mod source;
+mod symbols;
 mod translate;
 
 use std::fmt;
+use std::ops::Range;
 
 use dotvm_isa::decode::MAX_SECTION_BYTES;
 use dotvm_isa::instr::MAX_BODY_BYTES;
 use dotvm_isa::{Arch, EncodeOptions, Module, Names, encode};
+
+use dwarf::CodeMap;
+use source::Change;
 
 pub use driver::{DriverOptions, Progress, load_wasm};
 pub use error::Error;
@@ -95,6 +102,8 @@ pub struct Options {
     pub opt_level: OptLevel,
     /// Whether names of functions and locals are kept, for backtraces and listings.
     pub debug_names: bool,
+    /// Whether lines, inlined functions and variables are kept, as DWARF describes them.
+    pub debug_info: bool,
     /// Which WebAssembly the input may be.
     pub features: Features,
 }
@@ -105,6 +114,7 @@ impl Default for Options {
             arch: None,
             opt_level: OptLevel::default(),
             debug_names: true,
+            debug_info: false,
             features: Features::default(),
         }
     }
@@ -156,6 +166,8 @@ pub struct Report {
     pub rotated_loops: usize,
     /// Calls replaced by the callee's body.
     pub inlined_calls: usize,
+    /// Whether debug information was asked for, and there was some about the module's functions.
+    pub debug_info: bool,
 }
 
 /// Translates a binary WebAssembly module.
@@ -169,8 +181,9 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
         mut module,
         mut funcs,
         mut names,
-        offsets,
+        bodies: places,
         env,
+        code_start,
         wasm_code_bytes,
     } = translate::translate(wasm, options.arch, options.features)?;
     let mut report = Report {
@@ -180,17 +193,41 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
         instructions_in: instructions(&funcs),
         ..Report::default()
     };
+    let info = match options.debug_info {
+        true => {
+            let code = CodeMap::new(&places, code_start, env.imported_funcs);
+            dwarf::read(wasm, &code)?
+        }
+        false => None,
+    };
+    let before = info.is_some().then(|| funcs.clone());
+    let mut renamings = None;
     if options.opt_level > OptLevel::O0 {
         let room = room_for_bodies(&module, funcs.len(), wasm_code_bytes, options.opt_level);
         let mut counts = opt::Counts::default();
-        let renamings = opt::run(&mut funcs, &env, options.opt_level, room, &mut counts);
-        rename_locals(&mut names, &renamings, env.imported_funcs);
+        let changed = opt::run(&mut funcs, &env, options.opt_level, room, &mut counts);
+        rename_locals(&mut names, &changed, env.imported_funcs);
+        renamings = Some(changed);
         report.add(counts);
     }
     report.instructions_out = instructions(&funcs);
-    module.set_bodies(bodies(&funcs, &offsets, env.imported_funcs)?);
+    module.set_bodies(bodies(&funcs, &places, env.imported_funcs)?);
     report.bytes_out = module.code_bytes.as_slice().len() as u64;
-    if !options.debug_names {
+    report.debug_info = info.as_ref().is_some_and(|info| !info.funcs.is_empty());
+    if options.debug_names {
+        if let Some(info) = &info {
+            symbols::complete(&mut names.funcs, info, env.imported_funcs);
+        }
+        symbols::shorten(&mut names.funcs);
+        let changes = funcs.iter().enumerate().map(|(i, after)| Change {
+            before: before.as_ref().map(|funcs| &funcs[i]),
+            after,
+            renaming: renamings.as_ref().map(|renamings| &renamings[i]),
+            body: module.body(i as u32),
+        });
+        let changes: Vec<Change<'_>> = changes.collect();
+        names.source = source::describe(&changes, env.imported_funcs, info);
+    } else {
         names = Names::default();
     }
     Ok(Output {
@@ -225,7 +262,7 @@ fn instructions(funcs: &[ir::Func]) -> usize {
 /// Encodes the functions.
 fn bodies(
     funcs: &[ir::Func],
-    offsets: &[u64],
+    places: &[Range<u64>],
     imported: u32,
 ) -> Result<Vec<(u32, Vec<u8>)>, Error> {
     let mut total = 0;
@@ -235,7 +272,7 @@ fn bodies(
         total += body.len() as u64;
         let limit = |reason| Error::Limit {
             func: imported + i as u32,
-            offset: offsets[i],
+            offset: places[i].start,
             reason,
         };
         if body.len() > MAX_BODY_BYTES {

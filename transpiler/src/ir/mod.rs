@@ -9,9 +9,12 @@
 use dotvm_isa::{Arch, FuncType, Op, TrapCode, ValType, semantics};
 
 pub(crate) mod cfg;
+pub(crate) mod code;
 pub(crate) mod stack;
 #[cfg(test)]
 pub(crate) mod text;
+
+pub(crate) use code::{Code, Pos, Site, SiteId};
 
 /// A jump target of one function.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -163,6 +166,14 @@ impl Inst {
         }
     }
 
+    /// The local that this writes.
+    pub(crate) fn written_local(self) -> Option<u32> {
+        match self.local() {
+            Some((Op::LocalSet | Op::LocalTee, local)) => Some(local),
+            _ => None,
+        }
+    }
+
     /// Whether control never goes on to the next instruction.
     pub(crate) fn is_terminator(self) -> bool {
         self.opcode().is_some_and(Op::is_terminator)
@@ -289,7 +300,12 @@ pub(crate) struct Func {
     /// Types of all locals, parameters first.
     pub(crate) locals: Vec<ValType>,
     /// Its code.
-    pub(crate) insts: Vec<Inst>,
+    pub(crate) insts: Code,
+    /// The calls that were replaced by the callee's body.
+    pub(crate) sites: Vec<Site>,
+    /// Where writes to locals were that are gone, in all copies of the code or in some: from there
+    /// on the local does not hold what WebAssembly's does.
+    pub(crate) lost_writes: Vec<Pos>,
     /// Target lists of its `br_table`s; the last of each is the default.
     pub(crate) tables: Vec<Vec<Label>>,
     /// How many labels were handed out.

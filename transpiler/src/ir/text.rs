@@ -21,6 +21,8 @@ use std::fmt::Write;
 use dotvm_isa::ops::Imm;
 use dotvm_isa::{FuncType, Op, ValType};
 
+#[cfg(test)]
+use super::Pos;
 use super::{Func, Inst, Label};
 
 /// The listing of a function of type `ty`.
@@ -93,7 +95,7 @@ fn immediate(imm: Imm, value: u64) -> String {
     }
 }
 
-/// The function of a listing; its type index is 0.
+/// The function of a listing; its type index is 0. Instructions come from addresses that count from 0.
 ///
 /// # Panics
 /// Where the text is no listing: this is for tests.
@@ -129,7 +131,8 @@ pub(crate) fn parse_with_type(text: &str) -> (Func, FuncType) {
     };
     for line in lines {
         let inst = parse_line(&mut func, line);
-        func.insts.push(inst);
+        let at = func.insts.len() as u32;
+        func.insts.push(inst, Pos { at, site: None });
     }
     (func, ty)
 }

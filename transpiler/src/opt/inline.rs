@@ -10,7 +10,7 @@ use dotvm_isa::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
 use dotvm_isa::instr::MAX_LOCALS;
 use dotvm_isa::{Op, ValType};
 
-use crate::ir::{Env, Func, Inst, Label, stack};
+use crate::ir::{Code, Env, Func, Inst, Label, Pos, Site as InlinedSite, SiteId, stack};
 
 /// The most parameters, and results, of a callee.
 const MAX_VALUES: usize = 32;
@@ -264,25 +264,29 @@ impl Callee {
 fn expand(func: &mut Func, sites: &[Site], callees: &HashMap<u32, Callee>) -> usize {
     let old = std::mem::take(&mut func.insts);
     let mut expansion = Expansion {
-        out: Vec::with_capacity(old.len() + 16 * sites.len()),
+        out: Code::with_capacity(old.len() + 16 * sites.len()),
         pool: HashMap::new(),
         height: func.max_stack,
     };
     let mut done = 0;
     let mut count = 0;
     for site in sites {
-        expansion.out.extend_from_slice(&old[done..site.inst]);
+        expansion.out.extend_from(&old, done..site.inst);
         done = site.inst;
         let callee = &callees[&site.callee];
         // What an earlier expansion left at the end are not this call's arguments.
         let arguments = site.inst - sites_end(sites, site);
         if fits(func, callee) {
-            expansion.inline(func, callee, arguments);
+            let call = InlinedSite {
+                callee: site.callee,
+                call: old.positions()[site.inst],
+            };
+            expansion.inline(func, callee, call, arguments);
             done += 1;
             count += 1;
         }
     }
-    expansion.out.extend_from_slice(&old[done..]);
+    expansion.out.extend_from(&old, done..old.len());
     func.max_stack = expansion.height;
     func.insts = expansion.out;
     count
@@ -306,7 +310,7 @@ fn fits(func: &Func, callee: &Callee) -> bool {
 
 /// A caller's code while calls in it are replaced.
 struct Expansion {
-    out: Vec<Inst>,
+    out: Code,
     /// Locals of inlined functions, by type: calls replaced in the same pass share them, since no
     /// value is kept from one to the next.
     pool: HashMap<ValType, Vec<u32>>,
@@ -316,17 +320,21 @@ struct Expansion {
 impl Expansion {
     /// Appends the callee's body. The last `unchanged` instructions so far are what stood before
     /// the call.
-    fn inline(&mut self, func: &mut Func, callee: &Callee, unchanged: usize) {
+    fn inline(&mut self, func: &mut Func, callee: &Callee, site: InlinedSite, unchanged: usize) {
         let own = &self.out[self.out.len() - unchanged..];
         let passed = callee.passed(own);
-        let arguments = self.out.split_off(self.out.len() - passed);
+        let kept = self.out.len() - passed;
+        let arguments = self.out[kept..].to_vec();
+        self.out.truncate(kept);
+        let call = site.call;
+        let origin = add_sites(func, callee, site);
         let on_stack = callee.written.len() - passed;
         let stays = callee.stays_on_stack(on_stack);
         let locals = self.locals(func, callee, if stays { on_stack } else { 0 }, on_stack);
         if !stays {
             for param in (0..on_stack).rev() {
-                self.out
-                    .push(Inst::op1(Op::LocalSet, u64::from(locals[param])));
+                let set = Inst::op1(Op::LocalSet, u64::from(locals[param]));
+                self.out.push(set, call);
             }
         }
         for (index, &ty) in callee
@@ -336,9 +344,8 @@ impl Expansion {
             .enumerate()
             .skip(callee.written.len())
         {
-            self.out.push(Inst::zero(ty));
-            self.out
-                .push(Inst::op1(Op::LocalSet, u64::from(locals[index])));
+            let set = Inst::op1(Op::LocalSet, u64::from(locals[index]));
+            self.out.extend(&[Inst::zero(ty), set], call);
         }
         let skipped = if stays { on_stack } else { 0 };
         let first_label = func.labels;
@@ -351,32 +358,33 @@ impl Expansion {
             },
             None => relabel(inst, first_label),
         };
-        for (i, &inst) in callee.func.insts.iter().enumerate().skip(skipped) {
+        for (i, (inst, pos)) in callee.func.insts.located().enumerate().skip(skipped) {
+            let pos = origin(pos);
             match inst {
-                Inst::Op { op: Op::Ret, .. } => self.leave(callee, i, end),
-                _ => self.out.push(place(inst)),
+                Inst::Op { op: Op::Ret, .. } => self.leave(callee, i, end, pos),
+                _ => self.out.push(place(inst), pos),
             }
         }
-        self.out.push(Inst::Label(end));
+        self.out.push(Inst::Label(end), call);
         self.height = self.height.max(func.max_stack + callee.stack());
     }
 
     /// Leaves the body with the results on the stack and nothing else of the callee's.
-    fn leave(&mut self, callee: &Callee, ret: usize, end: Label) {
+    fn leave(&mut self, callee: &Callee, ret: usize, end: Label, pos: Pos) {
         let Some(height) = callee.heights[ret] else {
             return;
         };
         match (height - callee.results, callee.results) {
             (0, _) => {}
-            (1, 0) => self.out.push(Inst::op(Op::Pop)),
-            (1, 1) => self.out.push(Inst::op(Op::Nip)),
+            (1, 0) => self.out.push(Inst::op(Op::Pop), pos),
+            (1, 1) => self.out.push(Inst::op(Op::Nip), pos),
             (surplus, kept) => {
-                self.out
-                    .push(Inst::op2(Op::Slide, u64::from(surplus), u64::from(kept)));
+                let slide = Inst::op2(Op::Slide, u64::from(surplus), u64::from(kept));
+                self.out.push(slide, pos);
             }
         }
         if ret + 1 < callee.func.insts.len() {
-            self.out.push(Inst::Jmp(end));
+            self.out.push(Inst::Jmp(end), pos);
         }
     }
 
@@ -408,6 +416,23 @@ impl Expansion {
         }
         locals
     }
+}
+
+/// Notes that `site` is replaced by the callee's body; returns where instructions of that come from
+/// in the caller.
+fn add_sites(func: &mut Func, callee: &Callee, site: InlinedSite) -> impl Fn(Pos) -> Pos + use<> {
+    let first = func.sites.len() as u32;
+    let origin = move |pos: Pos| Pos {
+        at: pos.at,
+        site: Some(SiteId(pos.site.map_or(first, |inner| first + 1 + inner.0))),
+    };
+    func.sites.push(site);
+    let inner = callee.func.sites.iter().map(|inner| InlinedSite {
+        callee: inner.callee,
+        call: origin(inner.call),
+    });
+    func.sites.extend(inner);
+    origin
 }
 
 fn relabel(inst: Inst, first: u32) -> Inst {

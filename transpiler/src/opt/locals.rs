@@ -20,9 +20,11 @@ pub(super) fn drop_unread(func: &mut Func) -> usize {
         }
     }
     let mut changes = 0;
-    func.insts.retain_mut(|inst| match inst.local() {
+    let lost = &mut func.lost_writes;
+    func.insts.retain_mut(|inst, pos| match inst.local() {
         Some((op, local)) if !read[local as usize] => {
             changes += 1;
+            lost.push(pos);
             *inst = Inst::op(Op::Pop);
             op == Op::LocalSet
         }

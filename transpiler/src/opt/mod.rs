@@ -169,3 +169,158 @@ pub(crate) fn run(
     };
     funcs.iter_mut().map(finish).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use expect_test::{Expect, expect};
+
+    use super::testing::{listings, parse_all};
+    use super::*;
+
+    /// Optimizes functions; the first one's listing has the place of each instruction in front: its
+    /// address, and the calls that it was inlined for. Then come the writes that are gone.
+    fn check_positions(before: &str, level: OptLevel, after: Expect) {
+        let (mut funcs, env) = parse_all(before);
+        run(&mut funcs, &env, level, 1 << 20, &mut Counts::default());
+        let func = &funcs[0];
+        let listing = listings(&funcs[..1], &env);
+        let mut lines = listing.lines();
+        let mut out = String::new();
+        writeln!(out, "{}", lines.next().unwrap_or_default()).expect("writing to a string");
+        for (line, pos) in lines.zip(func.insts.positions()) {
+            let mut place = pos.at.to_string();
+            let mut site = pos.site;
+            while let Some(id) = site {
+                let inlined = func.sites[id.0 as usize];
+                write!(place, " of {} at {}", inlined.callee, inlined.call.at).expect("writing");
+                site = inlined.call.site;
+            }
+            writeln!(out, "{place:>22} |{line}").expect("writing to a string");
+        }
+        for pos in &func.lost_writes {
+            writeln!(out, "lost: {}", pos.at).expect("writing to a string");
+        }
+        after.assert_eq(&out);
+    }
+
+    #[test]
+    fn what_is_folded_comes_from_where_it_ended() {
+        check_positions(
+            "func (i32) -> (i32) i32
+                i32.push 2
+                i32.push 3
+                i32.add
+                local.set 1
+                local.get 0
+                local.get 1
+                i32.div
+                ret",
+            OptLevel::O2,
+            expect![[r#"
+                func (i32) -> (i32)
+                                     4 |    local.get 0
+                                     5 |    i32.push 5
+                                     6 |    i32.div
+                                     7 |    ret
+                lost: 3
+            "#]],
+        );
+    }
+
+    #[test]
+    fn traps_and_writes_stay_where_they_were() {
+        check_positions(
+            "func (i32 i32) -> (i32) i32
+                local.get 0
+                i32.push 8
+                i32.add
+                i32.load 0
+                local.set 2
+                local.get 2
+                local.get 1
+                i32.push 0
+                i32.add
+                i32.div
+                local.tee 2
+                ret",
+            OptLevel::O2,
+            expect![[r#"
+                func (i32 i32) -> (i32)
+                                     0 |    local.get 0
+                                     1 |    i32.push 8
+                                     2 |    i32.add
+                                     3 |    i32.load 0
+                                     6 |    local.get 1
+                                     9 |    i32.div
+                                    11 |    ret
+                lost: 4
+                lost: 10
+            "#]],
+        );
+    }
+
+    #[test]
+    fn tests_of_rotated_loops_come_from_the_top() {
+        check_positions(
+            "func (i32) -> ()
+                loop L0
+                local.get 0
+                i32.load 0
+                jz L1
+                local.get 0
+                i32.push 4
+                i32.add
+                local.set 0
+                jmp L0
+            L1:
+                ret",
+            OptLevel::O2,
+            expect![[r#"
+                func (i32) -> ()
+                                     1 |    local.get 0
+                                     2 |    i32.load 0
+                                     3 |    jz L1
+                                     0 |    loop L2
+                                     4 |    local.get 0
+                                     5 |    i32.push 4
+                                     6 |    i32.add
+                                     7 |    local.tee 0
+                                     2 |    i32.load 0
+                                     3 |    jnz L2
+                                     9 |L1:
+                                    10 |    ret
+            "#]],
+        );
+    }
+
+    #[test]
+    fn inlined_instructions_know_their_callers() {
+        check_positions(
+            "func (i32) -> (i32)
+                local.get 0
+                call 1
+                ret
+            func (i32) -> (i32)
+                local.get 0
+                i32.push 1
+                i32.add
+                call 2
+                ret
+            func (i32) -> (i32)
+                local.get 0
+                i32.load 4
+                ret",
+            OptLevel::O3,
+            expect![[r#"
+                func (i32) -> (i32)
+                           0 of 1 at 1 |    local.get 0
+                           1 of 1 at 1 |    i32.push 1
+                           2 of 1 at 1 |    i32.add
+                 1 of 2 at 3 of 1 at 1 |    i32.load 4
+                                     2 |    ret
+            "#]],
+        );
+    }
+}

@@ -12,7 +12,7 @@ mod algebra;
 use algebra::{Algebra, Sum, Wide};
 use dotvm_isa::{FuncType, Op, ValType};
 
-use crate::ir::{Env, Func, Inst};
+use crate::ir::{Env, Func, Inst, Pos};
 
 /// The most instructions of a function that is looked at; what compilers emit has half of that.
 const MAX_INSTS: usize = 128;
@@ -29,20 +29,31 @@ pub(super) fn run(func: &mut Func, env: &Env) -> usize {
     let get = |local: u64| Inst::op1(Op::LocalGet, local);
     let set = |local: u64| Inst::op1(Op::LocalSet, local);
     let (pointer, [a0, a1, b0, b1], low, high) = (0, [1, 2, 3, 4], 5, 6);
-    let mut insts = vec![get(a0), get(b0), Inst::op(Op::I64MulWideU)];
+    // Each instruction comes from the place of the store that it is for.
+    let is_store = |inst: Inst| inst.opcode() == Some(Op::I64Store);
+    let old = std::mem::take(&mut func.insts);
+    let stores = old.located().filter(|&(inst, _)| is_store(inst));
+    let places: Vec<Pos> = stores.map(|(_, pos)| pos).collect();
+    let insts = &mut func.insts;
+    insts.extend(&[get(a0), get(b0), Inst::op(Op::I64MulWideU)], places[0]);
     for [a, b] in [[a0, b1], [a1, b0]] {
-        insts.extend([get(a), get(b), Inst::op(Op::I64Mul), Inst::op(Op::I64Add)]);
+        let product = [get(a), get(b), Inst::op(Op::I64Mul), Inst::op(Op::I64Add)];
+        insts.extend(&product, places[0]);
     }
-    insts.extend([set(high), set(low)]);
-    for offset in order {
+    insts.extend(&[set(high), set(low)], places[0]);
+    for (offset, place) in order.into_iter().zip(places) {
         let word = if offset == 0 { low } else { high };
         let store = Inst::op1(Op::I64Store, offset);
-        insts.extend([get(pointer), get(word), store]);
+        insts.extend(&[get(pointer), get(word), store], place);
     }
-    insts.push(Inst::op(Op::Ret));
+    let (ret, end) = old.located().next_back().expect("the end of a function");
+    insts.push(ret, end);
+    let writes = old
+        .located()
+        .filter(|(inst, _)| inst.written_local().is_some());
+    func.lost_writes.extend(writes.map(|(_, pos)| pos));
     func.locals.truncate(func.params as usize);
     func.locals.extend([ValType::I64; 2]);
-    func.insts = insts;
     func.max_stack = 4;
     1
 }

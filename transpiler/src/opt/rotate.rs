@@ -15,7 +15,7 @@
 
 use std::collections::HashMap;
 
-use crate::ir::{Func, Inst, Label};
+use crate::ir::{Code, Func, Inst, Label, Pos};
 
 /// The most instructions of a test, the jump included.
 const MAX_TEST: usize = 16;
@@ -44,32 +44,36 @@ pub(super) fn run(func: &mut Func, budget: &mut usize) -> usize {
         return 0;
     }
     // What stands in place of an instruction.
-    let mut edits: HashMap<usize, Vec<Inst>> = HashMap::new();
+    let mut edits: HashMap<usize, Code> = HashMap::new();
     let mut continues: HashMap<Label, Label> = HashMap::new();
     for found in &loops {
         let body = func.new_label();
-        let test = &func.insts[found.header + 1..found.exit];
         let jump = func.insts[found.exit];
+        let at = |i: usize| -> Pos { func.insts.positions()[i] };
+        let (at_header, at_exit, at_back) = (at(found.header), at(found.exit), at(found.back));
         let (out, again) = match jump {
             Inst::Jz(out) => (out, Inst::Jnz(body)),
             Inst::Jnz(out) => (out, Inst::Jz(body)),
             _ => unreachable!("the test ends with a conditional jump"),
         };
-        let mut bottom = Vec::new();
+        let mut bottom = Code::default();
         if found.continues {
             let label = Label(func.labels);
             func.labels += 1;
-            bottom.push(Inst::Label(label));
+            bottom.push(Inst::Label(label), at_back);
             continues.insert(found.label, label);
         }
-        bottom.extend_from_slice(test);
-        bottom.push(again);
+        bottom.extend_from(&func.insts, found.header + 1..found.exit);
+        bottom.push(again, at_exit);
         let after = &func.insts[found.back + 1..];
         if !follows(after, out) {
-            bottom.push(Inst::Jmp(out));
+            bottom.push(Inst::Jmp(out), at_exit);
         }
-        edits.insert(found.header, Vec::new());
-        edits.insert(found.exit, vec![jump, Inst::Loop(body)]);
+        let mut exit = Code::default();
+        exit.push(jump, at_exit);
+        exit.push(Inst::Loop(body), at_header);
+        edits.insert(found.header, Code::default());
+        edits.insert(found.exit, exit);
         edits.insert(found.back, bottom);
     }
     apply(func, edits, &continues);
@@ -87,19 +91,19 @@ fn follows(rest: &[Inst], label: Label) -> bool {
         .any(|at| at == label)
 }
 
-fn apply(func: &mut Func, mut edits: HashMap<usize, Vec<Inst>>, continues: &HashMap<Label, Label>) {
+fn apply(func: &mut Func, mut edits: HashMap<usize, Code>, continues: &HashMap<Label, Label>) {
     let redirect = |label: &mut Label| {
         if let Some(&to) = continues.get(label) {
             *label = to;
         }
     };
     func.tables.iter_mut().flatten().for_each(redirect);
-    let mut out = Vec::with_capacity(func.insts.len() + 8 * edits.len());
-    for (i, &inst) in func.insts.iter().enumerate() {
+    let mut out = Code::with_capacity(func.insts.len() + 8 * edits.len());
+    for (i, (inst, pos)) in func.insts.located().enumerate() {
         let start = out.len();
         match edits.remove(&i) {
-            Some(edit) => out.extend(edit),
-            None => out.push(inst),
+            Some(edit) => out.extend_from(&edit, 0..edit.len()),
+            None => out.push(inst, pos),
         }
         for inst in &mut out[start..] {
             if let Inst::Jmp(label) | Inst::Jz(label) | Inst::Jnz(label) = inst {

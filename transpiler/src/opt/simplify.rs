@@ -7,7 +7,7 @@
 
 use dotvm_isa::ops::{Group, Op};
 
-use crate::ir::{Env, Func, Inst, stack};
+use crate::ir::{Code, Env, Func, Inst, Pos, stack};
 
 /// Looks at the next instruction (one that [`completes_pattern`]) and the list so far. Returns
 /// whether it replaced them.
@@ -15,9 +15,12 @@ pub(super) type Rule = fn(&mut Tail<'_>, Inst) -> bool;
 
 /// The list of instructions so far.
 pub(super) struct Tail<'a> {
-    code: Vec<Inst>,
+    code: Code,
     /// What is to be looked at next, last first.
-    pending: Vec<Inst>,
+    pending: Vec<(Inst, Pos)>,
+    /// The instruction that is looked at, and where it comes from.
+    next: (Inst, Pos),
+    lost_writes: &'a mut Vec<Pos>,
     /// What there is to call.
     pub(super) env: &'a Env,
     /// Targets of the `br_table`s.
@@ -46,10 +49,36 @@ impl Tail<'_> {
     }
 
     /// Replaces the last `count` instructions and the next one by `with`.
+    ///
+    /// Of these, those that do what one of the old ones did come from its place, the others from
+    /// that of the next instruction.
     pub(super) fn replace(&mut self, count: usize, with: &[Inst]) -> bool {
-        self.code.truncate(self.code.len() - count);
-        self.pending.extend(with.iter().rev());
+        let start = self.code.len() - count;
+        self.code.push(self.next.0, self.next.1);
+        self.note_lost_writes(start, with);
+        let mut end = self.code.len();
+        for &inst in with.iter().rev() {
+            let old = self.code[start..end].iter();
+            let mut pos = self.next.1;
+            if let Some(i) = old.into_iter().rposition(|&old| does_the_same(old, inst)) {
+                end = start + i;
+                pos = self.code.positions()[end];
+            }
+            self.pending.push((inst, pos));
+        }
+        self.code.truncate(start);
         true
+    }
+
+    /// Notes the writes to locals from `start` on that `with` does not have.
+    fn note_lost_writes(&mut self, start: usize, with: &[Inst]) {
+        for (old, pos) in self.code.located().skip(start) {
+            if let Some(local) = old.written_local()
+                && !with.iter().any(|inst| inst.written_local() == Some(local))
+            {
+                self.lost_writes.push(pos);
+            }
+        }
     }
 
     /// Replaces the instructions from `start` on and the next one by `with`.
@@ -59,7 +88,7 @@ impl Tail<'_> {
 
     /// Removes instructions before the end of the list; what follows them is not looked at again.
     pub(super) fn remove(&mut self, range: std::ops::Range<usize>) {
-        self.code.drain(range);
+        self.code.remove(range);
     }
 
     /// Exchanges two instructions.
@@ -110,27 +139,43 @@ pub(super) fn run(func: &mut Func, env: &Env, rules: &[Rule]) -> usize {
     let mut fuel = 8 * insts.len() + 64;
     let mut matched = 0;
     let mut tail = Tail {
-        code: Vec::with_capacity(insts.len()),
+        code: Code::with_capacity(insts.len()),
         pending: Vec::new(),
+        next: (Inst::op(Op::Nop), Pos::default()),
+        lost_writes: &mut func.lost_writes,
         env,
         tables: &func.tables,
     };
-    for inst in insts {
-        tail.pending.push(inst);
-        while let Some(inst) = tail.pending.pop() {
+    for located in insts.located() {
+        tail.pending.push(located);
+        while let Some((inst, pos)) = tail.pending.pop() {
             let dead = tail.last().is_some_and(Inst::is_terminator);
             if dead && !inst.is_target() {
                 continue;
             }
+            tail.next = (inst, pos);
             if fuel > 0 && completes_pattern(inst) && rules.iter().any(|rule| rule(&mut tail, inst))
             {
                 fuel -= 1;
                 matched += 1;
             } else {
-                tail.code.push(inst);
+                tail.code.push(inst, pos);
             }
         }
     }
     func.insts = tail.code;
     matched
+}
+
+/// Whether a new instruction does an old one's work.
+fn does_the_same(old: Inst, new: Inst) -> bool {
+    let group = |inst: Inst| inst.opcode().map(|op| op.info().group);
+    match group(new) {
+        // Of another width, perhaps.
+        Some(access) if access.accesses_memory() => group(old) == Some(access),
+        _ => match new.written_local() {
+            Some(local) => old.written_local() == Some(local),
+            None => old.opcode() == new.opcode(),
+        },
+    }
 }

@@ -54,6 +54,7 @@ pub(super) fn run(func: &mut Func) -> usize {
                 Some((Op::LocalGet, local)) => insert(&mut after, local),
                 Some((Op::LocalSet, local)) if !contains(&after, local) => {
                     func.insts[i] = Inst::op(Op::Pop);
+                    func.lost_writes.push(func.insts.positions()[i]);
                     changes += 1;
                 }
                 Some((Op::LocalTee, local)) if !contains(&after, local) => removed.push(i),
@@ -66,8 +67,12 @@ pub(super) fn run(func: &mut Func) -> usize {
     removed.sort_unstable();
     let mut removed = removed.into_iter().peekable();
     let mut i = 0;
-    func.insts.retain(|_| {
+    let lost = &mut func.lost_writes;
+    func.insts.retain_mut(|_, pos| {
         let gone = removed.next_if_eq(&i).is_some();
+        if gone {
+            lost.push(pos);
+        }
         i += 1;
         !gone
     });

@@ -6,7 +6,7 @@
 
 use dotvm_isa::Op;
 
-use crate::ir::{Func, Inst, Label};
+use crate::ir::{Code, Func, Inst, Label, Pos};
 
 /// The most instructions copied in place of a jump to the end of the function.
 const MAX_ENDING: usize = 2;
@@ -16,20 +16,20 @@ pub(super) fn run(func: &mut Func) -> usize {
     let ends = Destinations::find(func);
     let mut changes = redirect_tables(func, &ends);
     let insts = std::mem::take(&mut func.insts);
-    let mut out = Vec::with_capacity(insts.len());
+    let mut out = Code::with_capacity(insts.len());
     let mut i = 0;
     while i < insts.len() {
-        let inst = insts[i];
+        let (inst, pos) = (insts[i], insts.positions()[i]);
         let before = out.len();
         let used = match inst {
             Inst::Label(label) if ends.canonical[label.0 as usize] != label => 1,
-            Inst::Jmp(label) => jump(&mut out, &ends, &insts[i + 1..], label),
+            Inst::Jmp(label) => jump(&mut out, &ends, &insts[i + 1..], label, pos),
             Inst::Jz(label) | Inst::Jnz(label) => {
-                branch(&mut out, &ends, &insts[i + 1..], inst, label)
+                branch(&mut out, &ends, &insts[i + 1..], (inst, pos), label)
             }
-            Inst::BrTable(table) => table_jump(&mut out, func, inst, table),
+            Inst::BrTable(table) => table_jump(&mut out, func, (inst, pos), table),
             _ => {
-                out.push(inst);
+                out.push(inst, pos);
                 1
             }
         };
@@ -139,29 +139,29 @@ fn redirect_tables(func: &mut Func, ends: &Destinations) -> usize {
 }
 
 /// Puts a jump to `label` onto `out`; returns how many instructions of the input it stands for.
-fn jump(out: &mut Vec<Inst>, ends: &Destinations, rest: &[Inst], label: Label) -> usize {
+fn jump(out: &mut Code, ends: &Destinations, rest: &[Inst], label: Label, pos: Pos) -> usize {
     let target = ends.target(label);
     if ends.is_next(target, rest) {
         return 1;
     }
     match ends.ending(label) {
-        Some(ending) => out.extend_from_slice(ending),
-        None => out.push(Inst::Jmp(target)),
+        Some(ending) => out.extend(ending, pos),
+        None => out.push(Inst::Jmp(target), pos),
     }
     1
 }
 
 /// The same for a conditional jump.
 fn branch(
-    out: &mut Vec<Inst>,
+    out: &mut Code,
     ends: &Destinations,
     rest: &[Inst],
-    inst: Inst,
+    (inst, pos): (Inst, Pos),
     label: Label,
 ) -> usize {
     let target = ends.target(label);
     if ends.is_next(target, rest) {
-        out.push(Inst::op(Op::Pop));
+        out.push(Inst::op(Op::Pop), pos);
         return 1;
     }
     let on_zero = matches!(inst, Inst::Jz(_));
@@ -174,21 +174,21 @@ fn branch(
     if let [Inst::Jmp(over), after @ ..] = rest
         && (ends.is_next(target, after) || ends.is_next(ends.canonical[label.0 as usize], after))
     {
-        out.push(jump(!on_zero, ends.target(*over)));
+        out.push(jump(!on_zero, ends.target(*over)), pos);
         return 2;
     }
-    out.push(jump(on_zero, target));
+    out.push(jump(on_zero, target), pos);
     1
 }
 
 /// The same for a table.
-fn table_jump(out: &mut Vec<Inst>, func: &Func, inst: Inst, table: u32) -> usize {
+fn table_jump(out: &mut Code, func: &Func, (inst, pos): (Inst, Pos), table: u32) -> usize {
     let targets = &func.tables[table as usize];
     match targets.split_first() {
         Some((first, rest)) if rest.iter().all(|target| target == first) => {
-            out.extend([Inst::op(Op::Pop), Inst::Jmp(*first)]);
+            out.extend(&[Inst::op(Op::Pop), Inst::Jmp(*first)], pos);
         }
-        _ => out.push(inst),
+        _ => out.push(inst, pos),
     }
     1
 }

@@ -1,7 +1,7 @@
 //! Removal of code that control never reaches, and of labels and loop markers nobody jumps to.
 
 use crate::ir::cfg::Cfg;
-use crate::ir::{Func, Inst};
+use crate::ir::{Code, Func, Inst};
 
 /// How labels are used.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,14 +25,14 @@ fn remove_blocks(func: &mut Func) {
     if reachable.iter().all(|&reached| reached) {
         return;
     }
-    let mut kept = Vec::with_capacity(func.insts.len());
+    let mut kept = Code::with_capacity(func.insts.len());
     for (block, _) in cfg
         .blocks
         .iter()
         .zip(reachable)
         .filter(|&(_, reached)| reached)
     {
-        kept.extend_from_slice(&func.insts[block.clone()]);
+        kept.extend_from(&func.insts, block.clone());
     }
     func.insts = kept;
 }
@@ -54,7 +54,7 @@ fn remove_labels(func: &mut Func) {
             uses[target] = uses[target].max(found);
         }
     }
-    func.insts.retain_mut(|inst| match *inst {
+    func.insts.retain_mut(|inst, _| match *inst {
         Inst::Label(label) => uses[label.0 as usize] != Use::None,
         Inst::Loop(label) => {
             // A loop that nothing jumps back to is a place like any other.

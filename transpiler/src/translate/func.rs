@@ -14,7 +14,7 @@ use wasmparser::{BlockType, BrTable, FuncValidator, FunctionBody, Operator, Vali
 use super::hints::{self, Hints};
 use super::{Fault, ops, simd, types};
 use crate::error::Error;
-use crate::ir::{Env, Func, Inst, Label};
+use crate::ir::{Env, Func, Inst, Label, Pos};
 
 /// The most values `slide` keeps; a branch that carries more goes through locals.
 const MAX_SLIDE: usize = u8::MAX as usize;
@@ -24,12 +24,14 @@ const MAX_SLIDE: usize = u8::MAX as usize;
 pub(super) const SPILL_BUDGET: usize = 1 << 20;
 
 /// Translates the body that `validator` is for, validating it on the way; returns also the first
-/// architecture that has all its instructions and locals.
+/// architecture that has all its instructions and locals. The code section's contents start at offset
+/// `code_start` of the file.
 pub(super) fn translate(
     validator: &mut FuncValidator<ValidatorResources>,
     body: &FunctionBody<'_>,
     env: &Env,
     hints: Hints,
+    code_start: u64,
     spill_budget: &mut usize,
 ) -> Result<(Func, Arch), Fault> {
     let index = validator.index();
@@ -42,6 +44,7 @@ pub(super) fn translate(
         frames: Vec::new(),
         dead_depth: 0,
         reachable: true,
+        pos: Pos::default(),
         spills: HashMap::new(),
         spill_budget,
         arch: env.arch,
@@ -56,6 +59,7 @@ pub(super) fn translate(
         let (operator, offset) = reader.read_with_offset()?;
         let height = validator.operand_stack_height();
         validator.op(offset, &operator)?;
+        translator.pos.at = (offset - code_start) as u32;
         translator.operator(&operator, height, offset)?;
         if translator.reachable {
             let height = validator.operand_stack_height();
@@ -108,6 +112,8 @@ struct Translator<'a> {
     /// How many constructs were opened in the present stretch of dead code.
     dead_depth: u32,
     reachable: bool,
+    /// Where the operator is that is being translated.
+    pos: Pos,
     /// Locals for values that branches carry around a drop, by type.
     spills: HashMap<ValType, Vec<u32>>,
     spill_budget: &'a mut usize,
@@ -173,7 +179,7 @@ impl Translator<'_> {
     }
 
     fn emit(&mut self, inst: Inst) {
-        self.func.insts.push(inst);
+        self.func.insts.push(inst, self.pos);
         self.reachable = !inst.is_terminator();
     }
 

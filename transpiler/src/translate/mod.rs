@@ -14,6 +14,7 @@ mod types;
 mod tests;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use dotvm_isa::{
     Arch, ConstExpr, ConstOp, ElemSegment, Export, ExternKind, FuncType, GlobalDef, GlobalType,
@@ -36,12 +37,14 @@ pub(crate) struct Translated {
     pub(crate) module: Module,
     /// The functions defined.
     pub(crate) funcs: Vec<Func>,
-    /// Where in the file each one's body starts.
-    pub(crate) offsets: Vec<u64>,
+    /// Where in the file each one's body is.
+    pub(crate) bodies: Vec<Range<u64>>,
     /// From the name section.
     pub(crate) names: Names,
     /// What there is to call.
     pub(crate) env: Env,
+    /// Where in the file the contents of the code section start.
+    pub(crate) code_start: u64,
     /// Bytes of the code section.
     pub(crate) wasm_code_bytes: u64,
 }
@@ -133,12 +136,14 @@ impl<'a> Translator<'a> {
                     let mut validator = func.into_validator(allocations);
                     let env = &self.out.env;
                     let hints = self.hints.remove(&validator.index()).unwrap_or_default();
+                    let start = self.out.code_start;
                     let budget = &mut self.spill_budget;
-                    let (func, needs) = func::translate(&mut validator, &body, env, hints, budget)?;
+                    let (func, needs) =
+                        func::translate(&mut validator, &body, env, hints, start, budget)?;
                     self.needs = self.needs.max(needs);
                     allocations = validator.into_allocations();
                     self.out.funcs.push(func);
-                    self.out.offsets.push(body.range().start);
+                    self.out.bodies.push(body.range());
                 }
                 _ => self.declarations(payload)?,
             }
@@ -191,7 +196,12 @@ impl<'a> Translator<'a> {
             Payload::ExportSection(section) => self.exports(section)?,
             Payload::StartSection { func, .. } => self.start = Some(func),
             Payload::ElementSection(section) => self.elements(section)?,
-            Payload::CodeSectionStart { size, .. } => {
+            Payload::CodeSectionStart {
+                unchecked_range,
+                size,
+                ..
+            } => {
+                self.out.code_start = unchecked_range.start;
                 self.out.wasm_code_bytes = u64::from(size);
             }
             Payload::DataSection(section) => self.data(section)?,

@@ -72,7 +72,8 @@ fn missing_features_are_named() {
         offset 0xb: unsupported WebAssembly feature: custom-descriptors
         offset 0xb: unsupported WebAssembly feature: shared-everything-threads
         offset 0x20: unsupported WebAssembly feature: memory-control
-    "#]].assert_eq(&out);
+    "#]]
+    .assert_eq(&out);
 }
 
 #[test]
