@@ -139,6 +139,9 @@ pub(crate) struct Transpile {
     /// How it is compiled.
     #[command(flatten)]
     pub(crate) source: Source,
+    /// Keep debug information: lines, inlined functions, variables
+    #[arg(short = 'g', long, conflicts_with = "strip_names")]
+    pub(crate) debug: bool,
     /// Leave out the names of functions and locals
     #[arg(long)]
     pub(crate) strip_names: bool,
@@ -193,6 +196,9 @@ pub(crate) struct Run {
     /// How it is compiled where it is not bytecode yet.
     #[command(flatten)]
     pub(crate) source: Source,
+    /// Keep debug information where the program is not bytecode yet: backtraces have lines
+    #[arg(short = 'g', long)]
+    pub(crate) debug_info: bool,
     /// Say on standard error what is run, where the time goes, and how much memory it takes
     #[arg(short, long)]
     pub(crate) verbose: bool,
@@ -261,6 +267,9 @@ pub(crate) struct Compile {
     /// How it is compiled where it is not bytecode yet.
     #[command(flatten)]
     pub(crate) source: Source,
+    /// Keep debug information where the program is not bytecode yet: lines, inlined functions, variables
+    #[arg(short = 'g', long)]
+    pub(crate) debug_info: bool,
     /// Say what was done, and how long it took, on standard error
     #[arg(short, long)]
     pub(crate) verbose: bool,
@@ -275,6 +284,9 @@ pub(crate) struct Asm {
     /// The file to write [default: the input's name with .dotvm, in the current folder]
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+    /// Keep debug information: the text's lines, locals by their names
+    #[arg(short = 'g', long)]
+    pub(crate) debug: bool,
 }
 
 /// `dotvm disasm`.

@@ -7,6 +7,7 @@ use dotvm_transpiler::{DriverOptions, Error, Features, Options, Report, load_was
 
 use crate::args::Source;
 use crate::failure::{Failure, Result};
+use crate::output;
 use crate::phases::Phases;
 use crate::progress::ProgressLine;
 use crate::signals::Interruption;
@@ -17,8 +18,12 @@ use crate::source::{Kind, Program};
 pub(crate) struct Style {
     /// Without names of functions and locals.
     pub(crate) strip_names: bool,
+    /// With debug information.
+    pub(crate) debug_info: bool,
     /// With compressed sections.
     pub(crate) compress: bool,
+    /// With a compressed debug section.
+    pub(crate) compress_debug: bool,
     /// Say on standard error what is being done.
     pub(crate) verbose: bool,
     /// Pass on a compiler's warnings.
@@ -27,6 +32,9 @@ pub(crate) struct Style {
 
 /// zstd's level for compressed modules: the highest that is still quick for megabytes.
 const ZSTD_LEVEL: i32 = 19;
+
+/// zstd's level for debug sections with lines.
+const DEBUG_ZSTD_LEVEL: i32 = 22;
 
 /// Compiles and transpiles a program: Rust source, Cargo project, WebAssembly, binary or text.
 ///
@@ -55,17 +63,23 @@ pub(crate) fn build(
         arch: source.target.arch(),
         opt_level: source.target.opt_level(),
         debug_names: !style.strip_names,
-        ..Options::default()
+        debug_info: style.debug_info,
     };
-    let output = transpile(&wasm, &options).map_err(|error| failure(path, &error))?;
+    let translated = transpile(&wasm, &options).map_err(|error| failure(path, &error))?;
     phases.end("transpile");
+    if style.debug_info && !translated.report.debug_info {
+        let path = path.display();
+        output::say(&format!(
+            "warning: {path}: no debug information (DWARF) about its functions\n"
+        ));
+    }
     let options = EncodeOptions {
         zstd_level: style.compress.then_some(ZSTD_LEVEL),
-        ..EncodeOptions::default()
+        debug_zstd_level: style.compress_debug.then_some(DEBUG_ZSTD_LEVEL),
     };
-    let bytes = encode(&output.module, &output.names, options);
+    let bytes = encode(&translated.module, &translated.names, options);
     phases.end("encode");
-    Ok((bytes, output.report))
+    Ok((bytes, translated.report))
 }
 
 /// Reads WebAssembly, or has it made by a compiler.
@@ -74,8 +88,8 @@ fn load(path: &Path, source: &Source, style: Style) -> Result<Vec<u8>> {
     let driver = DriverOptions {
         opt_level: source.target.opt_level(),
         bin: source.bin.clone(),
+        debug_info: style.debug_info,
         cancel: interruption.flag(),
-        ..DriverOptions::default()
     };
     let mut line = ProgressLine::new(style.verbose, style.warnings);
     let wasm = load_wasm(path, &driver, &mut |progress| line.show(progress));

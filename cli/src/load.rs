@@ -25,6 +25,7 @@ pub(crate) fn is_named_compiled(path: &Path) -> bool {
 pub(crate) fn load(
     path: &Path,
     source: &Source,
+    debug_info: bool,
     engine: &Engine,
     phases: &mut Phases,
 ) -> Result<Module> {
@@ -44,12 +45,13 @@ pub(crate) fn load(
             None => Module::from_file(engine, path),
         },
         Kind::Assembler => {
-            let bytes = assemble_file(path)?;
+            let bytes = assemble_file(path, debug_info)?;
             phases.end("assemble");
             Module::from_bytes(engine, &Bytes::new(bytes))
         }
         Kind::Wasm | Kind::Rust | Kind::CargoProject => {
             let style = Style {
+                debug_info,
                 verbose: phases.is_on(),
                 warnings: phases.is_on(),
                 ..Style::default()

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, OnceLock};
 
+use dotvm_isa::debug::SubprogramName;
+
 use crate::module::Module;
 
 /// Frames kept at the inner end.
@@ -51,14 +53,17 @@ impl Backtrace {
                 write!(f, "\n  ... {} more frames", self.omitted())?;
                 number += self.omitted();
             }
-            write!(f, "\n{number:>3}: {frame}")?;
-            number += 1;
+            for symbol in frame.symbols() {
+                write!(f, "\n{number:>3}: {symbol}")?;
+                number += 1;
+            }
         }
         Ok(())
     }
 }
 
-/// One frame a line: ` 0: main!divide (function 3, offset 0x1f)`.
+/// A function a line, those that were inlined as well: ` 0: main!divide (function 3, offset 0x1f)`. Where
+/// it is in the source follows on a line of its own: `      at src/main.rs:12:5`.
 impl fmt::Display for Backtrace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fmt_after(f)
@@ -150,6 +155,116 @@ impl Frame {
             .offset
             .get_or_init(|| self.module.code_offset(self.func, self.word))
     }
+
+    /// The functions of the source that were executing, innermost first: those that were inlined, and
+    /// the frame's own function. Without debug information there is the latter only.
+    pub fn symbols(&self) -> Vec<FrameSymbol> {
+        let own = || FrameSymbol {
+            frame: self.clone(),
+            inlined: None,
+            location: None,
+        };
+        // A fault in debug information must not hide the trap.
+        match self.module.source_frames(self.func, self.offset()) {
+            Ok(frames) if !frames.is_empty() => {
+                let last = frames.len() - 1;
+                let symbol = |(i, (name, location))| FrameSymbol {
+                    frame: self.clone(),
+                    inlined: (i < last).then_some(name),
+                    location,
+                };
+                frames.into_iter().enumerate().map(symbol).collect()
+            }
+            _ => vec![own()],
+        }
+    }
+}
+
+/// A function of the source that was executing.
+#[derive(Clone, Debug)]
+pub struct FrameSymbol {
+    frame: Frame,
+    /// What it is called where it was inlined.
+    inlined: Option<SubprogramName>,
+    location: Option<SourceLocation>,
+}
+
+/// A place in the source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceLocation {
+    /// Path of the file, as the compiler gave it.
+    pub file: String,
+    /// Line, from 1; 0 where that is not known.
+    pub line: u32,
+    /// Column in bytes, from 1; 0 where that is not known.
+    pub column: u32,
+}
+
+/// `src/main.rs:12:5`; without the numbers that are not known.
+impl fmt::Display for SourceLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Printable(&self.file))?;
+        match (self.line, self.column) {
+            (0, _) => Ok(()),
+            (line, 0) => write!(f, ":{line}"),
+            (line, column) => write!(f, ":{line}:{column}"),
+        }
+    }
+}
+
+impl FrameSymbol {
+    /// Its index in the module; `None` where it was inlined everywhere.
+    pub fn func_index(&self) -> Option<u32> {
+        match self.inlined {
+            None => Some(self.frame.func),
+            Some(SubprogramName::Func(func)) => Some(func),
+            Some(SubprogramName::Text(_)) => None,
+        }
+    }
+
+    /// Its name. Those of the module's functions may be mangled, others are not.
+    pub fn name(&self) -> Option<&str> {
+        match &self.inlined {
+            Some(SubprogramName::Text(name)) => Some(name.as_str()).filter(|name| !name.is_empty()),
+            _ => self.frame.module.func_name(self.func_index()?),
+        }
+    }
+
+    /// Whether it was inlined into its caller.
+    pub fn is_inlined(&self) -> bool {
+        self.inlined.is_some()
+    }
+
+    /// Where in the source it was: in all functions but the innermost, at a call.
+    pub fn location(&self) -> Option<&SourceLocation> {
+        self.location.as_ref()
+    }
+}
+
+/// `main!divide (function 3, offset 0x1f)`, or `(inlined)` in place of the offset; without the names
+/// that are not known. The location follows on the next line.
+impl fmt::Display for FrameSymbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(module) = self.frame.module.name() {
+            write!(f, "{}!", Printable(module))?;
+        }
+        let place = match (self.is_inlined(), self.func_index()) {
+            (false, _) => {
+                let (func, offset) = (self.frame.func, self.frame.offset());
+                format!("function {func}, offset {offset:#x}")
+            }
+            (true, Some(func)) => format!("function {func}, inlined"),
+            (true, None) => "inlined".to_owned(),
+        };
+        match self.name() {
+            Some(name) => write!(f, "{} ({place})", Printable(name))?,
+            None => f.write_str(&place)?,
+        }
+        match &self.location {
+            Some(location) => write!(f, "\n       at {location}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl fmt::Debug for Frame {
@@ -158,20 +273,16 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// `main!divide (function 3, offset 0x1f)`; without the names that are not known.
+/// The frame's own function: `main!divide (function 3, offset 0x1f)`, without the names that are not
+/// known.
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(module) = self.module.name() {
-            write!(f, "{}!", Printable(module))?;
+        FrameSymbol {
+            frame: self.clone(),
+            inlined: None,
+            location: None,
         }
-        let (func, offset) = (self.func, self.offset());
-        match self.func_name() {
-            Some(name) => {
-                let name = Printable(name);
-                write!(f, "{name} (function {func}, offset {offset:#x})")
-            }
-            None => write!(f, "function {func}, offset {offset:#x}"),
-        }
+        .fmt(f)
     }
 }
 

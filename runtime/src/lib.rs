@@ -74,7 +74,7 @@ mod vm;
 pub mod wasi;
 mod wasi_link;
 
-pub use backtrace::{Backtrace, Frame};
+pub use backtrace::{Backtrace, Frame, FrameSymbol, SourceLocation};
 pub use config::{Config, Jit};
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 pub use dotvm_jit::Bailout;

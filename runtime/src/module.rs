@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dotvm_interp::{Code, Options, lower, offsets, unlowered};
 use dotvm_isa::abi::CodeCell;
+use dotvm_isa::debug::SubprogramName;
 use dotvm_isa::encode::{EncodeOptions, encode};
 use dotvm_isa::verify::{self, ModuleEnv};
 use dotvm_isa::{
@@ -19,6 +20,7 @@ use dotvm_isa::{
 
 use dotvm_jit::{FileMemory, Image, Unit};
 
+use crate::backtrace::SourceLocation;
 use crate::engine::{Engine, TypeIds};
 use crate::error::{Error, FileError, Result};
 use crate::precompiled::{self, Precompiled, Unused};
@@ -293,6 +295,34 @@ impl Module {
                 .find(|export| is_func(export.kind, export.index))
                 .map(|e| e.name.as_str())
         })
+    }
+
+    /// The functions of the source that an instruction of a function belongs to, innermost first:
+    /// each one's name, and where it is.
+    ///
+    /// # Errors
+    /// Where the debug section makes no sense.
+    pub(crate) fn source_frames(
+        &self,
+        func: u32,
+        offset: u32,
+    ) -> Result<Vec<(SubprogramName, Option<SourceLocation>)>, Malformed> {
+        let tables = &self.names().source;
+        let Some(source) = tables.func(func)? else {
+            return Ok(Vec::new());
+        };
+        let frames = source.frames_at(offset)?.into_iter().map(|frame| {
+            let location = match frame.location {
+                Some(at) => Some(SourceLocation {
+                    file: tables.file(at.file)?,
+                    line: at.line,
+                    column: at.column,
+                }),
+                None => None,
+            };
+            Ok((frame.name, location))
+        });
+        frames.collect()
     }
 
     /// What it needs from outside, in order.

@@ -3,7 +3,8 @@
 //!
 //! The suites are in `suites/`, a binary each: `spec` runs WebAssembly's specification suite,
 //! `examples` every program of `examples/`, `cli` the transcripts of `cli/*.txt`, `limits` what must
-//! be stopped, `sandbox` what must not get out, `tidy` checks the sources themselves.
+//! be stopped, `debug` lines and variables, `sandbox` what must not get out, `tidy` checks the sources
+//! themselves.
 
 pub mod command;
 pub mod differential;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dotvm_isa::encode::{EncodeOptions, encode};
-use dotvm_isa::text::{AsmError, MAX_DIAGNOSTICS, assemble};
+use dotvm_isa::text::{AsmError, MAX_DIAGNOSTICS, assemble, assemble_with_source};
 
 use crate::args::Asm;
 use crate::failure::{Failure, Result};
@@ -16,18 +16,22 @@ pub(crate) fn asm(args: &Asm) -> Result<u8> {
         None => source::default_output(&args.input, "dotvm")?,
     };
     output::keep_input(&args.input, &target)?;
-    let bytes = assemble_file(&args.input)?;
+    let bytes = assemble_file(&args.input, args.debug)?;
     output::write_file(&target, &bytes)?;
     Ok(0)
 }
 
-/// The bytecode of an assembler text file.
+/// The bytecode of an assembler text file, with debug information or without.
 ///
 /// # Errors
 /// Where it cannot be read, or with all that is wrong in it.
-pub(crate) fn assemble_file(path: &Path) -> Result<Vec<u8>> {
+pub(crate) fn assemble_file(path: &Path, debug_info: bool) -> Result<Vec<u8>> {
     let text = source::read_text(path)?;
-    let (module, names) = assemble(&text).map_err(|error| failure(path, &error))?;
+    let assembled = match debug_info {
+        true => assemble_with_source(&text, &path.to_string_lossy()),
+        false => assemble(&text),
+    };
+    let (module, names) = assembled.map_err(|error| failure(path, &error))?;
     Ok(encode(&module, &names, EncodeOptions::default()))
 }
 

@@ -32,7 +32,13 @@ pub(crate) fn compile(args: &Compile) -> Result<u8> {
     config.metering(args.metering);
     let engine = Engine::new(&config);
     // The process ends soon.
-    let module = load(&args.input, &args.source, &engine, &mut phases)?;
+    let module = load(
+        &args.input,
+        &args.source,
+        args.debug_info,
+        &engine,
+        &mut phases,
+    )?;
     let module = ManuallyDrop::new(module);
     let fail = |error| Failure::of(&args.input, error);
     // A function that does not verify is an error of its call, and of this: nobody compiles a program

@@ -21,7 +21,13 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let mut phases = Phases::new(args.verbose);
     let engine = Engine::new(&setup::config(args)?);
     // The process ends soon. To give everything back piece by piece would only take time.
-    let module = load(args.file(), &args.source, &engine, &mut phases)?;
+    let module = load(
+        args.file(),
+        &args.source,
+        args.debug_info,
+        &engine,
+        &mut phases,
+    )?;
     let module = ManuallyDrop::new(module);
     if args.verbose {
         output::say(&verbose::module_facts(args.file(), &module));

@@ -31,7 +31,9 @@ pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
     output::keep_input(&args.input, &target)?;
     let style = Style {
         strip_names: args.strip_names,
+        debug_info: args.debug,
         compress: args.compress,
+        compress_debug: args.debug,
         verbose: args.verbose,
         warnings: true,
     };

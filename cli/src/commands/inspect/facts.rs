@@ -1,8 +1,10 @@
 //! The facts about a module that `dotvm inspect` prints, and the shape of its JSON.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use dotvm_isa::encode::{HEADER_BYTES, SECTION_HEADER_BYTES, SECTIONS, VERSION};
+use dotvm_isa::debug::SourceTables;
+use dotvm_isa::encode::{FLAG_ZSTD, HEADER_BYTES, SECTION_HEADER_BYTES, SECTIONS, VERSION};
 use dotvm_isa::{
     GlobalType, ImportDesc, Limits, Malformed, Module, Names, SegmentMode, verify::verify_module,
 };
@@ -30,6 +32,7 @@ pub(super) struct Facts {
     pub(super) data: Vec<Segment>,
     pub(super) code_bytes: u64,
     pub(super) functions: Vec<Function>,
+    pub(super) debug: Option<Debug>,
 }
 
 /// A function, by its index and, where it has one, its name.
@@ -37,6 +40,19 @@ pub(super) struct Facts {
 pub(super) struct FuncRef {
     pub(super) index: u32,
     pub(super) name: Option<String>,
+}
+
+/// Debug information, but for names.
+#[derive(Serialize, Debug)]
+pub(super) struct Debug {
+    pub(super) source_files: usize,
+    pub(super) types: usize,
+    /// Functions of the source, those inlined everywhere included.
+    pub(super) subprograms: usize,
+    /// Functions of the module that are described.
+    pub(super) functions: usize,
+    /// Bytes of each table, unpacked.
+    pub(super) table_bytes: BTreeMap<&'static str, usize>,
 }
 
 /// A section of the file.
@@ -185,7 +201,7 @@ impl Facts {
             file_bytes: bytes.len() as u64,
             format_version: VERSION,
             arch: module.arch.name(),
-            compressed: bytes[7] != 0,
+            compressed: bytes[7] & FLAG_ZSTD != 0,
             entry: module.entry.map(func),
             start: module.start.map(func),
             sections: sections(bytes),
@@ -207,9 +223,20 @@ impl Facts {
                 .collect(),
             code_bytes: functions.iter().map(|function| function.bytes).sum(),
             functions,
+            debug: debug(&names.source),
             name: names.module,
         })
     }
+}
+
+fn debug(tables: &SourceTables) -> Option<Debug> {
+    (!tables.is_empty()).then(|| Debug {
+        source_files: tables.files(),
+        types: tables.types(),
+        subprograms: tables.subprograms(),
+        functions: tables.func_count(),
+        table_bytes: tables.sizes().into_iter().collect(),
+    })
 }
 
 /// Reads the section headers of a file that has been decoded, checksums included.

@@ -43,7 +43,8 @@ fn write(out: &mut String, facts: &Facts) -> std::fmt::Result {
         writeln!(out, ", crc32 {}", s.crc32)?;
     }
     declarations(out, facts)?;
-    functions(out, facts)
+    functions(out, facts)?;
+    debug(out, facts)
 }
 
 fn declarations(out: &mut String, facts: &Facts) -> std::fmt::Result {
@@ -130,6 +131,28 @@ fn functions(out: &mut String, facts: &Facts) -> std::fmt::Result {
         None | Some(0) => Ok(()),
         Some(more) => writeln!(out, "  and {more} smaller ones"),
     }
+}
+
+fn debug(out: &mut String, facts: &Facts) -> std::fmt::Result {
+    let Some(debug) = &facts.debug else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "\ndebug information: {} functions described",
+        debug.functions
+    )?;
+    writeln!(
+        out,
+        "  source: {} functions, {} types of variables, {} files",
+        debug.subprograms, debug.types, debug.source_files
+    )?;
+    let total: usize = debug.table_bytes.values().sum();
+    write!(out, "  tables: {total} bytes")?;
+    for (table, bytes) in &debug.table_bytes {
+        write!(out, ", {bytes} {table}")?;
+    }
+    writeln!(out)
 }
 
 fn segments(out: &mut String, name: &str, unit: &str, segments: &[Segment]) -> std::fmt::Result {
