@@ -62,7 +62,7 @@ impl Failure {
     #[cold]
     pub(crate) fn of(path: &Path, error: Error) -> Failure {
         match error {
-            Error::Trap(_) => Failure::trap(readable(&error)),
+            Error::Trap(_) | Error::Exception(_) => Failure::trap(readable(&error)),
             Error::Limit(_) => Failure::trap(format_args!("{}: {error}", path.display())),
             Error::File(_) => Failure::new(error),
             Error::Malformed(error) => Failure::at(path, error),

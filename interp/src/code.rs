@@ -82,6 +82,54 @@ pub struct NativeCode {
     pub results: ResultKind,
 }
 
+/// A catch of a region, as [`dotvm_isa::Catch`], with where it leads.
+#[derive(Clone, Copy, Debug)]
+pub struct Catch {
+    /// The tag whose exceptions it takes; all where there is none.
+    pub tag: Option<u32>,
+    /// Whether a reference to the exception comes behind its values.
+    pub by_ref: bool,
+    /// The slot of the first thing that it pushes.
+    pub slot: u16,
+    /// The word to go on with.
+    pub(crate) word: u32,
+}
+
+/// The code between a `try` and its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Region {
+    /// Its words.
+    pub(crate) words: Range<usize>,
+    /// Index of the region around it.
+    pub(crate) outer: Option<usize>,
+    pub(crate) catches: Vec<Catch>,
+}
+
+/// The regions of a function, by their starts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Regions {
+    pub(crate) all: Vec<Region>,
+    /// Words of the tail calls in them, ascending: what these call is in no region of the function.
+    pub(crate) tail_calls: Vec<usize>,
+}
+
+impl Regions {
+    /// The regions that a word is in, innermost first.
+    fn around(&self, word: usize) -> impl Iterator<Item = &Region> {
+        let started = self
+            .all
+            .partition_point(|region| region.words.start <= word);
+        let last = match self.tail_calls.binary_search(&word) {
+            Ok(_) => None,
+            // Regions nest: one that has ended is followed by one that has not, or by none.
+            Err(_) => started.checked_sub(1),
+        };
+        std::iter::successors(last, |&at| self.all[at].outer)
+            .map(|at| &self.all[at])
+            .filter(move |region| region.words.contains(&word))
+    }
+}
+
 /// Where finished code is kept.
 ///
 /// # Safety
@@ -103,6 +151,8 @@ pub struct Code {
     frame_slots: u32,
     /// For each back-edge the offset of its loop's header and the word of its counter, in code order.
     back_edges: Box<[(u32, u32)]>,
+    /// None where there are no regions.
+    regions: Option<Box<Regions>>,
 }
 
 // SAFETY: code is plain words that only handlers change, atomically.
@@ -114,6 +164,7 @@ impl Code {
     pub(crate) fn new(
         words: &[u64],
         back_edges: &[(u32, u32)],
+        regions: Regions,
         memory: &mut dyn CodeMemory,
     ) -> Code {
         assert!(words.len() > PREFIX_WORDS);
@@ -123,6 +174,7 @@ impl Code {
             param_slots: (words[1] >> 32) as u32 & 0xffff,
             frame_slots: words[1] as u32,
             back_edges: back_edges.into(),
+            regions: (!regions.all.is_empty()).then(|| Box::new(regions)),
         }
     }
 
@@ -193,6 +245,20 @@ impl Code {
         let address = self.start().wrapping_add(word as usize).cast_mut();
         // SAFETY: as in `entry_count`; lowering noted which words are counters.
         unsafe { AtomicU32::from_ptr(address.cast()) }
+    }
+
+    /// What catches exceptions that are thrown at a word (see [`Code::word_index`]), in the order in which
+    /// that is to be asked.
+    pub fn catches(&self, word: usize) -> impl Iterator<Item = &Catch> {
+        let regions = self.regions.iter();
+        regions
+            .flat_map(move |regions| regions.around(word))
+            .flat_map(|region| &region.catches)
+    }
+
+    /// The instruction that a catch of this code leads to.
+    pub fn landing(&self, catch: &Catch) -> *const u64 {
+        self.start().wrapping_add(catch.word as usize)
     }
 
     /// Slots of the function's frame.

@@ -18,7 +18,7 @@ mod handlers;
 mod lower;
 mod machine;
 
-pub use code::{Code, CodeMemory, NativeCode, NativeEntry, Options, ResultKind};
+pub use code::{Catch, Code, CodeMemory, NativeCode, NativeEntry, Options, ResultKind};
 pub use frames::{Frame, walk};
 pub use lower::{Offsets, lower, offsets};
 pub use machine::{call, unlowered};

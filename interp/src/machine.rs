@@ -15,7 +15,7 @@
 use std::sync::atomic::Ordering;
 
 use dotvm_isa::TrapCode;
-use dotvm_isa::abi::{CodeCell, VmContext};
+use dotvm_isa::abi::{CodeCell, EXIT_CAUGHT, VmContext};
 
 use crate::code::ResultKind;
 #[cfg(dotvm_tail_dispatch)]
@@ -295,10 +295,33 @@ unsafe fn interpret(
             f32: 0.0,
         };
         match calls::enter(&mut r, cell, base, exit, base) {
-            Flow::Next => dispatch::run(r),
+            Flow::Next => run(r, base),
             // A safepoint or the stack check: both are handled by the handler itself.
-            Flow::Slow(_) => run_slow(r, exit),
+            Flow::Slow(_) => run_slow(r, exit, base),
             Flow::Exit(status) => status,
+        }
+    }
+}
+
+/// Runs from `r` until something exits that this run, whose frames are those from `base` on, is to be left
+/// for: where an exception is caught in one of them, it goes on there.
+///
+/// # Safety
+/// As for [`Exec::exec`].
+#[inline(always)]
+unsafe fn run(mut r: Regs, base: *mut u64) -> u32 {
+    // SAFETY: the caller's promise. A landing is an instruction of a frame that is waiting, with its values
+    // in their homes. All frames of the runs within this one have higher addresses, and those runs ended.
+    unsafe {
+        loop {
+            let status = dispatch::run(r);
+            let landing = &mut (*(*r.ctx).state).landing;
+            if status != EXIT_CAUGHT || landing.fp < base {
+                return status;
+            }
+            (r.ip, r.ctx) = (landing.ip, landing.ctx);
+            r.fp = std::mem::replace(&mut landing.fp, std::ptr::null_mut());
+            r.reload_memory();
         }
     }
 }
@@ -307,14 +330,14 @@ unsafe fn interpret(
 ///
 /// # Safety
 /// As for [`call`].
-unsafe fn run_slow(r: Regs, exit: *const u64) -> u32 {
+unsafe fn run_slow(r: Regs, exit: *const u64, base: *mut u64) -> u32 {
     // SAFETY: the caller's promises.
     unsafe {
         if r.ip != exit {
             // The function was entered and its counter is due.
             let status = ((*(*r.ctx).libcalls).safepoint)(r.ctx, r.fp, r.acc);
             return if status == 0 {
-                dispatch::run(r)
+                run(r, base)
             } else {
                 leave(r.ip, r.fp, r.ctx, status)
             };

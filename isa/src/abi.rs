@@ -116,8 +116,22 @@ pub struct Activation {
     pub ip: *const u64,
     /// The frame: its base on the VM stack, or the frame pointer of native code.
     pub fp: *mut u64,
+    /// The instance that the frame's function belongs to; null for native code and for the host.
+    pub ctx: *mut VmContext,
     /// Whether `ip` is where the frame goes on, rather than what it is executing.
     pub is_return_address: bool,
+}
+
+/// Where an exception is caught: a frame of threaded code, whose slots have what the catch pushes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Landing {
+    /// The instruction to go on with.
+    pub ip: *const u64,
+    /// The frame's base; null where nothing is thrown.
+    pub fp: *mut u64,
+    /// The instance.
+    pub ctx: *mut VmContext,
 }
 
 /// The native stack that native code of a store runs on, and how to leave it.
@@ -154,6 +168,8 @@ pub struct VmState {
     pub activation: *const Activation,
     /// Where the threaded code that reached a safepoint goes on; null for where it is.
     pub resume: *const u64,
+    /// Where the exception goes that [`EXIT_CAUGHT`] is about.
+    pub landing: Landing,
     /// The stack of native code.
     pub native: NativeStack,
     /// Where the last trap happened: the instruction in threaded code.
@@ -222,6 +238,10 @@ pub const EXIT_ERROR: u32 = 0x100;
 /// Status: `halt` was executed.
 pub const EXIT_HALT: u32 = 0x101;
 
+/// Status: an exception is thrown that is caught at [`VmState::landing`]. Whatever runs above that frame
+/// ends.
+pub const EXIT_CAUGHT: u32 = 0x102;
+
 macro_rules! libcalls {
     ($($name:ident $doc:literal;)*) => {
         /// The libcall table: everything a tier needs from the runtime.
@@ -256,6 +276,8 @@ libcalls! {
     evaluate "`a b -- result`: a pure instruction that native code has no instructions for; the immediate is its [`Op`](crate::Op).";
     call_interpreted "Calls a defined function in the interpreter; the immediate is its number among those, parameters and results are in the operand slots.";
     call_ref_interpreted "The same for the function of the `FuncRef` given as immediate.";
+    throw "`values.. --`: throws an exception, never returns 0; immediate: tag.";
+    throw_ref "`exception --`: throws it again, never returns 0.";
     native_exit "Native code is about to be left with the status given as immediate: notes where that was.";
     native_stack "Reserves the native stack, before the first native code runs.";
 }

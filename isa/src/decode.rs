@@ -315,8 +315,15 @@ fn decode_code(payload: Payload, module: &mut Module) -> Result<(), Malformed> {
                 count: r.u32()?,
             })
         })?;
-        if module.type_groups.is_empty() {
+        if reader.at_end() && module.type_groups.is_empty() {
             return Err(reader.error_at(at, "an empty list of groups of types"));
+        }
+    }
+    if !reader.at_end() {
+        let at = reader.pos;
+        module.tags = reader.list(Reader::u32)?;
+        if module.tags.is_empty() {
+            return Err(reader.error_at(at, "an empty list of tags"));
         }
     }
     reader.finish()?;
@@ -540,6 +547,7 @@ impl Reader<'_> {
             1 => ImportDesc::Table(self.table_type(0)?.0),
             2 => ImportDesc::Memory(self.memory_type()?),
             3 => ImportDesc::Global(self.global_type()?),
+            4 => ImportDesc::Tag(self.u32()?),
             kind => return Err(self.error_at(at, format!("unknown kind of import {kind:#04x}"))),
         };
         Ok(Import { module, name, desc })
@@ -548,13 +556,10 @@ impl Reader<'_> {
     fn export(&mut self) -> Result<Export, Malformed> {
         let name = self.string()?;
         let at = self.pos;
-        let kind = match self.byte()? {
-            0 => ExternKind::Func,
-            1 => ExternKind::Table,
-            2 => ExternKind::Memory,
-            3 => ExternKind::Global,
-            kind => return Err(self.error_at(at, format!("unknown kind of export {kind:#04x}"))),
-        };
+        let code = self.byte()?;
+        let kind = ExternKind::ALL.get(usize::from(code)).copied();
+        let kind =
+            kind.ok_or_else(|| self.error_at(at, format!("unknown kind of export {code:#04x}")))?;
         Ok(Export {
             name,
             kind,

@@ -97,6 +97,10 @@ fn code_section(module: &Module) -> Vec<u8> {
                 out.push(3);
                 global_type(out, ty);
             }
+            ImportDesc::Tag(ty) => {
+                out.push(4);
+                write_unsigned(out, u64::from(ty));
+            }
         }
     });
     list(&mut out, &module.tables, |out, table| {
@@ -135,10 +139,16 @@ fn code_section(module: &Module) -> Vec<u8> {
     for index in 0..module.bodies.len() {
         out.extend_from_slice(module.body(index as u32));
     }
-    if !module.type_groups.is_empty() {
+    // What few modules have, up to the last list that is not empty.
+    if !module.type_groups.is_empty() || !module.tags.is_empty() {
         list(&mut out, &module.type_groups, |out, group| {
             write_unsigned(out, u64::from(group.first));
             write_unsigned(out, u64::from(group.count));
+        });
+    }
+    if !module.tags.is_empty() {
+        list(&mut out, &module.tags, |out, &ty| {
+            write_unsigned(out, u64::from(ty));
         });
     }
     out

@@ -9,7 +9,9 @@ use crate::types::ValType;
 /// Immediates are in `a` and `b`, in the order of the opcode table: signed constants
 /// sign-extended, floats as their bits, indices and counts as they are, a [`Imm::Label`] as the
 /// absolute offset of its target in the body. For [`Imm::Labels`], `a` is the number of targets
-/// and `b` the offset of the first displacement; read them with [`InstrReader::labels`]. The 16 bytes
+/// and `b` the offset of the first displacement; read them with [`InstrReader::labels`]. For
+/// [`Imm::Catches`], they are the number of catches and the offset of the first one; read them with
+/// [`InstrReader::catches`]. The 16 bytes
 /// of [`Imm::V128`] and [`Imm::Lanes`] are `a` and then `b`, little-endian: see [`Instr::vector`].
 ///
 /// Loads and stores access memory 0 unless they stand behind [`MEMORY_PREFIX`] and the index of
@@ -32,6 +34,41 @@ impl Instr {
     /// Both immediates as one of 128 bits.
     pub fn vector(&self) -> u128 {
         u128::from(self.a) | u128::from(self.b) << 64
+    }
+}
+
+/// A way out of a region for exceptions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Catch<L> {
+    /// The tag whose exceptions it takes; all exceptions where there is none. Their values are pushed.
+    pub tag: Option<u32>,
+    /// Whether a reference to the exception is pushed on top.
+    pub by_ref: bool,
+    /// Where it leads.
+    pub target: L,
+}
+
+/// The kinds of catches by their codes: name, whether it is for one tag, whether it pushes a reference.
+pub(crate) const CATCH_KINDS: [(&str, bool, bool); 4] = [
+    ("catch", true, false),
+    ("catch_ref", true, true),
+    ("catch_all", false, false),
+    ("catch_all_ref", false, true),
+];
+
+impl<L> Catch<L> {
+    /// The code of its kind: an index into [`CATCH_KINDS`].
+    pub(crate) fn kind(&self) -> usize {
+        usize::from(self.tag.is_none()) * 2 + usize::from(self.by_ref)
+    }
+
+    /// The same with another target.
+    pub fn with_target<M>(&self, target: M) -> Catch<M> {
+        Catch {
+            tag: self.tag,
+            by_ref: self.by_ref,
+            target,
+        }
     }
 }
 
@@ -162,6 +199,33 @@ impl<'a> InstrReader<'a> {
         (0..instr.a).map(move |_| reader.label(from).map(|target| target as u32))
     }
 
+    /// The catches of a `try`, with the absolute offsets of their targets.
+    pub fn catches(
+        &self,
+        instr: &Instr,
+    ) -> impl Iterator<Item = Result<Catch<u32>, Malformed>> + use<'a> {
+        let mut reader = InstrReader {
+            bytes: self.bytes,
+            pos: instr.b as usize,
+            func: self.func,
+        };
+        let from = instr.offset;
+        (0..instr.a).map(move |_| reader.catch(from))
+    }
+
+    fn catch(&mut self, from: u32) -> Result<Catch<u32>, Malformed> {
+        let at = self.pos;
+        let kind = self.byte()?;
+        let Some(&(_, tagged, by_ref)) = CATCH_KINDS.get(usize::from(kind)) else {
+            return Err(self.error(at, format!("unknown kind of catch {kind:#04x}")));
+        };
+        Ok(Catch {
+            tag: if tagged { Some(self.u32()?) } else { None },
+            by_ref,
+            target: self.label(from)? as u32,
+        })
+    }
+
     /// Reads what follows [`MEMORY_PREFIX`]: the index of a memory and the code of a load or store.
     #[inline(never)]
     fn of_memory(&mut self, offset: usize) -> Result<(Op, u16), Malformed> {
@@ -212,6 +276,7 @@ impl<'a> InstrReader<'a> {
             | Imm::Memory
             | Imm::Data
             | Imm::Elem
+            | Imm::Tag
             | Imm::Count => u64::from(self.u32()?),
             Imm::Offset => self.unsigned(64)?,
             Imm::RefType | Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
@@ -226,6 +291,17 @@ impl<'a> InstrReader<'a> {
                 instr.b = self.pos as u64;
                 for _ in 0..count {
                     self.label(instr.offset)?;
+                }
+                count
+            }
+            Imm::Catches => {
+                let count = u64::from(self.u32()?);
+                if count > (self.bytes.len() - self.pos) as u64 {
+                    return Err(self.error(self.pos, format!("a list of {count} catches")));
+                }
+                instr.b = self.pos as u64;
+                for _ in 0..count {
+                    self.catch(instr.offset)?;
                 }
                 count
             }
@@ -504,7 +580,8 @@ impl CodeBuilder {
     /// Appends an instruction with two immediates; those its row lacks are ignored.
     ///
     /// # Panics
-    /// Where the instruction takes labels: see [`CodeBuilder::jump`] and [`CodeBuilder::br_table`].
+    /// Where the instruction takes labels: see [`CodeBuilder::jump`], [`CodeBuilder::br_table`] and
+    /// [`CodeBuilder::try_region`].
     pub fn op2(&mut self, op: Op, a: u64, b: u64) {
         self.opcode(op);
         for (&imm, value) in op.info().imms.iter().zip([a, b]) {
@@ -520,7 +597,7 @@ impl CodeBuilder {
                 Imm::RefType | Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
                     self.bytes.push(value as u8);
                 }
-                Imm::Label | Imm::Labels => panic!("{} takes labels", op.mnemonic()),
+                Imm::Label | Imm::Labels | Imm::Catches => panic!("{} takes labels", op.mnemonic()),
                 _ => write_unsigned(&mut self.bytes, value),
             }
         }
@@ -552,6 +629,20 @@ impl CodeBuilder {
         write_unsigned(&mut self.bytes, targets.len() as u64 - 1);
         for &label in targets {
             self.fixup(from, label);
+        }
+    }
+
+    /// Appends a `try` with these catches.
+    pub fn try_region(&mut self, catches: &[Catch<Label>]) {
+        let from = self.bytes.len() as u32;
+        self.opcode(Op::Try);
+        write_unsigned(&mut self.bytes, catches.len() as u64);
+        for catch in catches {
+            self.bytes.push(catch.kind() as u8);
+            if let Some(tag) = catch.tag {
+                write_unsigned(&mut self.bytes, u64::from(tag));
+            }
+            self.fixup(from, catch.target);
         }
     }
 

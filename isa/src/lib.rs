@@ -26,7 +26,7 @@ pub mod verify;
 pub use decode::decode;
 pub use encode::{EncodeOptions, encode};
 pub use error::{Malformed, Place};
-pub use instr::{CodeBuilder, Instr, InstrReader, Label};
+pub use instr::{Catch, CodeBuilder, Instr, InstrReader, Label};
 pub use module::{
     Body, Bytes, ConstExpr, ConstOp, DataSegment, ElemSegment, Export, ExternKind, GlobalDef,
     Import, ImportDesc, Module, Names, SegmentMode, TableDef, TypeGroup,

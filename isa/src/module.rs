@@ -39,7 +39,7 @@ impl fmt::Debug for Bytes {
 
 /// A bytecode module: everything declared, with function bodies and segments as ranges of bytes.
 ///
-/// Index spaces are WebAssembly's: imported functions, tables, memories and globals come first.
+/// Index spaces are WebAssembly's: imported functions, tables, memories, globals and tags come first.
 #[derive(Clone, Debug, Default)]
 pub struct Module {
     /// The architecture it is for.
@@ -58,6 +58,9 @@ pub struct Module {
     pub memories: Vec<MemoryType>,
     /// Globals defined here.
     pub globals: Vec<GlobalDef>,
+    /// Tags defined here: the index of each one's type, whose parameters are the values of an exception
+    /// and which has no results.
+    pub tags: Vec<u32>,
     /// Exports, in order; names are unique.
     pub exports: Vec<Export>,
     /// A function without parameters and results that instantiation calls.
@@ -122,6 +125,8 @@ pub enum ImportDesc {
     Memory(MemoryType),
     /// A global.
     Global(GlobalType),
+    /// A tag of the type with this index.
+    Tag(u32),
 }
 
 /// What an export is.
@@ -136,9 +141,20 @@ pub enum ExternKind {
     Memory = 2,
     /// A global.
     Global = 3,
+    /// A tag of exceptions.
+    Tag = 4,
 }
 
 impl ExternKind {
+    /// Every kind, in the order of their codes.
+    pub const ALL: [ExternKind; 5] = [
+        ExternKind::Func,
+        ExternKind::Table,
+        ExternKind::Memory,
+        ExternKind::Global,
+        ExternKind::Tag,
+    ];
+
     /// The kind's name, in messages and in assembler text.
     pub const fn name(self) -> &'static str {
         match self {
@@ -146,6 +162,7 @@ impl ExternKind {
             ExternKind::Table => "table",
             ExternKind::Memory => "memory",
             ExternKind::Global => "global",
+            ExternKind::Tag => "tag",
         }
     }
 }
@@ -322,18 +339,21 @@ impl Module {
                 ImportDesc::Table(ty) => spaces.tables.push(ty),
                 ImportDesc::Memory(ty) => spaces.memories.push(ty),
                 ImportDesc::Global(ty) => spaces.globals.push(ty),
+                ImportDesc::Tag(ty) => spaces.tags.push(ty),
             }
         }
         spaces.imported_funcs = spaces.funcs.len() as u32;
         spaces.imported_tables = spaces.tables.len() as u32;
         spaces.imported_memories = spaces.memories.len() as u32;
         spaces.imported_globals = spaces.globals.len() as u32;
+        spaces.imported_tags = spaces.tags.len() as u32;
         spaces.funcs.extend(self.bodies.iter().map(|body| body.ty));
         spaces.tables.extend(self.tables.iter().map(|it| it.ty));
         spaces.memories.extend(&self.memories);
         spaces
             .globals
             .extend(self.globals.iter().map(|global| global.ty));
+        spaces.tags.extend(&self.tags);
         spaces
     }
 
@@ -372,6 +392,8 @@ pub struct Spaces {
     pub memories: Vec<MemoryType>,
     /// Type of each global.
     pub globals: Vec<GlobalType>,
+    /// Type index of each tag.
+    pub tags: Vec<u32>,
     /// How many functions are imported.
     pub imported_funcs: u32,
     /// How many tables are imported.
@@ -380,6 +402,8 @@ pub struct Spaces {
     pub imported_memories: u32,
     /// How many globals are imported.
     pub imported_globals: u32,
+    /// How many tags are imported.
+    pub imported_tags: u32,
 }
 
 /// Names for people, from the debug section.

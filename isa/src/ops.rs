@@ -210,6 +210,10 @@ macro_rules! for_each_op {
             RetCallIndirect ret_call_indirect "ret_call_indirect" 0x0c [Type Table] Control Arch32 1 poly "Tail call through a table.";
             CallRef call_ref "call_ref" 0x1d [Type] Control Arch32 1 poly "Pops a function reference and calls the function; traps when it is null or of another type.";
             RetCallRef ret_call_ref "ret_call_ref" 0x1e [Type] Control Arch32 1 poly "Tail call of a function reference.";
+            Try try_region "try" 0x24 [Catches] Control Arch32 0 poly "Starts a region up to the matching `end_try`: an exception thrown in it goes to the label of the first catch that fits, if one does.";
+            EndTry end_try "end_try" 0x25 [] Control Arch32 0 poly "Ends the innermost region.";
+            Throw throw "throw" 0x26 [Tag] Control Arch32 1 poly "Pops the values that the tag has; throws an exception of the tag with them.";
+            ThrowRef throw_ref "throw_ref" 0x27 [] Control Arch32 1 poly "Pops a reference to an exception and throws it again; stops with `NullExceptionReference` when it is null.";
             Select select "select" 0x0d [] Stack Arch32 1 poly "Pops an `i32` condition and two values of one type; pushes the first when the condition is not zero, else the second.";
             Pop pop "pop" 0x0e [] Stack Arch32 1 poly "Drops the top value.";
             Dup dup "dup" 0x0f [] Stack Arch32 1 poly "Pushes the top value again: `a -- a a`.";
@@ -349,6 +353,10 @@ pub enum Imm {
     Label,
     /// Number of targets but the last (unsigned LEB128), then one displacement a target.
     Labels,
+    /// Index of a tag.
+    Tag,
+    /// Number of catches (unsigned LEB128), then each one: see [`Catch`](crate::Catch).
+    Catches,
 }
 
 impl Imm {
@@ -376,6 +384,7 @@ impl Imm {
                 | Imm::Memory
                 | Imm::Data
                 | Imm::Elem
+                | Imm::Tag
         )
     }
 }
@@ -708,6 +717,8 @@ impl Op {
                 | Op::RetCall
                 | Op::RetCallIndirect
                 | Op::RetCallRef
+                | Op::Throw
+                | Op::ThrowRef
         )
     }
 }

@@ -1,7 +1,7 @@
 //! Reference types, as declarations have them.
 //!
-//! A [value type](ValType) says what a slot holds: a reference to a function, or to a host object, or
-//! null. WebAssembly's types may say more, that a reference is never null, or is to functions of one
+//! A [value type](ValType) says what a slot holds: a reference to a function, a host object or an
+//! exception, or null. WebAssembly's types may say more, that a reference is never null, or is to functions of one
 //! type. That is kept in declarations only, where it decides what can be linked with what: no code
 //! relies on it, since whoever calls through a reference looks at it first.
 
@@ -16,10 +16,14 @@ pub enum HeapType {
     Func,
     /// Any host object.
     Extern,
+    /// Any exception.
+    Exn,
     /// No function.
     NoFunc,
     /// No host object.
     NoExtern,
+    /// No exception.
+    NoExn,
     /// Functions of one type: its index in a module, or where modules meet, its number in the engine.
     Type(u32),
 }
@@ -44,6 +48,7 @@ impl RefType {
         match ty {
             ValType::FuncRef => Some(RefType::new(true, HeapType::Func)),
             ValType::ExternRef => Some(RefType::new(true, HeapType::Extern)),
+            ValType::ExnRef => Some(RefType::new(true, HeapType::Exn)),
             _ => None,
         }
     }
@@ -53,6 +58,7 @@ impl RefType {
         match self.heap {
             HeapType::Func | HeapType::NoFunc | HeapType::Type(_) => ValType::FuncRef,
             HeapType::Extern | HeapType::NoExtern => ValType::ExternRef,
+            HeapType::Exn | HeapType::NoExn => ValType::ExnRef,
         }
     }
 
@@ -66,7 +72,7 @@ impl RefType {
         use HeapType as H;
         let heap = match (self.heap, other.heap) {
             (H::NoFunc | H::Type(_), H::Func) | (H::NoFunc, H::Type(_)) => true,
-            (H::NoExtern, H::Extern) => true,
+            (H::NoExtern, H::Extern) | (H::NoExn, H::Exn) => true,
             (a, b) => a == b,
         };
         heap && (other.nullable || !self.nullable)
@@ -103,11 +109,13 @@ impl fmt::Display for RefType {
 
 impl HeapType {
     /// Those that are no type of functions.
-    pub const ABSTRACT: [HeapType; 4] = [
+    pub const ABSTRACT: [HeapType; 6] = [
         HeapType::Func,
         HeapType::Extern,
         HeapType::NoFunc,
         HeapType::NoExtern,
+        HeapType::Exn,
+        HeapType::NoExn,
     ];
 
     /// The name in assembler text; that of a type is its number.
@@ -117,6 +125,8 @@ impl HeapType {
             HeapType::Extern => "extern",
             HeapType::NoFunc => "nofunc",
             HeapType::NoExtern => "noextern",
+            HeapType::Exn => "exn",
+            HeapType::NoExn => "noexn",
             HeapType::Type(_) => "type",
         }
     }
@@ -149,6 +159,10 @@ mod tests {
             (ref null nofunc): (ref null func) (ref null 1) (ref null 2)
             (ref noextern): (ref extern) (ref null extern) (ref null noextern)
             (ref null noextern): (ref null extern)
+            (ref exn): (ref null exn)
+            (ref null exn):
+            (ref noexn): (ref exn) (ref null exn) (ref null noexn)
+            (ref null noexn): (ref null exn)
             (ref 1): (ref func) (ref null func) (ref null 1)
             (ref null 1): (ref null func)
             (ref 2): (ref func) (ref null func) (ref null 2)
@@ -158,7 +172,7 @@ mod tests {
 
     #[test]
     fn narrow_types_say_more_than_their_values_types() {
-        for ty in [ValType::FuncRef, ValType::ExternRef] {
+        for ty in ValType::REFERENCES {
             let wide = RefType::of(ty).unwrap();
             assert_eq!((wide.val_type(), wide.narrow()), (ty, None));
             let strict = RefType {

@@ -68,6 +68,7 @@ traps! {
     TableLimit = 16 "table limit reached" "A table was to grow past the embedder's limit.";
     NullReference = 17 "null reference" "`ref.as_non_null` met a null reference.";
     NullFunctionReference = 18 "null function reference" "`call_ref` met a null reference.";
+    NullExceptionReference = 19 "null exception reference" "`throw_ref` met a null reference.";
 }
 
 impl fmt::Display for TrapCode {

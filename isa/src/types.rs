@@ -38,11 +38,13 @@ pub enum ValType {
     FuncRef = 10,
     /// Reference to a host object, or null.
     ExternRef = 11,
+    /// Reference to an exception, or null.
+    ExnRef = 12,
 }
 
 impl ValType {
     /// Every value type, in the order of their codes.
-    pub const ALL: [ValType; 12] = [
+    pub const ALL: [ValType; 13] = [
         ValType::I32,
         ValType::I64,
         ValType::I128,
@@ -55,7 +57,11 @@ impl ValType {
         ValType::V512,
         ValType::FuncRef,
         ValType::ExternRef,
+        ValType::ExnRef,
     ];
+
+    /// The types of references.
+    pub const REFERENCES: [ValType; 3] = [ValType::FuncRef, ValType::ExternRef, ValType::ExnRef];
 
     /// The type with that code in the bytecode format.
     pub fn from_code(code: u8) -> Option<ValType> {
@@ -82,6 +88,7 @@ impl ValType {
             ValType::V512 => "v512",
             ValType::FuncRef => "funcref",
             ValType::ExternRef => "externref",
+            ValType::ExnRef => "exnref",
         }
     }
 
@@ -94,7 +101,11 @@ impl ValType {
     pub const fn bits(self) -> u32 {
         match self {
             ValType::I32 | ValType::F32 => 32,
-            ValType::I64 | ValType::F64 | ValType::FuncRef | ValType::ExternRef => 64,
+            ValType::I64
+            | ValType::F64
+            | ValType::FuncRef
+            | ValType::ExternRef
+            | ValType::ExnRef => 64,
             ValType::I128 | ValType::V128 => 128,
             ValType::I256 | ValType::V256 => 256,
             ValType::I512 | ValType::V512 => 512,
@@ -108,7 +119,10 @@ impl ValType {
 
     /// Whether this is a reference type.
     pub const fn is_ref(self) -> bool {
-        matches!(self, ValType::FuncRef | ValType::ExternRef)
+        matches!(
+            self,
+            ValType::FuncRef | ValType::ExternRef | ValType::ExnRef
+        )
     }
 
     /// The first architecture that has this type.

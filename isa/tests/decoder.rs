@@ -195,7 +195,7 @@ fn check_declarations(cases: &mut Cases) {
     check(
         "an unknown value type",
         &right,
-        &types(&[2, 1, 12, 0, 0, 0]),
+        &types(&[2, 1, 13, 0, 0, 0]),
     );
     check(
         "a usual reference type as a narrower one",
@@ -217,7 +217,7 @@ fn check_declarations(cases: &mut Cases) {
         &func,
         &with(&[1, 0xff], &func[2..]),
     );
-    check("a kind of import", &with(&func, &[0]), &with(&func, &[4]));
+    check("a kind of import", &with(&func, &[0]), &with(&func, &[5]));
     let limits = with(&table, &[1, 11, 1]);
     check("limit flags", &limits, &with(&table, &[1, 11, 2]));
     check(
@@ -233,7 +233,7 @@ fn check_declarations(cases: &mut Cases) {
     check("a limit beyond 64 bits", &[1, 1, 1, 2, 5], &too_long);
     check("a page size", &[1, 1, 1, 2, 5], &[1, 9, 1, 2, 3, 5]);
     let export = |kind: u8| with(b"\x04main", &[kind, 1]);
-    check("a kind of export", &export(0), &export(4));
+    check("a kind of export", &export(0), &export(5));
     // The start function, and one more.
     let start = |start: &[u8]| with(&export(0), start);
     let beyond = [0xff, 0xff, 0xff, 0xff, 0x1f];

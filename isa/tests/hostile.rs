@@ -8,7 +8,9 @@ use std::fmt::Write;
 use common::encoded;
 use dotvm_isa::text::{assemble, disassemble};
 use dotvm_isa::verify::{FuncVerifier, verify_all, verify_module};
-use dotvm_isa::{CodeBuilder, FuncType, InstrReader, Label, Module, Names, Op, ValType, fuzzing};
+use dotvm_isa::{
+    Catch, CodeBuilder, FuncType, InstrReader, Label, Module, Names, Op, ValType, fuzzing,
+};
 use expect_test::expect;
 
 /// How many values, jumps, functions or names there are, where the square of it is too many.
@@ -47,6 +49,41 @@ fn jumps_with_deep_stacks() {
         code.op(Op::Pop);
         push_many(&mut code, 2);
     }
+    code.op(Op::Ret);
+    verify_all(&module(&[], code)).unwrap();
+}
+
+/// Regions in each other, each with a stack of its own, every jump out of all of them.
+#[test]
+fn regions_with_deep_stacks() {
+    let mut code = CodeBuilder::new(&[]);
+    let out = code.new_label();
+    let catch = Catch {
+        tag: None,
+        by_ref: false,
+        target: out,
+    };
+    code.try_region(&[catch]);
+    for i in 0..MANY {
+        let inner = code.new_label();
+        code.try_region(&[catch.with_target(inner)]);
+        code.op(Op::EndTry);
+        code.bind(inner);
+        code.op1([Op::I32Push, Op::I64Push][i as usize % 2], 0);
+        code.try_region(&[]);
+        let top = code.new_label();
+        code.bind(top);
+        code.op(Op::Loop);
+        code.op1(Op::I32Push, 0);
+        code.jump(Op::Jnz, top);
+    }
+    for _ in 0..=MANY {
+        code.op(Op::EndTry);
+    }
+    for _ in 0..MANY {
+        code.op(Op::Pop);
+    }
+    code.bind(out);
     code.op(Op::Ret);
     verify_all(&module(&[], code)).unwrap();
 }

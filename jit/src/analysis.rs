@@ -61,6 +61,11 @@ impl Analysis {
             local_slots: verifier.local_slots(),
             tail_calls: false,
         };
+        let func_type = verifier.func_type();
+        let mut values = [verifier.locals(), &func_type.results].concat().into_iter();
+        if values.any(|ty| ty == ValType::ExnRef) {
+            return Err(Bailout::Exceptions);
+        }
         let mut join_values = 0;
         let mut fuel_block = None;
         while let Some(step) = verifier.step().map_err(malformed)? {
@@ -80,6 +85,9 @@ impl Analysis {
                 fuel_block = None;
             }
             verifier.apply(&instr).map_err(malformed)?;
+            if instr.op == Op::Try || pushes_exception(module, env, &verifier, &instr) {
+                return Err(Bailout::Exceptions);
+            }
             if step.reachable {
                 analysis.note_jumps(&verifier, &instr)?;
             }
@@ -210,6 +218,25 @@ impl Analysis {
     pub(crate) fn has_loops(&self) -> bool {
         !self.loops.is_empty()
     }
+}
+
+/// Whether an instruction that was just applied may have pushed a reference to an exception.
+fn pushes_exception(
+    module: &Module,
+    env: &ModuleEnv,
+    verifier: &FuncVerifier<'_>,
+    instr: &Instr,
+) -> bool {
+    let callee = match instr.op {
+        Op::Call => env.spaces.funcs[instr.a as usize],
+        Op::CallIndirect | Op::CallRef => instr.a as u32,
+        _ => {
+            let top = verifier.pop(verifier.shape());
+            return top.is_some_and(|(ty, _)| ty == ValType::ExnRef);
+        }
+    };
+    let results = &module.types[callee as usize].results;
+    results.contains(&ValType::ExnRef)
 }
 
 /// Types on the operand stack, bottom first.

@@ -7,6 +7,7 @@ use dotvm_isa::text::AsmError;
 use dotvm_isa::{Malformed, TrapCode};
 
 use crate::backtrace::Backtrace;
+use crate::exception::Exception;
 use crate::types::ExternType;
 
 /// Whatever an embedder's function may fail with.
@@ -29,6 +30,8 @@ pub enum Error {
     Link(LinkError),
     /// The program did something that stops it.
     Trap(Trap),
+    /// The program threw an exception and did not catch it.
+    Exception(Exception),
     /// A function of the embedder failed.
     Host(HostError),
     /// A limit of the embedder's or of the machine stands in the way of starting something. (A
@@ -46,7 +49,7 @@ pub enum Error {
 impl Error {
     /// An error of the embedder's, as functions it gives to programs return them.
     ///
-    /// What already is an [`Error`], a [`Trap`] or a [`TrapCode`] stays one; everything else becomes
+    /// What already is an [`Error`], a [`Trap`], an [`Exception`] or a [`TrapCode`] stays one; everything else becomes
     /// [`Error::Host`].
     pub fn host(error: impl Into<BoxError>) -> Error {
         let error = match error.into().downcast::<Error>() {
@@ -55,6 +58,10 @@ impl Error {
         };
         let error = match error.downcast::<Trap>() {
             Ok(trap) => return Error::Trap(*trap),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<Exception>() {
+            Ok(exception) => return Error::Exception(*exception),
             Err(error) => error,
         };
         match error.downcast::<TrapCode>() {
@@ -84,6 +91,10 @@ impl Error {
         let backtrace = match &mut self {
             Error::Trap(Trap(detail)) => &mut detail.backtrace,
             Error::Host(HostError(detail)) => &mut detail.1,
+            Error::Exception(exception) => {
+                exception.or_backtrace(capture);
+                return self;
+            }
             _ => return self,
         };
         if backtrace.is_empty() {
@@ -101,6 +112,7 @@ impl fmt::Display for Error {
             Error::Malformed(error) => write!(f, "malformed module: {error}"),
             Error::Link(error) => error.fmt(f),
             Error::Trap(trap) => trap.fmt(f),
+            Error::Exception(exception) => exception.fmt(f),
             Error::Host(error) => error.fmt(f),
             Error::Limit(reason) => write!(f, "limit: {reason}"),
             Error::Exit(code) => write!(f, "the program exited with code {code}"),
@@ -136,6 +148,12 @@ impl From<Malformed> for Error {
 impl From<Trap> for Error {
     fn from(trap: Trap) -> Error {
         Error::Trap(trap)
+    }
+}
+
+impl From<Exception> for Error {
+    fn from(exception: Exception) -> Error {
+        Error::Exception(exception)
     }
 }
 

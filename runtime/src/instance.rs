@@ -6,6 +6,7 @@ use dotvm_isa::{ExternKind, Limits, MemoryType, TableType};
 
 use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
+use crate::exception::Tag;
 use crate::func::{Func, TypedFunc, func_type};
 use crate::instantiate::{Item, instantiate};
 use crate::memory::Memory;
@@ -26,6 +27,8 @@ pub enum Extern {
     Memory(Memory),
     /// A global variable.
     Global(Global),
+    /// A tag of exceptions.
+    Tag(Tag),
 }
 
 impl Extern {
@@ -71,12 +74,21 @@ impl Extern {
         }
     }
 
+    /// The tag, where it is one.
+    pub fn into_tag(self) -> Option<Tag> {
+        match self {
+            Extern::Tag(tag) => Some(tag),
+            _ => None,
+        }
+    }
+
     pub(crate) fn store(&self) -> StoreId {
         match self {
             Extern::Func(func) => func.store,
             Extern::Table(table) => table.store,
             Extern::Memory(memory) => memory.store,
             Extern::Global(global) => global.store,
+            Extern::Tag(tag) => tag.store,
         }
     }
 }
@@ -88,16 +100,18 @@ impl From<Extern> for Item {
             Extern::Table(table) => Item::Table(table.index),
             Extern::Memory(memory) => Item::Memory(memory.index),
             Extern::Global(global) => Item::Global(global.index),
+            Extern::Tag(tag) => Item::Tag(tag.index),
         }
     }
 }
 
 impl Item {
-    /// The engine's number of the type, where it is a function.
+    /// The engine's number of the type, where it is a function or a tag.
     pub(crate) fn type_id(&self, store: &StoreOpaque) -> Option<u32> {
         match self {
             Item::Host(host) => Some(host.type_id()),
             Item::Func(index) => Some(store.funcs.type_id(*index)),
+            Item::Tag(index) => Some(store.tags[*index as usize].type_id(store)),
             _ => None,
         }
     }
@@ -127,6 +141,7 @@ impl Item {
                 })
             }
             Item::Global(index) => ExternType::Global(store.globals[*index as usize].ty),
+            Item::Tag(index) => ExternType::Tag(store.tags[*index as usize].ty.clone()),
         }
     }
 }
@@ -140,7 +155,7 @@ macro_rules! extern_from {
         })*
     };
 }
-extern_from! { Func Table Memory Global }
+extern_from! { Func Table Memory Global Tag }
 
 /// An instance of a module.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -235,6 +250,11 @@ impl Instance {
         self.get_export(store, name)?.into_global()
     }
 
+    /// Its exported tag of that name.
+    pub fn get_tag(&self, store: impl AsContextMut, name: &str) -> Option<Tag> {
+        self.get_export(store, name)?.into_tag()
+    }
+
     /// Its exported function of that name, with these types.
     ///
     /// # Errors
@@ -285,6 +305,10 @@ impl Instance {
             ExternKind::Global => Extern::Global(Global {
                 store: owner,
                 index: instance.globals[at],
+            }),
+            ExternKind::Tag => Extern::Tag(Tag {
+                store: owner,
+                index: instance.tags[at],
             }),
         }
     }

@@ -9,6 +9,7 @@ use dotvm_isa::{ConstExpr, ConstOp, ImportDesc, SegmentMode, TrapCode};
 
 use crate::engine::Engine;
 use crate::error::{Error, ImportProblem, LinkError, Result};
+use crate::exception::{TagData, TagOrigin};
 use crate::host::HostFunc;
 use crate::module::Module;
 use crate::store::{StoreInner, StoreOpaque};
@@ -23,6 +24,7 @@ pub(crate) enum Item {
     Table(u32),
     Memory(u32),
     Global(u32),
+    Tag(u32),
 }
 
 /// Instantiates a module with imports of this store, in the module's order; returns the number of
@@ -74,7 +76,11 @@ fn check_imports(store: &StoreOpaque, module: &Module, imports: &[Item]) -> Resu
         let wanted = module.import_type(import.desc);
         let found = item.ty(store);
         let fits = match import.desc {
-            ImportDesc::Func(ty) => item.type_id(store) == Some(module.type_ids()[ty as usize]),
+            // Types of the same number are only compared where both are of the same kind.
+            ImportDesc::Func(ty) | ImportDesc::Tag(ty) => {
+                let same_kind = std::mem::discriminant(&wanted) == std::mem::discriminant(&found);
+                same_kind && item.type_id(store) == Some(module.type_ids()[ty as usize])
+            }
             _ => wanted.admits(&found),
         };
         if !fits {
@@ -111,6 +117,7 @@ fn import(store: &mut StoreOpaque, instance: u32, imports: &[Item]) {
             Item::Table(number) => data.tables.push(*number),
             Item::Memory(number) => data.memories.push(*number),
             Item::Global(number) => data.globals.push(*number),
+            Item::Tag(number) => data.tags.push(*number),
         }
     }
 }
@@ -120,6 +127,14 @@ fn define(store: &mut StoreOpaque, instance: u32, module: &Module) -> Result<()>
     for &ty in &isa.memories {
         let number = store.new_memory(ty)?;
         store.instances[instance as usize].memories.push(number);
+    }
+    for &ty in &isa.tags {
+        let index = store.instances[instance as usize].tags.len() as u32;
+        let number = store.new_tag(TagData {
+            ty: module.linked_type(ty).clone(),
+            origin: TagOrigin::Instance(instance, index),
+        });
+        store.instances[instance as usize].tags.push(number);
     }
     for table in &isa.tables {
         let init = table.init.as_ref();

@@ -341,11 +341,12 @@ impl Module {
             ImportDesc::Table(ty) => ExternType::Table(self.table_type(ty)),
             ImportDesc::Memory(ty) => ExternType::Memory(ty),
             ImportDesc::Global(ty) => ExternType::Global(self.global_type(ty)),
+            ImportDesc::Tag(ty) => ExternType::Tag(self.linked_type(ty).clone()),
         }
     }
 
     /// The function type with that index, with the types that it names by their numbers.
-    fn linked_type(&self, index: u32) -> &FuncType {
+    pub(crate) fn linked_type(&self, index: u32) -> &FuncType {
         let linked = self.0.linked_types.get(&index);
         linked.unwrap_or(&self.0.isa.types[index as usize])
     }
@@ -431,6 +432,7 @@ impl Module {
             ExternKind::Table => ExternType::Table(self.table_type(spaces.tables[at])),
             ExternKind::Memory => ExternType::Memory(spaces.memories[at]),
             ExternKind::Global => ExternType::Global(self.global_type(spaces.globals[at])),
+            ExternKind::Tag => ExternType::Tag(self.linked_type(spaces.tags[at]).clone()),
         }
     }
 
@@ -567,13 +569,16 @@ impl Module {
         callees
     }
 
-    /// The defined function whose threaded code is at that address, and the index of the word there.
-    pub(crate) fn find_code(&self, address: usize) -> Option<(u32, usize)> {
+    /// The threaded code of a function at that address.
+    pub(crate) fn code_at(&self, address: usize) -> Option<Arc<Code>> {
         let codes = self.lock();
         let (_, code) = codes.by_address.range(..=address).next_back()?;
-        if !code.range().contains(&address) {
-            return None;
-        }
+        code.range().contains(&address).then(|| Arc::clone(code))
+    }
+
+    /// The defined function whose threaded code is at that address, and the index of the word there.
+    pub(crate) fn find_code(&self, address: usize) -> Option<(u32, usize)> {
+        let code = self.code_at(address)?;
         let word = (address - code.range().start) / size_of::<u64>();
         Some((code.func() - self.0.env.spaces.imported_funcs, word))
     }

@@ -11,9 +11,11 @@ use dotvm_isa::{AddressType, GlobalType, MemoryType, TableType, TrapCode};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::exception::TagData;
 use crate::module::Module;
 use crate::signals::{InterruptHandle, StoreSignals, Ticket};
 use crate::vm::entry::StoreVm;
+use crate::vm::exceptions::Exceptions;
 use crate::vm::funcs::Funcs;
 use crate::vm::heap::{HeapBlock, HeapStats};
 use crate::vm::instance::InstanceData;
@@ -46,6 +48,8 @@ pub struct StoreOpaque {
     pub(crate) memories: Vec<LinearMemory>,
     pub(crate) tables: Vec<Table>,
     pub(crate) globals: Vec<Global>,
+    pub(crate) tags: Vec<TagData>,
+    pub(crate) exceptions: Exceptions,
     /// The modules of all instances, each once.
     pub(crate) modules: Vec<Module>,
     /// What references to host objects are indices of.
@@ -94,6 +98,8 @@ pub struct Usage {
     pub host_objects: u64,
     /// Functions that references may lead to (their number).
     pub function_references: u64,
+    /// Exceptions that references may lead to, or might have (their number).
+    pub exceptions: u64,
 }
 
 /// What bounds calls from the host.
@@ -121,6 +127,8 @@ impl<T: 'static> Store<T> {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
+            exceptions: Exceptions::default(),
             modules: Vec::new(),
             objects: Vec::new(),
             signals,
@@ -463,6 +471,12 @@ impl StoreOpaque {
         self.globals.len() as u32 - 1
     }
 
+    /// Adds a tag; returns its number.
+    pub(crate) fn new_tag(&mut self, tag: TagData) -> u32 {
+        self.tags.push(tag);
+        self.tags.len() as u32 - 1
+    }
+
     /// Adds an instance of a module, without anything but functions; returns its number.
     ///
     /// # Errors
@@ -521,6 +535,7 @@ impl StoreOpaque {
             code_bytes: self.modules.iter().map(Module::code_bytes).sum(),
             host_objects: self.objects.len() as u64,
             function_references: self.funcs.len() as u64,
+            exceptions: self.exceptions.len() as u64,
         }
     }
 }

@@ -15,11 +15,13 @@ pub enum ExternType {
     Memory(MemoryType),
     /// A global variable.
     Global(GlobalType),
+    /// A tag: the values of its exceptions are the parameters.
+    Tag(FuncType),
 }
 
 impl ExternType {
-    /// Whether something of the type `found` may be imported as this, functions excepted: their types are
-    /// compared by their numbers. Limits in `found` are the current size and the declared maximum.
+    /// Whether something of the type `found` may be imported as this, functions and tags excepted: their
+    /// types are compared by their numbers. Limits in `found` are the current size and the declared maximum.
     pub(crate) fn admits(&self, found: &ExternType) -> bool {
         match (self, found) {
             (ExternType::Table(want), ExternType::Table(have)) => {
@@ -51,6 +53,7 @@ impl fmt::Display for ExternType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ExternType::Func(ty) => write!(f, "func {ty}"),
+            ExternType::Tag(ty) => write!(f, "tag {ty}"),
             ExternType::Table(ty) => {
                 write!(f, "table of ")?;
                 fmt_limits(f, ty.limits)?;

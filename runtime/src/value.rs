@@ -8,6 +8,7 @@ use dotvm_isa::{HeapType, RefType, ValType};
 
 use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
+use crate::exception::ExnRef;
 use crate::func::Func;
 use crate::store::{StoreId, StoreOpaque};
 
@@ -38,6 +39,8 @@ pub enum Val {
     FuncRef(Option<Func>),
     /// A reference to a host object, or null.
     ExternRef(Option<ExternRef>),
+    /// A reference to an exception, or null.
+    ExnRef(Option<ExnRef>),
 }
 
 impl Val {
@@ -56,6 +59,7 @@ impl Val {
             Val::V512(_) => ValType::V512,
             Val::FuncRef(_) => ValType::FuncRef,
             Val::ExternRef(_) => ValType::ExternRef,
+            Val::ExnRef(_) => ValType::ExnRef,
         }
     }
 
@@ -74,6 +78,7 @@ impl Val {
             ValType::V512 => Val::V512([0; 8]),
             ValType::FuncRef => Val::FuncRef(None),
             ValType::ExternRef => Val::ExternRef(None),
+            ValType::ExnRef => Val::ExnRef(None),
         }
     }
 
@@ -130,6 +135,7 @@ impl Val {
         match *self {
             Val::FuncRef(func) => Some(Ref::Func(func)),
             Val::ExternRef(object) => Some(Ref::Extern(object)),
+            Val::ExnRef(exception) => Some(Ref::Exn(exception)),
             _ => None,
         }
     }
@@ -151,6 +157,7 @@ impl Val {
             Val::F64(bits) => slots[0] = bits,
             Val::FuncRef(func) => slots[0] = Ref::Func(func).to_slot(store)?,
             Val::ExternRef(object) => slots[0] = Ref::Extern(object).to_slot(store)?,
+            Val::ExnRef(exception) => slots[0] = Ref::Exn(exception).to_slot(store)?,
         }
         Ok(())
     }
@@ -169,7 +176,9 @@ impl Val {
             ValType::V128 => Val::V128(wide()),
             ValType::V256 => Val::V256(array(slots)),
             ValType::V512 => Val::V512(array(slots)),
-            ValType::FuncRef | ValType::ExternRef => Ref::from_slot(ty, store, slots[0]).into(),
+            ValType::FuncRef | ValType::ExternRef | ValType::ExnRef => {
+                Ref::from_slot(ty, store, slots[0]).into()
+            }
         }
     }
 }
@@ -198,9 +207,10 @@ impl fmt::Display for Val {
             Val::V128(value) => write!(f, "{value:#034x}"),
             Val::I256(limbs) | Val::V256(limbs) => hex(f, limbs),
             Val::I512(limbs) | Val::V512(limbs) => hex(f, limbs),
-            Val::FuncRef(None) | Val::ExternRef(None) => f.write_str("null"),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) => f.write_str("null"),
             Val::FuncRef(Some(_)) => f.write_str("funcref"),
             Val::ExternRef(Some(_)) => f.write_str("externref"),
+            Val::ExnRef(Some(_)) => f.write_str("exnref"),
         }
     }
 }
@@ -230,7 +240,9 @@ val_from! {
     Ref: |value| match value {
         Ref::Func(func) => Val::FuncRef(func),
         Ref::Extern(object) => Val::ExternRef(object),
+        Ref::Exn(exception) => Val::ExnRef(exception),
     };
+    ExnRef: |value| Val::ExnRef(Some(value));
 }
 
 /// A reference: what tables contain.
@@ -240,6 +252,8 @@ pub enum Ref {
     Func(Option<Func>),
     /// A reference to a host object, or null.
     Extern(Option<ExternRef>),
+    /// A reference to an exception, or null.
+    Exn(Option<ExnRef>),
 }
 
 impl Ref {
@@ -248,12 +262,13 @@ impl Ref {
         match self {
             Ref::Func(_) => ValType::FuncRef,
             Ref::Extern(_) => ValType::ExternRef,
+            Ref::Exn(_) => ValType::ExnRef,
         }
     }
 
     /// Whether it is null.
     pub fn is_null(&self) -> bool {
-        matches!(self, Ref::Func(None) | Ref::Extern(None))
+        matches!(self, Ref::Func(None) | Ref::Extern(None) | Ref::Exn(None))
     }
 
     /// Whether it is of a type, which names functions' types by their numbers. It is of this store.
@@ -262,7 +277,9 @@ impl Ref {
             return ty.nullable;
         }
         match (self, ty.heap) {
-            (Ref::Func(_), HeapType::Func) | (Ref::Extern(_), HeapType::Extern) => true,
+            (Ref::Func(_), HeapType::Func)
+            | (Ref::Extern(_), HeapType::Extern)
+            | (Ref::Exn(_), HeapType::Exn) => true,
             (Ref::Func(Some(func)), HeapType::Type(id)) => store.funcs.type_id(func.index) == id,
             _ => false,
         }
@@ -271,9 +288,10 @@ impl Ref {
     /// Its slot; an error where it refers to something of another store.
     pub(crate) fn to_slot(self, store: &StoreOpaque) -> Result<u64> {
         let owner = match self {
-            Ref::Func(None) | Ref::Extern(None) => return Ok(0),
+            Ref::Func(None) | Ref::Extern(None) | Ref::Exn(None) => return Ok(0),
             Ref::Func(Some(func)) => func.store,
             Ref::Extern(Some(object)) => object.store,
+            Ref::Exn(Some(exception)) => exception.store,
         };
         if owner != store.id {
             return Err(Error::Usage(
@@ -283,6 +301,7 @@ impl Ref {
         Ok(match self {
             Ref::Func(func) => func.map_or(0, |func| store.funcs.slot(func.index)),
             Ref::Extern(object) => object.map_or(0, |object| u64::from(object.index) + 1),
+            Ref::Exn(exception) => exception.map_or(0, |exception| exception.slot),
         })
     }
 
@@ -293,6 +312,7 @@ impl Ref {
                 store: store_id,
                 index,
             })),
+            ValType::ExnRef => Ref::Exn((slot != 0).then(|| ExnRef::from_slot(store, slot))),
             _ => Ref::Extern(slot.checked_sub(1).map(|index| ExternRef {
                 store: store_id,
                 index: index as u32,
@@ -304,6 +324,12 @@ impl Ref {
 impl From<Func> for Ref {
     fn from(func: Func) -> Ref {
         Ref::Func(Some(func))
+    }
+}
+
+impl From<ExnRef> for Ref {
+    fn from(exception: ExnRef) -> Ref {
+        Ref::Exn(Some(exception))
     }
 }
 

@@ -16,7 +16,7 @@ use arbitrary::Unstructured;
 use dotvm::isa::{Arch, EncodeOptions, encode};
 use dotvm::{
     Backtrace, Caller, Config, Engine, Error, Extern, ExternType, Instance, Jit, Linker, Module,
-    Precompiled, Ref, Store, TrapCode, Val, ValType,
+    Precompiled, Store, TrapCode, Val, ValType,
 };
 use dotvm_transpiler::{OptLevel, Options, transpile};
 
@@ -226,8 +226,8 @@ fn config(random: &mut Random, canonical: bool, vectors: bool) -> wasm_smith::Co
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
         custom_page_sizes_enabled: random.below(4) == 0,
-        exceptions_enabled: false,
-        max_tags: 0,
+        exceptions_enabled: random.below(2) == 0,
+        max_tags: 4,
         gc_enabled: false,
         memory64_enabled: random.below(2) == 0,
         relaxed_simd_enabled: vectors,
@@ -457,6 +457,7 @@ fn one(value: &Val) -> String {
         Val::F64(bits) => format!("f64:{bits:#x}"),
         Val::FuncRef(func) => format!("funcref:{}", func.is_some()),
         Val::ExternRef(object) => format!("externref:{}", object.is_some()),
+        Val::ExnRef(exception) => format!("exnref:{}", exception.is_some()),
         wide => format!("{wide:?}"),
     }
 }
@@ -525,6 +526,10 @@ pub fn end_of(error: &Error) -> (String, Vec<String>) {
             format!("trap: {}", trap.code().message()),
             frames(trap.backtrace()),
         ),
+        Error::Exception(exception) => (
+            format!("exception: {}", text_of(exception.values())),
+            frames(exception.backtrace()),
+        ),
         Error::Host(host) => (format!("host: {}", host.error()), frames(host.backtrace())),
         other => (other.to_string(), Vec::new()),
     }
@@ -548,12 +553,13 @@ fn state(store: &mut Store<u64>, instance: &Instance) -> String {
     exports.sort_by(|a, b| a.0.cmp(&b.0));
     for (name, item) in exports {
         text += &match item {
-            Extern::Func(_) => continue,
+            Extern::Func(_) | Extern::Tag(_) => continue,
             Extern::Memory(memory) => memory_text(&name, memory.data(&*store)),
             Extern::Global(global) => format!(", {name}: {}", one(&global.get(&*store))),
             Extern::Table(table) => {
                 let elements = (0..table.size(&*store)).map(|i| match table.get(&*store, i) {
-                    Some(Ref::Func(None) | Ref::Extern(None)) | None => '0',
+                    Some(element) if element.is_null() => '0',
+                    None => '0',
                     Some(_) => '1',
                 });
                 format!(", {name}: {}", elements.collect::<String>())

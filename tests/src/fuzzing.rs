@@ -112,6 +112,7 @@ fn describe(value: &Val) -> String {
     match value {
         Val::FuncRef(func) => format!("funcref {} ", func.is_some()),
         Val::ExternRef(object) => format!("externref {} ", object.is_some()),
+        Val::ExnRef(exception) => format!("exnref {} ", exception.is_some()),
         number => format!("{number:?} "),
     }
 }

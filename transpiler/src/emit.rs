@@ -1,6 +1,6 @@
 //! From the intermediate form to encoded function bodies.
 
-use dotvm_isa::{CodeBuilder, Label as CodeLabel, Op, ValType};
+use dotvm_isa::{Catch, CodeBuilder, Label as CodeLabel, Op, ValType};
 
 use crate::ir::{Func, Inst, Label};
 
@@ -32,6 +32,13 @@ pub(crate) fn emit(func: &Func) -> Vec<u8> {
                     .map(|&target| at(target))
                     .collect();
                 code.br_table(&targets);
+            }
+            Inst::Try(region) => {
+                let catches = func.regions[region as usize].iter();
+                let catches: Vec<Catch<CodeLabel>> = catches
+                    .map(|catch| catch.with_target(at(catch.target)))
+                    .collect();
+                code.try_region(&catches);
             }
             Inst::Op { op, memory, a, b } => code.access(memory, op, a, b),
         }

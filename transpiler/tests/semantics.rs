@@ -69,7 +69,7 @@ fn argument(ty: ValType, seed: usize) -> u64 {
     let number = NUMBERS[seed % NUMBERS.len()];
     match ty {
         ValType::I32 | ValType::F32 => number & 0xffff_ffff,
-        ValType::FuncRef | ValType::ExternRef => 0,
+        ty if ty.is_ref() => 0,
         _ => number,
     }
 }

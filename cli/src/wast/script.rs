@@ -109,6 +109,11 @@ impl Script {
                 let outcome = self.run(exec)?;
                 expect_trap(outcome, message)
             }
+            D::AssertException { exec, .. } => match self.run(exec)? {
+                Err(Error::Exception(_)) => Ok(()),
+                Err(error) => Err(format!("expected an exception, got: {error}")),
+                Ok(_) => Err("expected an exception, but it returned".to_owned()),
+            },
             D::AssertExhaustion { call, message, .. } => {
                 let outcome = self.invoke(&call)?;
                 expect_trap(outcome, message)
@@ -124,7 +129,6 @@ impl Script {
             } => self.expect_unlinkable(QuoteWat::Wat(module), message),
             D::AssertInvalidCustom { .. }
             | D::AssertMalformedCustom { .. }
-            | D::AssertException { .. }
             | D::AssertSuspension { .. }
             | D::Thread(_)
             | D::Wait { .. } => Err("a directive for a feature that is not supported".to_owned()),

@@ -36,9 +36,10 @@ pub(super) fn matches(store: &Store<()>, val: Val, expected: &WastRetCore<'_>) -
         (WastRetCore::F32(pattern), Val::F32(bits)) => is_f32(pattern, bits),
         (WastRetCore::F64(pattern), Val::F64(bits)) => is_f64(pattern, bits),
         (WastRetCore::V128(pattern), Val::V128(bits)) => is_vector(pattern, bits),
-        (WastRetCore::RefNull(ty), Val::FuncRef(None) | Val::ExternRef(None)) => {
-            ty.as_ref().is_none_or(|ty| null_type(ty) == Some(val.ty()))
-        }
+        (
+            WastRetCore::RefNull(ty),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None),
+        ) => ty.as_ref().is_none_or(|ty| null_type(ty) == Some(val.ty())),
         (WastRetCore::RefExtern(number), Val::ExternRef(Some(object))) => {
             number.is_none_or(|number| object_number(store, object) == Some(number))
         }
@@ -108,6 +109,7 @@ fn null_type(ty: &HeapType<'_>) -> Option<ValType> {
         HeapType::Abstract { shared: false, ty } => match ty {
             A::Func | A::NoFunc => Some(ValType::FuncRef),
             A::Extern | A::NoExtern => Some(ValType::ExternRef),
+            A::Exn | A::NoExn => Some(ValType::ExnRef),
             _ => None,
         },
         HeapType::Concrete(_) => Some(ValType::FuncRef),

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use dotvm_isa::abi::{Activation, CodeCell, FRAME_HEADER_SLOTS, VmContext};
 
 use super::calls::{CROSS_SLOTS, cross_return, leave_frame, load_result};
-use crate::code::{Code, CodeMemory, NativeCode, NativeEntry, PREFIX_WORDS};
+use crate::code::{Code, CodeMemory, NativeCode, NativeEntry, PREFIX_WORDS, Regions};
 use crate::machine::{Exec, Flow, Regs, handler};
 
 /// Runs the native code of words 2 to 4 in the frame that was just entered (or, for a loop, that is
@@ -56,14 +56,17 @@ unsafe fn run(
                 return status;
             }
         }
+        let mut own = ctx;
         if ip == cross_return().addr() as u64 {
             let below = fp.sub(CROSS_SLOTS);
             (ip, caller) = (*below, *below.add(2));
+            own = ptr::with_exposed_provenance_mut(*below.add(1) as usize);
         }
         let waiting = Activation {
             outer: (*state).activation,
             ip: ptr::with_exposed_provenance(ip as usize),
             fp: ptr::with_exposed_provenance_mut(caller as usize),
+            ctx: own,
             is_return_address: true,
         };
         (*state).activation = &raw const waiting;
@@ -139,5 +142,5 @@ pub(crate) fn stub(func: u32, native: &NativeCode, memory: &mut dyn CodeMemory) 
         native.adapter.expose_provenance() as u64,
         native.code.expose_provenance() as u64,
     ];
-    Code::new(&words, &[], memory)
+    Code::new(&words, &[], Regions::default(), memory)
 }

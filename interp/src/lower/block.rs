@@ -33,9 +33,18 @@ impl Blocks {
     }
 }
 
-/// A jump to code that is not lowered yet.
+/// What leads to code that is not lowered yet.
 #[derive(Clone, Copy)]
-struct Pending {
+pub(super) enum Pending {
+    /// A jump.
+    Jump(Displacement),
+    /// A catch: the numbers of its region and in that.
+    Catch(usize, usize),
+}
+
+/// The displacement of a jump.
+#[derive(Clone, Copy)]
+pub(super) struct Displacement {
     /// First word of the instruction, which displacements count from.
     instr: usize,
     /// Word of the displacement: all of it in a table, else its upper half.
@@ -72,7 +81,10 @@ impl Lowerer<'_> {
         let mut next = last_jump;
         while next != 0 {
             let (jump, before) = self.blocks.jumps[next as usize - 1];
-            self.complete(jump, here);
+            match jump {
+                Pending::Jump(jump) => self.complete(jump, here),
+                Pending::Catch(region, catch) => self.regions.set_target((region, catch), here),
+            }
             next = before;
         }
     }
@@ -173,7 +185,7 @@ impl Lowerer<'_> {
             let target = target?;
             let word = at + 2 + i;
             if target > instr.offset {
-                self.pend(target, Pending { instr: at, word });
+                self.pend(target, Pending::Jump(Displacement { instr: at, word }));
                 continue;
             }
             let via = *back.entry(target).or_insert_with(|| {
@@ -182,7 +194,7 @@ impl Lowerer<'_> {
                 self.emit_jump(target, forward, backward, &[0]);
                 via
             });
-            self.complete(Pending { instr: at, word }, via);
+            self.complete(Displacement { instr: at, word }, via);
         }
         self.end_block();
         Ok(())
@@ -192,13 +204,11 @@ impl Lowerer<'_> {
     fn emit_jump(&mut self, target: u32, forward: Handler, backward: Handler, operands: &[u64]) {
         if target > self.at {
             let at = self.emit(forward, operands);
-            self.pend(
-                target,
-                Pending {
-                    instr: at,
-                    word: at + 1,
-                },
-            );
+            let jump = Displacement {
+                instr: at,
+                word: at + 1,
+            };
+            self.pend(target, Pending::Jump(jump));
             return;
         }
         let at = self.emit(backward, operands);
@@ -210,7 +220,7 @@ impl Lowerer<'_> {
             .binary_search_by_key(&target, |&(offset, _)| offset);
         let header = self.blocks.loops[index.expect("verified")].1;
         self.complete(
-            Pending {
+            Displacement {
                 instr: at,
                 word: at + 1,
             },
@@ -218,14 +228,15 @@ impl Lowerer<'_> {
         );
     }
 
-    fn pend(&mut self, target: u32, jump: Pending) {
+    /// Has a label complete what leads there.
+    pub(super) fn pend(&mut self, target: u32, jump: Pending) {
         let number = self.blocks.jumps.len() as u32 + 1;
         let before = self.verifier.exchange_label_data(target, number);
         self.blocks.jumps.push((jump, before));
     }
 
     /// Writes a displacement.
-    fn complete(&mut self, jump: Pending, target: usize) {
+    fn complete(&mut self, jump: Displacement, target: usize) {
         let words = target as i64 - jump.instr as i64;
         let bytes = words * size_of::<u64>() as i64;
         let word = &mut self.out[jump.word];

@@ -93,19 +93,20 @@ impl<'m> Lowerer<'m> {
         let ty = self.func_type(func);
         let args = self.take_args(ty.params.len());
         let operands = fields(self.param_slots, args, ty.param_slots() as u16, 0);
-        match func.checked_sub(self.env.spaces.imported_funcs) {
+        let at = match func.checked_sub(self.env.spaces.imported_funcs) {
             Some(defined) => {
                 let cell = self.cell(defined);
-                self.emit(handler::<TailCall>(), &[operands, cell]);
+                self.emit(handler::<TailCall>(), &[operands, cell])
             }
             None => {
                 let kind = (ResultKind::of(ty) as u64) << 32;
                 self.emit(
                     handler::<TailCallImport>(),
                     &[operands, u64::from(func) | kind],
-                );
+                )
             }
-        }
+        };
+        self.regions.note_tail_call(at);
         self.end_block();
     }
 
@@ -124,7 +125,8 @@ impl<'m> Lowerer<'m> {
         let kind = ResultKind::of(ty) as u64;
         let placed = u64::from(args) << 48 | u64::from(ty.param_slots()) << 32;
         let type_id = u64::from(self.type_ids[instr.a as usize]);
-        self.emit(handler, &[operands, placed | kind, type_id]);
+        let at = self.emit(handler, &[operands, placed | kind, type_id]);
+        self.regions.note_tail_call(at);
         self.end_block();
     }
 
@@ -185,6 +187,14 @@ impl<'m> Lowerer<'m> {
             TrapCode::Unreachable as u32
         };
         self.emit(handler::<Stop>(), &[fields_wide(0, 0, status)]);
+        self.end_block();
+    }
+
+    /// `throw` and `throw_ref`: the runtime finds what catches the exception.
+    pub(super) fn emit_throw(&mut self, row: usize, values: usize, immediate: u64) {
+        let args = self.take_args(values);
+        let words = [fields_wide(args, 0, row as u32), immediate];
+        self.emit(handler::<CallRuntime>(), &words);
         self.end_block();
     }
 

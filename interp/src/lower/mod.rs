@@ -14,6 +14,7 @@ mod calls;
 mod far;
 mod halves;
 mod ops;
+mod regions;
 mod select;
 mod stack;
 mod vector;
@@ -28,6 +29,7 @@ use dotvm_isa::{AddressType, Malformed, Module, ValType};
 use crate::code::{Code, CodeMemory, Options, PREFIX_WORDS};
 use crate::machine::Handler;
 use block::Blocks;
+use regions::OpenRegions;
 use stack::{Accumulators, Entry};
 
 /// Verifies and lowers the defined function `defined`.
@@ -49,7 +51,8 @@ pub fn lower(
     let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
     lowerer.run()?;
     lowerer.write_prefix();
-    let code = Code::new(&lowerer.out, lowerer.blocks.back_edges(), memory);
+    let regions = lowerer.regions.finish();
+    let code = Code::new(&lowerer.out, lowerer.blocks.back_edges(), regions, memory);
     if lowerer.out.capacity() <= KEPT_BUFFER {
         BUFFER.set(lowerer.out);
     }
@@ -116,6 +119,7 @@ struct Lowerer<'m> {
     local_uses: Vec<u32>,
     accs: Accumulators,
     blocks: Blocks,
+    regions: OpenRegions,
     /// Slots used above the operand stack for rearranging it.
     scratch_slots: u32,
     /// (word, bytecode offset) of each instruction, where somebody asked.
@@ -182,6 +186,7 @@ impl<'m> Lowerer<'m> {
             top_slot: stack_base,
             accs: Accumulators::default(),
             blocks: Blocks::default(),
+            regions: OpenRegions::default(),
             scratch_slots: 0,
             offsets: None,
             at: 0,
@@ -212,6 +217,7 @@ impl<'m> Lowerer<'m> {
                 ops::lower(self, &step.instr)?;
             } else {
                 self.verifier.apply(&step.instr)?;
+                self.skip_region(step.instr.op);
             }
         }
         Ok(())

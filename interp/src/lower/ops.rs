@@ -1,5 +1,8 @@
 //! Lowering of each instruction that is not a call or a jump.
 
+use std::mem::offset_of;
+
+use dotvm_isa::abi::Libcalls;
 use dotvm_isa::ops::Group;
 use dotvm_isa::{Instr, Malformed, Op, ValType, semantics as sem};
 
@@ -350,6 +353,27 @@ impl LowerOther for Lowerer<'_> {
     }
 
     fn nop(&mut self, _: &Instr) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn try_region(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        self.open_region(instr)
+    }
+
+    fn end_try(&mut self, _: &Instr) -> Result<(), Malformed> {
+        self.close_region();
+        Ok(())
+    }
+
+    fn throw(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let ty = self.env.spaces.tags[instr.a as usize];
+        let values = self.module.types[ty as usize].params.len();
+        self.emit_throw(offset_of!(Libcalls, throw), values, instr.a);
+        Ok(())
+    }
+
+    fn throw_ref(&mut self, _: &Instr) -> Result<(), Malformed> {
+        self.emit_throw(offset_of!(Libcalls, throw_ref), 1, 0);
         Ok(())
     }
 

@@ -69,7 +69,7 @@ impl<'d> Choices<'d> {
 }
 
 /// Value types that constants can have.
-const CONSTANT_TYPES: [ValType; 7] = [
+const CONSTANT_TYPES: [ValType; 8] = [
     ValType::I32,
     ValType::I64,
     ValType::F32,
@@ -77,6 +77,7 @@ const CONSTANT_TYPES: [ValType; 7] = [
     ValType::V128,
     ValType::FuncRef,
     ValType::ExternRef,
+    ValType::ExnRef,
 ];
 
 /// A module that verifies.
@@ -107,6 +108,10 @@ pub(super) fn module(choices: &mut Choices<'_>) -> (Module, Names) {
     }
     for _ in 0..choices.below(3) {
         module.memories.push(memory(choices, module.arch));
+    }
+    for _ in 0..choices.below(3) {
+        let ty = tag(choices, &module);
+        module.tags.push(ty);
     }
     // Bodies come last, but functions can be referred to from now on.
     let func_types: Vec<u32> = (0..1 + choices.below(4))
@@ -206,7 +211,7 @@ fn memory(choices: &mut Choices<'_>, arch: Arch) -> MemoryType {
 }
 
 fn table(choices: &mut Choices<'_>, module: &Module) -> TableType {
-    let element = choices.pick(&[ValType::FuncRef, ValType::ExternRef]);
+    let element = choices.pick(&ValType::REFERENCES);
     TableType {
         element,
         narrow: narrow(choices, element, module.types.len() as u32),
@@ -226,10 +231,11 @@ fn global(choices: &mut Choices<'_>, module: &Module, types: &[ValType]) -> Glob
 
 fn imports(choices: &mut Choices<'_>, module: &mut Module, types: &[ValType]) {
     for _ in 0..choices.below(5) {
-        let desc = match choices.below(4) {
+        let desc = match choices.below(5) {
             0 => ImportDesc::Func(choices.below(module.types.len()) as u32),
             1 => ImportDesc::Table(table(choices, module)),
             2 => ImportDesc::Memory(memory(choices, module.arch)),
+            3 => ImportDesc::Tag(tag(choices, module)),
             _ => ImportDesc::Global(global(choices, module, types)),
         };
         module.imports.push(Import {
@@ -238,6 +244,14 @@ fn imports(choices: &mut Choices<'_>, module: &mut Module, types: &[ValType]) {
             desc,
         });
     }
+}
+
+/// The index of a type without results; there is one.
+fn tag(choices: &mut Choices<'_>, module: &Module) -> u32 {
+    let types = module.types.iter().zip(0..);
+    let fitting = types.filter(|(ty, _)| ty.results.is_empty());
+    let fitting: Vec<u32> = fitting.map(|(_, index)| index).collect();
+    choices.pick(&fitting)
 }
 
 /// A constant expression that may use the first `globals` globals.
@@ -277,7 +291,7 @@ fn segments(choices: &mut Choices<'_>, module: &mut Module) {
     let spaces = module.spaces();
     let all = spaces.globals.len() as u32;
     for _ in 0..choices.below(4) {
-        let ty = choices.pick(&[ValType::FuncRef, ValType::ExternRef]);
+        let ty = choices.pick(&ValType::REFERENCES);
         let tables = spaces.tables.iter().enumerate();
         let fitting: Vec<u32> = tables
             .filter(|(_, table)| table.element == ty)
@@ -322,6 +336,7 @@ fn exports(choices: &mut Choices<'_>, module: &mut Module) {
             (ExternKind::Table, spaces.tables.len()),
             (ExternKind::Memory, spaces.memories.len()),
             (ExternKind::Global, spaces.globals.len()),
+            (ExternKind::Tag, spaces.tags.len()),
         ]);
         if count > 0 {
             module.exports.push(Export {

@@ -4,7 +4,7 @@
 //! instruction wants where they are not there.
 
 use super::generate::Choices;
-use crate::instr::{CodeBuilder, Label};
+use crate::instr::{Catch, CodeBuilder, Label};
 use crate::module::{Module, Spaces};
 use crate::ops::{Imm, OPS, Op, OpInfo, Sig};
 use crate::types::{AddressType, MemoryType, ValType};
@@ -27,6 +27,18 @@ struct BodyMaker<'c, 'd, 'm> {
     loops: Vec<(Label, Vec<ValType>)>,
     /// Labels that are jumped to and not bound yet.
     forward: Vec<(Label, Vec<ValType>)>,
+    /// What the code is in, innermost last.
+    regions: Vec<Region>,
+}
+
+/// A region that was entered, or the body as a whole: how much there was of everything.
+#[derive(Clone, Copy, Default)]
+struct Region {
+    /// Values on the stack.
+    floor: usize,
+    loops: usize,
+    /// Labels that cannot be bound in the region.
+    forward: usize,
 }
 
 /// A body of a function of type `ty`.
@@ -56,6 +68,7 @@ pub(super) fn body(
         stack: Vec::new(),
         loops: Vec::new(),
         forward: Vec::new(),
+        regions: Vec::new(),
         choices,
     };
     for _ in 0..MAX_STEPS {
@@ -68,8 +81,12 @@ pub(super) fn body(
 }
 
 impl BodyMaker<'_, '_, '_> {
+    fn region(&self) -> Region {
+        self.regions.last().copied().unwrap_or_default()
+    }
+
     fn step(&mut self) {
-        while self.stack.len() > MAX_DEPTH {
+        while self.stack.len() > MAX_DEPTH + self.region().floor {
             self.code.op(Op::Pop);
             self.stack.pop();
         }
@@ -92,6 +109,11 @@ impl BodyMaker<'_, '_, '_> {
         loop {
             self.want(self.results);
             self.code.op(Op::Ret);
+            if self.regions.pop().is_some() {
+                self.code.op(Op::EndTry);
+                self.stack.truncate(self.region().floor);
+                continue;
+            }
             let Some((label, shape)) = self.forward.pop() else {
                 return self.code.finish();
             };
@@ -112,7 +134,7 @@ impl BodyMaker<'_, '_, '_> {
                 let high = self.choices.number();
                 self.code.op2(Op::V128Push, number, high);
             }
-            ValType::FuncRef | ValType::ExternRef if self.choices.flag() => {
+            ty if ty.is_ref() && self.choices.flag() => {
                 self.code.op1(Op::RefNull, u64::from(ty.code()));
             }
             _ => {
@@ -125,13 +147,18 @@ impl BodyMaker<'_, '_, '_> {
 
     /// Sees to it that the top of the stack has these types.
     fn want(&mut self, types: &[ValType]) {
-        if !self.stack.ends_with(types) {
+        if !self.stack[self.region().floor..].ends_with(types) {
             types.iter().for_each(|&ty| self.make(ty));
         }
     }
 
+    /// Type of the top value, where it may be taken.
+    fn top(&self) -> Option<ValType> {
+        self.stack[self.region().floor..].last().copied()
+    }
+
     fn want_values(&mut self, count: usize) {
-        while self.stack.len() < count {
+        while self.stack.len() < self.region().floor + count {
             let ty = self.choices.pick(self.types);
             self.make(ty);
         }
@@ -166,46 +193,52 @@ impl BodyMaker<'_, '_, '_> {
 
     /// A label that may be jumped to with the present stack.
     fn target(&mut self) -> Label {
-        let places = if self.choices.flag() {
-            &self.loops
-        } else {
-            &self.forward
-        };
-        let fitting: Vec<Label> = places
-            .iter()
-            .filter(|(_, shape)| *shape == self.stack)
-            .map(|&(label, _)| label)
-            .collect();
-        if !fitting.is_empty() {
-            return self.choices.pick(&fitting);
+        if self.choices.flag()
+            && let Some(label) = Self::fitting(self.choices, &self.loops, &self.stack)
+        {
+            return label;
+        }
+        self.forward_target()
+    }
+
+    /// The same of those that are not bound yet.
+    fn forward_target(&mut self) -> Label {
+        if let Some(label) = Self::fitting(self.choices, &self.forward, &self.stack) {
+            return label;
         }
         let label = self.code.new_label();
         self.forward.push((label, self.stack.clone()));
         label
     }
 
+    fn fitting(
+        choices: &mut Choices<'_>,
+        places: &[(Label, Vec<ValType>)],
+        stack: &[ValType],
+    ) -> Option<Label> {
+        let fitting = places.iter().filter(|(_, shape)| shape == stack);
+        let fitting: Vec<Label> = fitting.map(|&(label, _)| label).collect();
+        (!fitting.is_empty()).then(|| choices.pick(&fitting))
+    }
+
     /// Goes on behind an instruction that does not: where a jump leads, or with nothing.
     fn after_terminator(&mut self) {
-        match self.forward.pop() {
-            Some((label, shape)) if self.choices.flag() => {
-                self.code.bind(label);
-                self.stack = shape;
-            }
-            popped => {
-                self.forward.extend(popped);
-                self.stack.clear();
-            }
+        let Region { floor, forward, .. } = self.region();
+        if self.forward.len() > forward && self.choices.flag() {
+            let (label, shape) = self.forward.remove(self.forward.len() - 1);
+            self.code.bind(label);
+            self.stack = shape;
+        } else {
+            self.stack.truncate(floor);
         }
     }
 
     /// Binds a label whose jumps bring the present stack.
     fn join(&mut self) {
-        if let Some(at) = self
-            .forward
-            .iter()
-            .position(|(_, shape)| *shape == self.stack)
-        {
-            let (label, _) = self.forward.remove(at);
+        let first = self.region().forward;
+        let mut forward = self.forward[first..].iter();
+        if let Some(at) = forward.position(|(_, shape)| *shape == self.stack) {
+            let (label, _) = self.forward.remove(first + at);
             self.code.bind(label);
         }
     }
@@ -270,13 +303,15 @@ impl BodyMaker<'_, '_, '_> {
                 Imm::Memory => self.spaces.memories.len(),
                 Imm::Data => self.module.data.len(),
                 Imm::Elem => self.module.elems.len(),
+                Imm::Tag => self.spaces.tags.len(),
                 Imm::Count => 4,
                 Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
                     usize::from(imm.lanes().unwrap_or(0))
                 }
                 Imm::V128 | Imm::Lanes | Imm::Label | Imm::Labels => return None,
+                Imm::Catches => continue,
                 Imm::RefType => {
-                    let ty = self.choices.pick(&[ValType::FuncRef, ValType::ExternRef]);
+                    let ty = self.choices.pick(&ValType::REFERENCES);
                     *value = u64::from(ty.code());
                     continue;
                 }
@@ -316,6 +351,26 @@ impl BodyMaker<'_, '_, '_> {
                 self.after_terminator();
             }
             Op::Nop | Op::Cold => self.code.op(op),
+            Op::Try => self.open_region(),
+            Op::EndTry => {
+                if let Some(region) = self.regions.pop() {
+                    // So that the code behind it goes on with the same stack.
+                    self.code.op(Op::Nop);
+                    self.code.op(op);
+                    self.loops.truncate(region.loops);
+                }
+            }
+            Op::Throw => {
+                let ty = self.spaces.tags[a as usize];
+                self.want(&self.module.types[ty as usize].params);
+                self.code.op1(op, a);
+                self.after_terminator();
+            }
+            Op::ThrowRef => {
+                self.want(&[ValType::ExnRef]);
+                self.code.op(op);
+                self.after_terminator();
+            }
             Op::Loop => {
                 let label = self.code.new_label();
                 self.code.bind(label);
@@ -337,13 +392,13 @@ impl BodyMaker<'_, '_, '_> {
                 self.stack.extend(ValType::from_code(a as u8));
             }
             Op::RefAsNonNull => {
-                if !self.stack.last().is_some_and(|ty| ty.is_ref()) {
+                if !self.top().is_some_and(ValType::is_ref) {
                     self.make(ValType::FuncRef);
                 }
                 self.code.op(op);
             }
             Op::RefIsNull => {
-                if !self.stack.last().is_some_and(|ty| ty.is_ref()) {
+                if !self.top().is_some_and(ValType::is_ref) {
                     self.make(ValType::ExternRef);
                 }
                 self.code.op(op);
@@ -360,6 +415,36 @@ impl BodyMaker<'_, '_, '_> {
                 None => self.rearrange(op, a as usize, b as usize),
             },
         }
+    }
+
+    fn open_region(&mut self) {
+        let mut catches = Vec::new();
+        let base = self.stack.clone();
+        for _ in 0..self.choices.below(4) {
+            let tags = self.spaces.tags.len();
+            let tag = match tags > 0 && self.choices.flag() {
+                true => Some(self.choices.below(tags) as u32),
+                false => None,
+            };
+            if let Some(tag) = tag {
+                let ty = self.spaces.tags[tag as usize];
+                self.stack.extend(&self.module.types[ty as usize].params);
+            }
+            let by_ref = self.choices.flag();
+            self.stack.extend(by_ref.then_some(ValType::ExnRef));
+            catches.push(Catch {
+                tag,
+                by_ref,
+                target: self.forward_target(),
+            });
+            self.stack.clone_from(&base);
+        }
+        self.code.try_region(&catches);
+        self.regions.push(Region {
+            floor: self.stack.len(),
+            loops: self.loops.len(),
+            forward: self.forward.len(),
+        });
     }
 
     fn variable(&mut self, op: Op, index: u64, ty: ValType) {

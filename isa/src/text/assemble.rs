@@ -82,6 +82,7 @@ enum Directive {
     Table,
     Memory,
     Global,
+    Tag,
     Data,
     Elem,
     Export,
@@ -91,7 +92,7 @@ enum Directive {
     Name,
 }
 
-const DIRECTIVES: [(&str, Directive); 15] = [
+const DIRECTIVES: [(&str, Directive); 16] = [
     (".module", Directive::Module),
     (".arch", Directive::Arch),
     (".type", Directive::Type),
@@ -100,6 +101,7 @@ const DIRECTIVES: [(&str, Directive); 15] = [
     (".table", Directive::Table),
     (".memory", Directive::Memory),
     (".global", Directive::Global),
+    (".tag", Directive::Tag),
     (".data", Directive::Data),
     (".elem", Directive::Elem),
     (".export", Directive::Export),
@@ -255,6 +257,7 @@ impl<'t> Assembler<'t> {
             Directive::Table => Space::Table,
             Directive::Memory => Space::Memory,
             Directive::Global => Space::Global,
+            Directive::Tag => Space::Tag,
             Directive::Data => Space::Data,
             Directive::Elem => Space::Elem,
             Directive::Func => Space::Func,
@@ -372,6 +375,10 @@ impl<'t> Assembler<'t> {
                 self.output.module.memories.push(ty);
             }
             Directive::Global => self.global(parser)?,
+            Directive::Tag => {
+                let ty = self.tag_type(parser)?;
+                self.output.module.tags.push(ty);
+            }
             Directive::Data => self.data(parser)?,
             Directive::Elem => self.elem(parser)?,
             Directive::Export => {
@@ -421,10 +428,20 @@ impl<'t> Assembler<'t> {
             ExternKind::Table => ImportDesc::Table(table_type(parser, &self.symbols)?),
             ExternKind::Memory => ImportDesc::Memory(memory_type(parser)?),
             ExternKind::Global => ImportDesc::Global(global_type(parser, &self.symbols)?),
+            ExternKind::Tag => ImportDesc::Tag(self.tag_type(parser)?),
         };
         let import = Import { module, name, desc };
         self.output.module.imports.push(import);
         Ok(())
+    }
+
+    /// The type of a tag, as that of a function.
+    fn tag_type(&mut self, parser: &mut Parser<'t>) -> Parsed<u32> {
+        let ty = type_use(parser, &self.symbols, &mut self.output, false)?;
+        match ty.names.into_iter().next() {
+            Some((_, _, span)) => fault(span, "the values of a tag have no names"),
+            None => Ok(ty.index),
+        }
     }
 
     fn table(&mut self, parser: &mut Parser<'t>) -> Parsed<()> {
@@ -635,13 +652,14 @@ fn extern_kind(parser: &mut Parser<'_>) -> Parsed<(ExternKind, Space)> {
         (ExternKind::Table, Space::Table),
         (ExternKind::Memory, Space::Memory),
         (ExternKind::Global, Space::Global),
+        (ExternKind::Tag, Space::Tag),
     ];
     for (kind, space) in kinds {
         if parser.eat_word(kind.name()) {
             return Ok((kind, space));
         }
     }
-    parser.unexpected("`func`, `table`, `memory` or `global`")
+    parser.unexpected("`func`, `table`, `memory`, `global` or `tag`")
 }
 
 fn limits(parser: &mut Parser<'_>) -> Parsed<Limits> {

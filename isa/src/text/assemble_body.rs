@@ -9,7 +9,7 @@ use super::error::{Fault, Faults, MAX_DIAGNOSTICS, Parsed, fault};
 use super::lexer::Kind;
 use super::parser::{Parser, Space, Symbols, unknown};
 use super::vectors;
-use crate::instr::{CodeBuilder, Label, MAX_LOCALS};
+use crate::instr::{CATCH_KINDS, Catch, CodeBuilder, Label, MAX_LOCALS};
 use crate::ops::{Imm, OPS, Op};
 use crate::types::ValType;
 
@@ -295,6 +295,10 @@ impl<'t> BodyAssembler<'_, 't, '_> {
                 let labels = self.targets()?;
                 self.code().br_table(&labels);
             }
+            [Imm::Catches] => {
+                let catches = self.list(Self::catch)?;
+                self.code().try_region(&catches);
+            }
             [Imm::V128] => {
                 let bits = vectors::constant(self.parser)?;
                 self.code().op_vector(op, bits);
@@ -331,22 +335,46 @@ impl<'t> BodyAssembler<'_, 't, '_> {
 
     /// The labels of a `br_table`, in parentheses where they take more than a line.
     fn targets(&mut self) -> Parsed<Vec<Label>> {
-        let mut labels = Vec::new();
-        if self.parser.eat(Kind::Open) {
-            self.parser.skip_newlines();
-            while !self.parser.eat(Kind::Close) {
-                labels.push(self.target()?);
-                self.parser.skip_newlines();
-            }
-        } else {
-            while !self.parser.at_end() {
-                labels.push(self.target()?);
-            }
-        }
+        let labels = self.list(Self::target)?;
         match labels.is_empty() {
             true => self.parser.unexpected("a label"),
             false => Ok(labels),
         }
+    }
+
+    /// Items up to the end of the line, or in parentheses.
+    fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+        let mut items = Vec::new();
+        if self.parser.eat(Kind::Open) {
+            self.parser.skip_newlines();
+            while !self.parser.eat(Kind::Close) {
+                items.push(item(self)?);
+                self.parser.skip_newlines();
+            }
+        } else {
+            while !self.parser.at_end() {
+                items.push(item(self)?);
+            }
+        }
+        Ok(items)
+    }
+
+    /// A kind of catch, its tag where it has one, its label.
+    fn catch(&mut self) -> Parsed<Catch<Label>> {
+        let mut kinds = CATCH_KINDS.into_iter();
+        let Some((_, tagged, by_ref)) = kinds.find(|(name, ..)| self.parser.eat_word(name)) else {
+            let names = CATCH_KINDS.map(|(name, ..)| format!("`{name}`")).join(", ");
+            return self.parser.unexpected(&format!("a catch ({names})"));
+        };
+        let tag = match tagged {
+            true => Some(self.context.symbols.reference(self.parser, Space::Tag)?),
+            false => None,
+        };
+        Ok(Catch {
+            tag,
+            by_ref,
+            target: self.target()?,
+        })
     }
 
     fn immediates(&mut self, imms: &[Imm]) -> Parsed<[u64; 2]> {
@@ -384,7 +412,7 @@ impl<'t> BodyAssembler<'_, 't, '_> {
             Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
                 return parser.unsigned(8, "a lane");
             }
-            Imm::V128 | Imm::Lanes | Imm::Label | Imm::Labels => {
+            Imm::V128 | Imm::Lanes | Imm::Label | Imm::Labels | Imm::Catches => {
                 unreachable!("these are no plain immediates")
             }
             Imm::Global => Space::Global,
@@ -393,6 +421,7 @@ impl<'t> BodyAssembler<'_, 't, '_> {
             Imm::Memory => Space::Memory,
             Imm::Data => Space::Data,
             Imm::Elem => Space::Elem,
+            Imm::Tag => Space::Tag,
         };
         symbols.reference(parser, space).map(u64::from)
     }

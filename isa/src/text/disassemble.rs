@@ -110,7 +110,14 @@ impl Types {
             met = met.max(index.saturating_add(1));
             follows
         };
-        let mut follow = module.imported_funcs().all(&mut meet);
+        let imports = module
+            .imports
+            .iter()
+            .filter_map(|import| match import.desc {
+                ImportDesc::Func(ty) | ImportDesc::Tag(ty) => Some(ty),
+                _ => None,
+            });
+        let mut follow = imports.chain(module.tags.iter().copied()).all(&mut meet);
         let first = module.imported_funcs().count() as u32;
         for (i, body) in module.bodies.iter().enumerate() {
             follow &= meet(body.ty);
@@ -204,6 +211,11 @@ impl<'m> Printer<'m, '_> {
             consts::print(&mut self.list, &global.init, global.ty.ty);
             self.comment("global", imported.imported_globals as usize + i);
         }
+        for (i, &ty) in module.tags.iter().enumerate() {
+            self.push(".tag ");
+            self.type_use(ty, &LocalNames::new());
+            self.comment("tag", imported.imported_tags as usize + i);
+        }
         for export in &module.exports {
             self.push(".export ");
             self.list.string(&export.name);
@@ -227,7 +239,7 @@ impl<'m> Printer<'m, '_> {
     }
 
     fn imports(&mut self) {
-        let mut counts = [0; 4];
+        let mut counts = [0; 5];
         for import in &self.module.imports {
             self.push(".import ");
             self.list.string(&import.module);
@@ -238,6 +250,7 @@ impl<'m> Printer<'m, '_> {
                 ImportDesc::Table(_) => (1, "table"),
                 ImportDesc::Memory(_) => (2, "memory"),
                 ImportDesc::Global(_) => (3, "global"),
+                ImportDesc::Tag(_) => (4, "tag"),
             };
             let index = counts[kind];
             counts[kind] += 1;
@@ -255,6 +268,7 @@ impl<'m> Printer<'m, '_> {
                 ImportDesc::Table(ty) => self.table_type(ty),
                 ImportDesc::Memory(ty) => self.memory_type(ty),
                 ImportDesc::Global(ty) => self.global_type(ty),
+                ImportDesc::Tag(ty) => self.type_use(ty, &LocalNames::new()),
             }
             self.comment(what, index);
         }

@@ -5,11 +5,11 @@ use super::disassemble::{LocalNames, Printer};
 use super::literal;
 use super::vectors;
 use crate::error::Malformed;
-use crate::instr::{Instr, InstrReader};
+use crate::instr::{CATCH_KINDS, Catch, Instr, InstrReader};
 use crate::ops::Imm;
 use crate::types::ValType;
 
-/// Labels of a `br_table` that are printed on one line.
+/// Labels of a `br_table`, or catches of a `try`, that are printed on one line.
 const LINE_LABELS: usize = 16;
 
 /// Prints locals and instructions; `reader` stands behind the declarations of locals.
@@ -78,6 +78,11 @@ fn targets(mut reader: InstrReader<'_>) -> Result<Vec<u32>, Malformed> {
                     targets.push(target?);
                 }
             }
+            [Imm::Catches] => {
+                for catch in reader.catches(&instr) {
+                    targets.push(catch?.target);
+                }
+            }
             _ => {}
         }
     }
@@ -137,7 +142,8 @@ impl BodyPrinter<'_, '_, '_> {
         self.printer.push(instr.op.mnemonic_on(arch));
         let imms = instr.op.info().imms;
         match imms {
-            [Imm::Labels] => self.targets_of(reader, instr)?,
+            [Imm::Labels] => self.list(instr, reader.labels(instr), Self::target)?,
+            [Imm::Catches] => self.list(instr, reader.catches(instr), Self::catch)?,
             [Imm::V128] => {
                 self.printer.push(" ");
                 vectors::print_constant(&mut self.printer.list.out, instr.vector());
@@ -172,16 +178,32 @@ impl BodyPrinter<'_, '_, '_> {
         }
     }
 
-    fn targets_of(&mut self, reader: &InstrReader<'_>, instr: &Instr) -> Result<(), Malformed> {
+    /// Prints the items of an instruction, in parentheses where they take several lines.
+    fn list<T>(
+        &mut self,
+        instr: &Instr,
+        items: impl Iterator<Item = Result<T, Malformed>>,
+        print: impl Fn(&mut Self, T),
+    ) -> Result<(), Malformed> {
         let long = instr.a > LINE_LABELS as u64;
         self.printer.push(if long { " (" } else { "" });
-        for (i, target) in reader.labels(instr).enumerate() {
+        for (i, item) in items.enumerate() {
             let breaks = long && i % LINE_LABELS == 0;
             self.printer.push(if breaks { "\n        " } else { " " });
-            self.target(target?);
+            print(self, item?);
         }
         self.printer.push(if long { ")" } else { "" });
         Ok(())
+    }
+
+    fn catch(&mut self, catch: Catch<u32>) {
+        self.printer.push(CATCH_KINDS[catch.kind()].0);
+        if let Some(tag) = catch.tag {
+            self.printer.push(" ");
+            self.printer.list.number(tag);
+        }
+        self.printer.push(" ");
+        self.target(catch.target);
     }
 
     fn immediate(&mut self, imm: Imm, value: u64) {
@@ -202,7 +224,7 @@ impl BodyPrinter<'_, '_, '_> {
                 None => list.number(value),
             },
             Imm::Label => self.target(value as u32),
-            Imm::V128 | Imm::Lanes | Imm::Labels => {
+            Imm::V128 | Imm::Lanes | Imm::Labels | Imm::Catches => {
                 unreachable!("these are no plain immediates")
             }
             Imm::Lane2
@@ -214,6 +236,7 @@ impl BodyPrinter<'_, '_, '_> {
             | Imm::Memory
             | Imm::Data
             | Imm::Elem
+            | Imm::Tag
             | Imm::Count
             | Imm::Offset => list.number(value),
         }

@@ -68,6 +68,7 @@ fn value_types() -> String {
             ValType::V128 | ValType::V256 | ValType::V512 => "vector",
             ValType::FuncRef => "reference to a function, or null",
             ValType::ExternRef => "reference to a host object, or null",
+            ValType::ExnRef => "reference to an exception, or null",
         };
         vec![
             format!("`{ty}`"),
@@ -96,7 +97,7 @@ fn architectures() -> String {
 }
 
 /// Every kind of immediate, in the order of the documentation.
-const IMMEDIATES: [Imm; 23] = [
+const IMMEDIATES: [Imm; 25] = [
     Imm::I32,
     Imm::I64,
     Imm::F32,
@@ -120,6 +121,8 @@ const IMMEDIATES: [Imm; 23] = [
     Imm::RefType,
     Imm::Label,
     Imm::Labels,
+    Imm::Tag,
+    Imm::Catches,
 ];
 
 /// Name, encoding and text form of an immediate.
@@ -161,7 +164,7 @@ fn immediate(imm: Imm) -> [&'static str; 3] {
         Imm::RefType => [
             "reftype",
             "1 byte: the type's code",
-            "`funcref` or `externref`",
+            "`funcref`, `externref` or `exnref`",
         ],
         Imm::Label => [
             "label",
@@ -172,6 +175,12 @@ fn immediate(imm: Imm) -> [&'static str; 3] {
             "labels",
             "unsigned LEB128: how many but the last; then each one as a label",
             "names of labels, the last one the default; in parentheses they may take several lines",
+        ],
+        Imm::Tag => ["tag", INDEX, "`$name` or index"],
+        Imm::Catches => [
+            "catches",
+            "unsigned LEB128: how many; then each one: a byte for its kind, for `catch` (0) and `catch_ref` (1) a tag, none for `catch_all` (2) and `catch_all_ref` (3), and a label",
+            "`catch $tag label`, `catch_all label` and so on; in parentheses they may take several lines",
         ],
     }
 }
@@ -215,7 +224,9 @@ fn introduction(category: Category) -> (&'static str, &'static str) {
         ),
         Category::Control => (
             "Control",
-            "Jumps name an instruction of the same function. A backward jump must lead to a `loop`.",
+            "Jumps name an instruction of the same function. A backward jump must lead to a `loop`. \
+             A catch pushes the exception's values, if it names a tag, and a reference to the exception, if \
+             its name ends in `_ref`, on what was on the stack at the `try`.",
         ),
         Category::Memory => (
             "Memory",
@@ -301,7 +312,7 @@ fn signature(info: &OpInfo) -> String {
 /// What instructions do to the stack whose signature depends on more than themselves.
 fn poly_signature(op: Op) -> Option<&'static str> {
     Some(match op {
-        Op::Nop | Op::Cold | Op::Loop | Op::Jmp => "--",
+        Op::Nop | Op::Cold | Op::Loop | Op::Jmp | Op::Try | Op::EndTry => "--",
         Op::Trap | Op::Halt => ".. --",
         Op::Jz | Op::Jnz | Op::BrTable => "i32 --",
         Op::Call => "params.. -- results..",
@@ -309,6 +320,8 @@ fn poly_signature(op: Op) -> Option<&'static str> {
         Op::Ret => ".. results.. --",
         Op::RetCall => ".. params.. --",
         Op::RetCallIndirect => ".. params.. a --",
+        Op::Throw => ".. values.. --",
+        Op::ThrowRef => ".. exnref --",
         Op::Select => "t t i32 -- t",
         Op::Pop => "t --",
         Op::Dup => "t -- t t",

@@ -227,10 +227,11 @@ pub(super) enum Space {
     Type,
     Data,
     Elem,
+    Tag,
 }
 
 impl Space {
-    const COUNT: usize = 7;
+    const COUNT: usize = 8;
 
     /// What its members are called in messages.
     pub(super) fn noun(self) -> &'static str {
@@ -242,6 +243,7 @@ impl Space {
             Space::Type => "type",
             Space::Data => "data segment",
             Space::Elem => "element segment",
+            Space::Tag => "tag",
         }
     }
 }

@@ -6,7 +6,7 @@ use super::ModuleEnv;
 use super::shapes::{Shape, Shapes};
 use crate::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
 use crate::error::Malformed;
-use crate::instr::{Instr, InstrReader, MAX_LOCALS};
+use crate::instr::{Catch, Instr, InstrReader, MAX_LOCALS};
 use crate::module::Module;
 use crate::ops::{Group, Imm, Op, Rule};
 use crate::types::{AddressType, FuncType, ValType};
@@ -53,8 +53,24 @@ pub struct FuncVerifier<'m> {
     labels: Vec<Label>,
     /// How many labels were reached.
     labels_bound: usize,
-    /// Offsets and shapes of the `loop` instructions so far, ascending.
+    /// Offsets and shapes of the `loop` instructions so far, ascending, but for those in regions that
+    /// were left.
     loops: Vec<(u32, Shape)>,
+    /// The regions that the next instruction is in, outermost first.
+    regions: Vec<Region>,
+    /// What is on the stack when the innermost region is entered: it stays there.
+    floor: Shape,
+}
+
+/// The code between a `try` and its `end_try`.
+#[derive(Clone, Copy, Debug)]
+struct Region {
+    /// Offset of the `try`.
+    start: u32,
+    /// The floor around it.
+    outer_floor: Shape,
+    /// How many loops start before it.
+    loops: usize,
 }
 
 /// A table of label numbers by offset, all 0 at first. It goes from one function to the next of a
@@ -97,6 +113,8 @@ impl Drop for FuncVerifier<'_> {
 struct Label {
     offset: u32,
     shape: Shape,
+    /// Offset of the first jump that leads there.
+    first_jump: u32,
     /// Whether a reachable jump leads there.
     reachable: bool,
     /// The caller's.
@@ -146,6 +164,8 @@ impl<'m> FuncVerifier<'m> {
             labels: Vec::new(),
             labels_bound: 0,
             loops: Vec::new(),
+            regions: Vec::new(),
+            floor: Shapes::EMPTY,
         };
         verifier.check_frame(0)?;
         Ok(verifier)
@@ -198,6 +218,14 @@ impl<'m> FuncVerifier<'m> {
         self.reader.labels(instr)
     }
 
+    /// The catches of a `try`, as [`InstrReader::catches`] gives them.
+    pub fn catches(
+        &self,
+        instr: &Instr,
+    ) -> impl Iterator<Item = Result<Catch<u32>, Malformed>> + use<'m> {
+        self.reader.catches(instr)
+    }
+
     /// Offset of the next instruction.
     pub fn offset(&self) -> u32 {
         self.reader.offset() as u32
@@ -207,7 +235,7 @@ impl<'m> FuncVerifier<'m> {
     ///
     /// # Errors
     /// Where decoding fails, shapes differ where paths join, a jump leads into the middle of an
-    /// instruction, or control runs off the end.
+    /// instruction or into a region, or control runs off the end.
     // Inlined, so that a step is not put together in memory only to be taken apart again.
     #[inline(always)]
     pub fn step(&mut self) -> Result<Option<Step>, Malformed> {
@@ -224,6 +252,7 @@ impl<'m> FuncVerifier<'m> {
         if label {
             let Label {
                 shape,
+                first_jump,
                 reachable,
                 data,
                 ..
@@ -231,15 +260,25 @@ impl<'m> FuncVerifier<'m> {
             if flows && self.current != shape {
                 return Err(self.mismatch(at, shape));
             }
+            // Regions nest: what was open at the first jump and still is, encloses all jumps.
+            if let Some(region) = self.regions.last()
+                && first_jump <= region.start
+            {
+                return Err(self.error(first_jump, "a jump leads into a region"));
+            }
             self.current = shape;
+            self.flows = true;
             self.reachable |= reachable;
             self.labels_bound += 1;
             label_data = data;
         } else if !flows {
-            self.current = Shapes::EMPTY;
+            self.current = self.floor;
         }
         if self.reader.at_end() {
             self.check_labels()?;
+            if let Some(region) = self.regions.last() {
+                return Err(self.error(region.start, "a region that does not end"));
+            }
             if flows {
                 return Err(self.error(at, "control runs off the end of the function"));
             }
@@ -338,7 +377,8 @@ impl<'m> FuncVerifier<'m> {
                 self.check_frame(instr.offset)?;
             }
         }
-        self.flows = !rule.terminator;
+        // Behind a region whose end nothing leads to, nothing goes on.
+        self.flows = !rule.terminator && (self.flows || instr.op != Op::EndTry);
         self.reachable &= self.flows;
         Ok(())
     }
@@ -449,6 +489,7 @@ impl<'m> FuncVerifier<'m> {
                 Imm::Memory => ("memory", spaces.memories.len()),
                 Imm::Data => ("data segment", self.env.data_count as usize),
                 Imm::Elem => ("element segment", self.env.elems.len()),
+                Imm::Tag => ("tag", spaces.tags.len()),
                 _ => continue,
             };
             if index >= count as u64 {
@@ -522,17 +563,32 @@ impl<'m> FuncVerifier<'m> {
         match instr.op {
             Op::Trap | Op::Nop | Op::Cold | Op::Halt => {}
             Op::Loop => self.loops.push((instr.offset, self.current)),
-            Op::Jmp => self.check_jump(instr, instr.a as u32)?,
+            Op::Jmp => self.check_jump(instr, instr.a as u32, self.current)?,
             Op::Jz | Op::Jnz => {
                 self.pop_type(instr, ValType::I32)?;
-                self.check_jump(instr, instr.a as u32)?;
+                self.check_jump(instr, instr.a as u32, self.current)?;
             }
             Op::BrTable => {
                 self.pop_type(instr, ValType::I32)?;
                 for target in self.reader.labels(instr) {
-                    self.check_jump(instr, target?)?;
+                    self.check_jump(instr, target?, self.current)?;
                 }
             }
+            Op::Try => self.open_region(instr)?,
+            Op::EndTry => match self.regions.pop() {
+                Some(region) => {
+                    self.floor = region.outer_floor;
+                    self.loops.truncate(region.loops);
+                }
+                None => return Err(self.error(instr.offset, "end_try without a try")),
+            },
+            Op::Throw => {
+                let ty = self.env.spaces.tags[instr.a as usize];
+                for &ty in self.module.types[ty as usize].params.iter().rev() {
+                    self.pop_type(instr, ty)?;
+                }
+            }
+            Op::ThrowRef => self.pop_type(instr, ValType::ExnRef)?,
             Op::Call | Op::RetCall => {
                 self.apply_call(instr, self.env.spaces.funcs[instr.a as usize])?;
             }
@@ -677,7 +733,39 @@ impl<'m> FuncVerifier<'m> {
         Ok(())
     }
 
-    fn check_jump(&mut self, instr: &Instr, target: u32) -> Result<(), Malformed> {
+    fn open_region(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let base = self.current;
+        for catch in self.reader.catches(instr) {
+            let catch = catch?;
+            if catch.target <= instr.offset {
+                return Err(self.error(instr.offset, "a catch that leads back"));
+            }
+            self.current = base;
+            if let Some(tag) = catch.tag {
+                let Some(&ty) = self.env.spaces.tags.get(tag as usize) else {
+                    let reason = format!("try: there is no tag {tag}");
+                    return Err(self.error(instr.offset, reason));
+                };
+                let values = &self.module.types[ty as usize].params;
+                values.iter().for_each(|&ty| self.push(ty));
+            }
+            if catch.by_ref {
+                self.push(ValType::ExnRef);
+            }
+            self.check_growth(instr)?;
+            self.check_jump(instr, catch.target, self.current)?;
+        }
+        self.current = base;
+        self.regions.push(Region {
+            start: instr.offset,
+            outer_floor: std::mem::replace(&mut self.floor, base),
+            loops: self.loops.len(),
+        });
+        Ok(())
+    }
+
+    /// Checks that a jump may bring a stack of that shape to its target.
+    fn check_jump(&mut self, instr: &Instr, target: u32, have: Shape) -> Result<(), Malformed> {
         let shape = if target <= instr.offset {
             let Ok(at) = self
                 .loops
@@ -692,7 +780,8 @@ impl<'m> FuncVerifier<'m> {
             if *number == 0 {
                 self.labels.push(Label {
                     offset: target,
-                    shape: self.current,
+                    shape: have,
+                    first_jump: instr.offset,
                     reachable: false,
                     data: 0,
                 });
@@ -702,7 +791,7 @@ impl<'m> FuncVerifier<'m> {
             label.reachable |= self.reachable;
             label.shape
         };
-        if self.current != shape {
+        if have != shape {
             return Err(self.mismatch(instr.offset, shape));
         }
         Ok(())
@@ -720,17 +809,25 @@ impl<'m> FuncVerifier<'m> {
     }
 
     fn below(&self, instr: &Instr, shape: Shape) -> Result<(ValType, Shape), Malformed> {
-        self.shapes.pop(shape).ok_or_else(|| {
-            let stack = self.shapes.describe(self.before);
-            let reason = format!("{} wants more values than {stack}", instr.op.mnemonic());
-            self.error(instr.offset, reason)
-        })
+        match self.shapes.pop(shape) {
+            Some(popped) if shape != self.floor => Ok(popped),
+            _ => {
+                let (name, stack) = (instr.op.mnemonic(), self.shapes.describe(self.before));
+                let region = if self.regions.is_empty() {
+                    ""
+                } else {
+                    " has above the region's floor"
+                };
+                let reason = format!("{name} wants more values than {stack}{region}");
+                Err(self.error(instr.offset, reason))
+            }
+        }
     }
 
     #[inline(always)]
     fn pop_type(&mut self, instr: &Instr, want: ValType) -> Result<(), Malformed> {
         match self.shapes.pop(self.current) {
-            Some((ty, below)) if ty == want => {
+            Some((ty, below)) if ty == want && self.current != self.floor => {
                 self.current = below;
                 Ok(())
             }
@@ -741,9 +838,14 @@ impl<'m> FuncVerifier<'m> {
     #[cold]
     fn wrong_operand(&self, instr: &Instr, want: ValType) -> Malformed {
         let (name, stack) = (instr.op.mnemonic(), self.shapes.describe(self.before));
+        let floor = if self.current == self.floor && !self.regions.is_empty() {
+            ", down to the region's floor"
+        } else {
+            ""
+        };
         self.error(
             instr.offset,
-            format!("{name} wants {want}; the stack is {stack}"),
+            format!("{name} wants {want}; the stack is {stack}{floor}"),
         )
     }
 

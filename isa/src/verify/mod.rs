@@ -7,6 +7,11 @@
 //! stack (the rule that ECMA-335, III.1.7.5 calls the backward branch constraint). Code that no
 //! execution reaches is held to the same rules.
 //!
+//! Regions (`try`, `end_try`) nest by their place in the code. What is on the stack when one is entered is
+//! its *floor*: in it, no instruction takes values from there, so wherever an exception is thrown, they
+//! are there for the code that catches it. Jumps lead out of regions but not into them. After an
+//! instruction that never goes on, the stack is that floor.
+//!
 //! Every shape of a function exists once, so that comparing two takes constant time whatever a
 //! hostile module does.
 

@@ -159,6 +159,13 @@ impl ModuleChecker<'_> {
         if self.spaces.memories.len() > MAX_MEMORIES {
             return Err(code_error(format!("more than {MAX_MEMORIES} memories")));
         }
+        for (i, &ty) in self.spaces.tags.iter().enumerate() {
+            match self.module.types.get(ty as usize) {
+                Some(ty) if ty.results.is_empty() => {}
+                Some(ty) => return Err(code_error(format!("tag {i} has type {ty}"))),
+                None => return Err(code_error(format!("tag {i}: there is no type {ty}"))),
+            }
+        }
         for (i, global) in self.spaces.globals.iter().enumerate() {
             if !self.module.arch.has(global.ty) {
                 let (ty, arch) = (global.ty, self.module.arch);
@@ -187,6 +194,7 @@ impl ModuleChecker<'_> {
                 ExternKind::Table => self.spaces.tables.len(),
                 ExternKind::Memory => self.spaces.memories.len(),
                 ExternKind::Global => self.spaces.globals.len(),
+                ExternKind::Tag => self.spaces.tags.len(),
             };
             let name = &export.name;
             if export.index as usize >= len {

@@ -395,6 +395,27 @@ impl<'a> Lowerer<'a, '_> {
         limbs
     }
 
+    /// `throw`: native code is left as by a trap, for a frame of the interpreter or the host. The values are
+    /// on the VM stack, so that what is above them is known not to be in use.
+    pub(super) fn throw(&mut self, tag: u32) {
+        let ty = self.request.env.spaces.tags[tag as usize];
+        let ty = self.request.module.types[ty as usize].clone();
+        let (values, offset) = self.pop_args(&ty);
+        let slots = self.next_slots(offset);
+        self.store_args(slots, &values);
+        let tag = self.b.ins().iconst(types::I64, i64::from(tag));
+        self.call_row(offset_of!(Libcalls, throw), slots, tag);
+        self.trap(TrapCode::Unreachable);
+    }
+
+    fn store_args(&mut self, slots: Value, args: &[Operand]) {
+        let mut at = 0;
+        for arg in args {
+            self.store_slots(slots, at, arg);
+            at += arg.ty.slots();
+        }
+    }
+
     /// Calls through the runtime, with arguments and results in slots.
     fn slow_call(
         &mut self,
@@ -403,11 +424,7 @@ impl<'a> Lowerer<'a, '_> {
         args: &[Operand],
         slots: Value,
     ) -> Vec<Value> {
-        let mut at = 0;
-        for arg in args {
-            self.store_slots(slots, at, arg);
-            at += arg.ty.slots();
-        }
+        self.store_args(slots, args);
         match callee {
             Callee::Defined(defined) => {
                 let row = offset_of!(Libcalls, call_interpreted);

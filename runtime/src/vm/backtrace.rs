@@ -60,7 +60,7 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
         }
         let map = map.get_or_insert_with(|| CodeMap::new(store));
         let mut visit = |frame: dotvm_interp::Frame| {
-            let known = map.find(frame.ip).expect("code that `find` has found");
+            let known = map.find(frame.ip)?;
             let (code, module) = (&known.code, known.module);
             backtrace.push(|| {
                 if !known.is_lowered {
@@ -70,16 +70,17 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
                 let word = code.word_index(frame.ip) - usize::from(frame.is_return_address);
                 Frame::new(module.clone(), code.func(), word)
             });
+            Some(code.param_slots())
         };
-        let mut find = |ip| map.find(ip).map(|known| &*known.code);
         let frame = dotvm_interp::Frame {
             ip: place.ip,
             fp: place.fp,
+            ctx: place.ctx,
             is_return_address: place.is_return_address,
         };
         // SAFETY: the places are those that handlers noted when they stopped: `innermost` when its
         // run ended, and nothing ran on its part of the stack since; the others are waiting.
-        unsafe { walk(frame, &mut find, &mut visit) };
+        unsafe { walk(frame, &mut visit) };
     }
     backtrace.finish()
 }

@@ -7,7 +7,10 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use dotvm_isa::TrapCode;
-use dotvm_isa::abi::{Activation, EXIT_ERROR, EXIT_HALT, NativeStack, Signals, VmMemory, VmState};
+use dotvm_isa::abi::{
+    Activation, EXIT_CAUGHT, EXIT_ERROR, EXIT_HALT, Landing, NativeStack, Signals, VmContext,
+    VmMemory, VmState,
+};
 use dotvm_jit::traps::Running;
 
 use super::backtrace::capture;
@@ -72,6 +75,8 @@ impl std::fmt::Debug for StoreState {
 pub(crate) struct Place {
     pub(super) ip: *const u64,
     pub(super) fp: *mut u64,
+    /// The instance; null for native code and where nobody asks.
+    pub(super) ctx: *mut VmContext,
     /// Whether `ip` is an address to return to; always so in native code.
     pub(super) is_return_address: bool,
 }
@@ -82,6 +87,8 @@ pub(crate) enum Stop {
     Trap(TrapCode),
     /// With an error for the embedder.
     Error(Error),
+    /// With an exception that is caught further out: see [`VmState::landing`].
+    Caught,
     /// With a panic, which goes on in the embedder's call: it must not unwind through handlers.
     Panic(Box<dyn Any + Send>),
 }
@@ -103,6 +110,7 @@ impl std::fmt::Debug for Stop {
         match self {
             Stop::Trap(code) => code.fmt(f),
             Stop::Error(error) => error.fmt(f),
+            Stop::Caught => f.write_str("Caught"),
             Stop::Panic(_) => f.write_str("Panic"),
         }
     }
@@ -116,6 +124,11 @@ impl StoreVm {
             stack_next: ptr::null_mut(),
             activation: ptr::null(),
             resume: ptr::null(),
+            landing: Landing {
+                ip: ptr::null(),
+                fp: ptr::null_mut(),
+                ctx: ptr::null_mut(),
+            },
             native: NativeStack {
                 top: ptr::null_mut(),
                 low: ptr::null_mut(),
@@ -168,6 +181,17 @@ impl StoreVm {
     /// Has threaded code that is at a safepoint go on somewhere else.
     pub(super) fn resume_at(&mut self, stub: &Stub) {
         self.state.get_mut().vm.resume = stub.entry();
+    }
+
+    /// Says where an exception is caught.
+    pub(super) fn set_landing(&mut self, landing: Landing) {
+        self.state.get_mut().vm.landing = landing;
+    }
+
+    /// The slots of the stack below a place.
+    pub(super) fn stack_slots(&self, end: *mut u64) -> &[u64] {
+        let stack = self.stack.as_ref();
+        stack.map_or(&[], |stack| stack.slots_below(end))
     }
 
     /// Reserves the stack of native code.
@@ -242,6 +266,7 @@ impl StoreVm {
             Some(Place {
                 ip: activation.ip,
                 fp: activation.fp,
+                ctx: activation.ctx,
                 is_return_address: activation.is_return_address,
             })
         })
@@ -249,11 +274,14 @@ impl StoreVm {
 
     /// Keeps what a run is to be stopped by; returns the status that stops it.
     pub(super) fn stop(&mut self, stop: Stop) -> u32 {
-        if let Stop::Trap(code) = stop {
-            return code as u32;
+        match stop {
+            Stop::Trap(code) => code as u32,
+            Stop::Caught => EXIT_CAUGHT,
+            stop => {
+                self.pending = Some(stop);
+                EXIT_ERROR
+            }
         }
-        self.pending = Some(stop);
-        EXIT_ERROR
     }
 
     /// Whether the native stack has room for another call from the host to the guest, made `here`.
@@ -269,13 +297,14 @@ impl StoreVm {
     }
 
     /// Where the guest code that called the running host function waits.
-    fn caller(&self) -> Option<Place> {
+    pub(super) fn caller(&self) -> Option<Place> {
         let VmState {
             last_ip, last_fp, ..
         } = self.state.get().vm;
         (!last_ip.is_null()).then_some(Place {
             ip: last_ip,
             fp: last_fp,
+            ctx: ptr::null_mut(),
             is_return_address: false,
         })
     }
@@ -342,6 +371,7 @@ fn suspend(vm: &mut StoreVm) {
         outer: state.activation,
         ip: std::mem::replace(&mut state.last_ip, ptr::null()),
         fp: std::mem::replace(&mut state.last_fp, ptr::null_mut()),
+        ctx: ptr::null_mut(),
         is_return_address: false,
     });
     state.activation = waiting.as_ptr();
@@ -452,6 +482,7 @@ fn settle(store: &mut StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Se
         let place = (!trap_ip.is_null()).then_some(Place {
             ip: trap_ip,
             fp: trap_fp,
+            ctx: ptr::null_mut(),
             is_return_address: false,
         });
         capture(store, place)
@@ -459,6 +490,9 @@ fn settle(store: &mut StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Se
     match stop {
         Stop::Trap(code) => Ok(Error::Trap(Trap::new(code, backtrace()))),
         Stop::Error(error) => Ok(error.or_backtrace(backtrace)),
+        Stop::Caught => Ok(Error::Bug(
+            "an exception caught behind a call from the host".into(),
+        )),
         Stop::Panic(panic) => Err(panic),
     }
 }

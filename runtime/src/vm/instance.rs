@@ -33,6 +33,8 @@ pub(crate) struct InstanceData {
     /// Numbers of the globals in the store; those defined last may still be missing while
     /// instantiation computes their first values.
     pub(crate) globals: Vec<u32>,
+    /// Numbers of the tags in the store.
+    pub(crate) tags: Vec<u32>,
     /// For each function its number in the store plus 1, or 0 while nobody took a reference.
     pub(crate) funcs: Vec<u32>,
     /// Whether each data segment was dropped.
@@ -77,6 +79,7 @@ impl InstanceData {
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             funcs: vec![0; module.env().spaces.funcs.len()],
             dropped_data: vec![false; isa.data.len()],
             dropped_elems: vec![false; isa.elems.len()],

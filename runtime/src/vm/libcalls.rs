@@ -9,11 +9,13 @@ use std::sync::atomic::Ordering;
 
 use dotvm_interp::ResultKind;
 use dotvm_isa::TrapCode;
-use dotvm_isa::abi::{EXIT_HALT, FuncRef, Libcalls, VmContext};
+use dotvm_isa::abi::{EXIT_CAUGHT, EXIT_HALT, FuncRef, Libcalls, VmContext};
 
 use super::entry::{Place, Stop, StoreState, run_host};
+use super::exceptions;
 use super::native::{interpret, note, result_kind};
 use super::ops;
+use crate::error::Error;
 use crate::host::HostFunc;
 use crate::store::StoreInner;
 
@@ -41,6 +43,8 @@ pub(super) static LIBCALLS: Libcalls = Libcalls {
     evaluate,
     call_interpreted,
     call_ref_interpreted,
+    throw,
+    throw_ref,
     native_exit,
     native_stack,
 };
@@ -106,7 +110,14 @@ unsafe extern "C" fn call_host(ctx: *mut VmContext, args: *mut u64, func: u64) -
         }
         let host = &*(*func).host.cast_const().cast::<HostFunc>();
         with_store(ctx, |store, instance| {
-            run_host(store, host, Some(instance), args)
+            let result = run_host(store, host, Some(instance), args);
+            result.map_err(|stop| match stop {
+                Stop::Error(Error::Exception(exception)) => {
+                    let end = args.wrapping_byte_add(room);
+                    exceptions::throw_from_host(&mut store.opaque, ctx, end, &exception)
+                }
+                stop => stop,
+            })
         })
     }
 }
@@ -155,15 +166,37 @@ unsafe extern "C" fn call_ref_interpreted(ctx: *mut VmContext, slots: *mut u64, 
     }
 }
 
+/// Throws an exception.
+unsafe extern "C" fn throw(ctx: *mut VmContext, args: *mut u64, tag: u64) -> u32 {
+    // SAFETY: a handler or native code is calling with a tag of the instance, and its values at the top
+    // of the VM stack.
+    unsafe {
+        with_store(ctx, |store, _| {
+            Err(exceptions::throw(&mut store.opaque, ctx, args, tag as u32))
+        })
+    }
+}
+
+/// Throws an exception again.
+unsafe extern "C" fn throw_ref(ctx: *mut VmContext, args: *mut u64, _: u64) -> u32 {
+    // SAFETY: a handler is calling with a reference.
+    unsafe {
+        with_store(ctx, |store, _| {
+            Err(exceptions::throw_ref(&mut store.opaque, ctx, *args))
+        })
+    }
+}
+
 /// Notes where native code is about to be left.
 unsafe extern "C" fn native_exit(ctx: *mut VmContext, _: *mut u64, status: u64) -> u32 {
     // SAFETY: a trampoline is calling, after it or the trap handler said where native code was.
     unsafe {
-        if status != u64::from(EXIT_HALT) {
+        if ![EXIT_HALT, EXIT_CAUGHT].contains(&(status as u32)) {
             let state = (*ctx).state;
             let place = Place {
                 ip: (*state).last_ip,
                 fp: (*state).last_fp,
+                ctx: ptr::null_mut(),
                 is_return_address: true,
             };
             note(ctx, place);

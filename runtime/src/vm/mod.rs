@@ -18,6 +18,7 @@
 pub(crate) mod backtrace;
 pub(crate) mod code;
 pub(crate) mod entry;
+pub(crate) mod exceptions;
 pub(crate) mod funcs;
 pub(crate) mod heap;
 pub(crate) mod instance;

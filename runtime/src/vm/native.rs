@@ -5,7 +5,9 @@ use std::ptr;
 
 use dotvm_interp::{NativeCode, ResultKind};
 use dotvm_isa::TrapCode;
-use dotvm_isa::abi::{Activation, CodeCell, EXIT_HALT, FuncRef, NativeStack, VmContext, VmState};
+use dotvm_isa::abi::{
+    Activation, CodeCell, EXIT_CAUGHT, EXIT_HALT, FuncRef, NativeStack, VmContext, VmState,
+};
 use dotvm_jit::{Bailout, Code, entry, stops, traps};
 
 use super::backtrace::capture;
@@ -158,14 +160,16 @@ pub(super) unsafe fn interpret(
             outer: (*state).activation,
             ip: (*state).last_ip,
             fp: (*state).last_fp,
+            ctx: ptr::null_mut(),
             is_return_address: true,
         };
         (*state).activation = &raw const waiting;
         let status = dotvm_interp::call(ctx, cell, results, slots);
-        if status != 0 && status != EXIT_HALT {
+        if ![0, EXIT_HALT, EXIT_CAUGHT].contains(&status) {
             let place = Place {
                 ip: (*state).trap_ip,
                 fp: (*state).trap_fp,
+                ctx: ptr::null_mut(),
                 is_return_address: false,
             };
             note(ctx, place);

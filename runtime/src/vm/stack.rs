@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub(crate) struct Stack {
     _reservation: Reservation,
+    /// Its first slot.
+    base: *mut u64,
     /// First slot that no activation uses.
     next: *mut u64,
     /// No frame reaches past it.
@@ -55,6 +57,7 @@ impl Stack {
         };
         Ok(Stack {
             _reservation: reservation,
+            base: next,
             next,
             end,
             bytes,
@@ -70,6 +73,14 @@ impl Stack {
     pub(crate) fn set_next(&mut self, next: *mut u64) {
         debug_assert!(next.addr() <= self.end.addr(), "a place behind the stack");
         self.next = next;
+    }
+
+    /// The slots below a place.
+    pub(crate) fn slots_below(&self, end: *mut u64) -> &[u64] {
+        let len = (end.addr().min(self.end.addr())).saturating_sub(self.base.addr());
+        // SAFETY: the kernel initialized them; guest code, which changes them, is not running while the
+        // store is borrowed.
+        unsafe { std::slice::from_raw_parts(self.base, len / size_of::<u64>()) }
     }
 
     /// End of the stack.

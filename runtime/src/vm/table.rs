@@ -55,7 +55,8 @@ impl Table {
     }
 
     /// The elements, to be changed. A slot must stay 0 or the address of a function reference of
-    /// this store (in tables of functions) or the number of a host object plus 1.
+    /// this store (in tables of functions), the number of a host object plus 1, or what refers to an
+    /// exception of this store.
     pub(crate) fn elements_mut(&mut self) -> &mut [u64] {
         let len = self.vm.get().len;
         &mut self.slots.get_mut()[..len]

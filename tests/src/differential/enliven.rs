@@ -14,7 +14,8 @@ use wasm_encoder::reencode::{self, Reencode, RoundtripReencoder};
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, ExportKind,
     ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection,
-    Instruction, MemorySection, Module, StartSection, TableSection, TypeSection, ValType as Coded,
+    Instruction, MemorySection, Module, StartSection, TableSection, TagSection, TypeSection,
+    ValType as Coded,
 };
 use wasmparser::{
     ExternalKind, FuncType, FuncValidatorAllocations, MemoryType, Parser, Payload, TypeRef,
@@ -99,6 +100,7 @@ struct Sections {
     functions: FunctionSection,
     tables: TableSection,
     memories: MemorySection,
+    tags: TagSection,
     globals: GlobalSection,
     exports: ExportSection,
     start: Option<u32>,
@@ -145,6 +147,9 @@ impl Sections {
                     known.memories.push(memory?);
                 }
                 as_it_is.parse_memory_section(&mut self.memories, section)?;
+            }
+            Payload::TagSection(section) => {
+                as_it_is.parse_tag_section(&mut self.tags, section)?;
             }
             Payload::GlobalSection(section) => {
                 known.globals = section.count();
@@ -209,9 +214,11 @@ impl Sections {
             .section(&self.imports)
             .section(&self.functions)
             .section(&self.tables)
-            .section(&self.memories)
-            .section(&self.globals)
-            .section(&self.exports);
+            .section(&self.memories);
+        if !self.tags.is_empty() {
+            module.section(&self.tags);
+        }
+        module.section(&self.globals).section(&self.exports);
         if let Some(function_index) = self.start {
             module.section(&StartSection { function_index });
         }

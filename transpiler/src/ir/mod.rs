@@ -4,9 +4,11 @@
 //! It is the machine's own code, only with labels instead of displacements, so that a pass can
 //! insert and remove instructions freely. Every pass keeps the verifier's discipline: one stack
 //! shape per point, backward jumps to [`Inst::Loop`] only, and a loop header that control does not
-//! reach from above has an empty operand stack.
+//! reach from above has an empty operand stack. Regions of exceptions are what stands between their
+//! markers: the passes that move code, or follow values from block to block, leave functions with
+//! regions alone ([`Func::has_regions`]).
 
-use dotvm_isa::{Arch, FuncType, Op, TrapCode, ValType, semantics};
+use dotvm_isa::{Arch, Catch, FuncType, Op, TrapCode, ValType, semantics};
 
 pub(crate) mod cfg;
 pub(crate) mod code;
@@ -35,6 +37,8 @@ pub(crate) enum Inst {
     Jnz(Label),
     /// `br_table` with the targets of that index of [`Func::tables`].
     BrTable(u32),
+    /// `try` with the catches of that index of [`Func::regions`]; ends with [`Op::EndTry`].
+    Try(u32),
     /// Any other instruction with its immediates as [`dotvm_isa::Instr`] has them: `i32`
     /// constants sign-extended, floats as bits.
     Op {
@@ -122,6 +126,7 @@ impl Inst {
             Inst::Jz(_) => Some(Op::Jz),
             Inst::Jnz(_) => Some(Op::Jnz),
             Inst::BrTable(_) => Some(Op::BrTable),
+            Inst::Try(_) => Some(Op::Try),
             Inst::Op { op, .. } => Some(op),
         }
     }
@@ -184,9 +189,10 @@ impl Inst {
         matches!(self, Inst::Label(_) | Inst::Loop(_))
     }
 
-    /// Whether this ends a basic block: it jumps, or never goes on.
+    /// Whether this ends a basic block: it jumps, never goes on, or is where a region starts or ends.
     pub(crate) fn ends_block(self) -> bool {
-        matches!(self, Inst::Jz(_) | Inst::Jnz(_)) || self.is_terminator()
+        let jumps = matches!(self, Inst::Jz(_) | Inst::Jnz(_) | Inst::Try(_));
+        jumps || self == Inst::op(Op::EndTry) || self.is_terminator()
     }
 
     /// Whether nothing but the pushed value comes of this instruction: it cannot trap, writes
@@ -230,7 +236,7 @@ impl Inst {
         match self {
             Inst::Label(_) => 0,
             Inst::Loop(_) => 1,
-            Inst::Jmp(_) | Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) => 3,
+            Inst::Jmp(_) | Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) | Inst::Try(_) => 3,
             Inst::Op { op, memory, a, b } => {
                 let prefix = match memory {
                     0 => 0,
@@ -308,6 +314,8 @@ pub(crate) struct Func {
     pub(crate) lost_writes: Vec<Pos>,
     /// Target lists of its `br_table`s; the last of each is the default.
     pub(crate) tables: Vec<Vec<Label>>,
+    /// What its regions catch.
+    pub(crate) regions: Vec<Vec<Catch<Label>>>,
     /// How many labels were handed out.
     pub(crate) labels: u32,
     /// At least as many slots as its operand stack ever has.
@@ -321,6 +329,11 @@ impl Func {
         Label(self.labels - 1)
     }
 
+    /// Whether exceptions are caught in it.
+    pub(crate) fn has_regions(&self) -> bool {
+        !self.regions.is_empty()
+    }
+
     /// Slots of all locals.
     pub(crate) fn local_slots(&self) -> u32 {
         self.locals.iter().map(|ty| ty.slots()).sum()
@@ -331,6 +344,7 @@ impl Func {
         match inst {
             Inst::Jmp(label) | Inst::Jz(label) | Inst::Jnz(label) => Targets::One(Some(label)),
             Inst::BrTable(table) => Targets::Many(self.tables[table as usize].iter()),
+            Inst::Try(region) => Targets::Catches(self.regions[region as usize].iter()),
             _ => Targets::One(None),
         }
     }
@@ -341,7 +355,8 @@ impl Func {
         let tables: usize = self.tables.iter().map(|table| 2 * table.len()).sum();
         let locals = &self.locals[self.params as usize..];
         let groups = locals.chunk_by(|a, b| a == b).count();
-        code + tables + 1 + 2 * groups
+        let catches: usize = self.regions.iter().map(|region| 4 * region.len()).sum();
+        code + tables + catches + 1 + 2 * groups
     }
 }
 
@@ -352,6 +367,8 @@ pub(crate) enum Targets<'a> {
     One(Option<Label>),
     /// Of a `br_table`.
     Many(std::slice::Iter<'a, Label>),
+    /// Of the catches of a region.
+    Catches(std::slice::Iter<'a, Catch<Label>>),
 }
 
 impl Iterator for Targets<'_> {
@@ -361,6 +378,7 @@ impl Iterator for Targets<'_> {
         match self {
             Targets::One(label) => label.take(),
             Targets::Many(labels) => labels.next().copied(),
+            Targets::Catches(catches) => catches.next().map(|catch| catch.target),
         }
     }
 }
@@ -374,11 +392,24 @@ pub(crate) struct Env {
     pub(crate) funcs: Vec<u32>,
     /// How many functions are imported.
     pub(crate) imported_funcs: u32,
+    /// Type index of each tag, imports first.
+    pub(crate) tags: Vec<u32>,
     /// The first architecture that has the types of functions and globals, as far as they are read.
     pub(crate) arch: Arch,
 }
 
 impl Env {
+    /// The types of the values of a tag's exceptions.
+    pub(crate) fn tag_values(&self, tag: u32) -> &[ValType] {
+        &self.types[self.tags[tag as usize] as usize].params
+    }
+
+    /// How many values a catch pushes.
+    pub(crate) fn catch_height<L>(&self, catch: &Catch<L>) -> u32 {
+        let values = catch.tag.map_or(0, |tag| self.tag_values(tag).len());
+        values as u32 + u32::from(catch.by_ref)
+    }
+
     /// The type of the function with that index.
     pub(crate) fn func_type(&self, func: u32) -> &FuncType {
         &self.types[self.funcs[func as usize] as usize]

@@ -8,7 +8,7 @@ use super::{Env, Func, Inst};
 /// [`Op::Ret`] and tail calls, nothing is left.
 pub(crate) fn effect(inst: Inst, env: &Env, func_results: usize) -> (usize, usize) {
     let (op, a, b) = match inst {
-        Inst::Label(_) | Inst::Loop(_) | Inst::Jmp(_) => return (0, 0),
+        Inst::Label(_) | Inst::Loop(_) | Inst::Jmp(_) | Inst::Try(_) => return (0, 0),
         Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) => return (1, 0),
         Inst::Op { op, a, b, .. } => (op, a, b),
     };
@@ -30,6 +30,7 @@ pub(crate) fn effect(inst: Inst, env: &Env, func_results: usize) -> (usize, usiz
             };
             (ty.params.len() + 1, results)
         }
+        Op::Throw => (env.tag_values(a as u32).len(), 0),
         Op::Ret => (func_results, 0),
         Op::Pick => (a as usize + 1, a as usize + 2),
         Op::Slide => (a as usize + b as usize, b as usize),
@@ -41,7 +42,7 @@ pub(crate) fn effect(inst: Inst, env: &Env, func_results: usize) -> (usize, usiz
 fn simple(op: Op) -> (usize, usize) {
     match op {
         Op::Select => (3, 1),
-        Op::Pop | Op::LocalSet | Op::GlobalSet => (1, 0),
+        Op::Pop | Op::LocalSet | Op::GlobalSet | Op::ThrowRef => (1, 0),
         Op::Dup => (1, 2),
         Op::Swap => (2, 2),
         Op::Rot => (3, 3),
@@ -101,8 +102,15 @@ pub(crate) fn heights(func: &Func, env: &Env) -> Vec<Option<u32>> {
         let Some(height) = current else { continue };
         let (pops, pushes) = effect(inst, env, results);
         let after = (height as usize).saturating_sub(pops) as u32;
-        for target in func.targets(inst) {
-            at_label[target.0 as usize].get_or_insert(after);
+        if let Inst::Try(region) = inst {
+            for catch in &func.regions[region as usize] {
+                let caught = after + env.catch_height(catch);
+                at_label[catch.target.0 as usize].get_or_insert(caught);
+            }
+        } else {
+            for target in func.targets(inst) {
+                at_label[target.0 as usize].get_or_insert(after);
+            }
         }
         current = (!inst.is_terminator()).then_some(after + pushes as u32);
     }

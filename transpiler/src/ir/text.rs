@@ -54,6 +54,17 @@ fn line(func: &Func, inst: Inst) -> String {
             .fold(mnemonic.to_owned(), |line, target| {
                 format!("{line} L{}", target.0)
             }),
+        Inst::Try(region) => {
+            let catches = func.regions[region as usize].iter();
+            catches.fold(mnemonic.to_owned(), |line, catch| {
+                let (all, tag) = match catch.tag {
+                    Some(tag) => ("", format!(" {tag}")),
+                    None => ("_all", String::new()),
+                };
+                let by_ref = if catch.by_ref { "_ref" } else { "" };
+                format!("{line} catch{all}{by_ref}{tag} L{}", catch.target.0)
+            })
+        }
         Inst::Op {
             op: Op::V128Push | Op::I8x16Shuffle,
             a,
@@ -139,7 +150,7 @@ pub(crate) fn parse_with_type(text: &str) -> (Func, FuncType) {
 
 #[cfg(test)]
 fn parse_line(func: &mut Func, line: &str) -> Inst {
-    use dotvm_isa::Arch;
+    use dotvm_isa::{Arch, Catch};
 
     let mut words = line.split_whitespace();
     let mnemonic = words.next().expect("a mnemonic");
@@ -165,6 +176,21 @@ fn parse_line(func: &mut Func, line: &str) -> Inst {
             let targets = args.iter().map(|arg| label(arg)).collect();
             func.tables.push(targets);
             Inst::BrTable(func.tables.len() as u32 - 1)
+        }
+        "try" => {
+            let mut catches = Vec::new();
+            let mut args = args.into_iter();
+            while let Some(kind) = args.next() {
+                let tagged = !kind.starts_with("catch_all");
+                let tag = tagged.then(|| args.next().expect("a tag"));
+                catches.push(Catch {
+                    tag: tag.map(|tag| tag.parse().expect("a tag's index")),
+                    by_ref: kind.ends_with("_ref"),
+                    target: label(args.next().expect("a label")),
+                });
+            }
+            func.regions.push(catches);
+            Inst::Try(func.regions.len() as u32 - 1)
         }
         _ => {
             let op = Op::from_mnemonic(mnemonic, Arch::Arch512)
@@ -219,7 +245,9 @@ func (i32 f64) -> (i32 i64) externref
     call_indirect 3 1
     i64.load32_u 65536
     loop L2
+    try catch 0 L0 catch_ref 1 L0 catch_all L0 catch_all_ref L0
     br_table L0 L0 L2
+    end_try
 L0:
     ret
 ";

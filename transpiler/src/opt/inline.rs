@@ -121,7 +121,7 @@ fn callees(funcs: &[Func], env: &Env, limits: Limits) -> HashMap<u32, Callee> {
 /// Whether an instruction may stand in a function that is inlined.
 fn is_simple(inst: Inst) -> bool {
     match inst {
-        Inst::Loop(_) | Inst::BrTable(_) => false,
+        Inst::Loop(_) | Inst::BrTable(_) | Inst::Try(_) => false,
         Inst::Op { op, .. } => {
             let calls = matches!(op, Op::Call | Op::CallIndirect | Op::CallRef);
             let tail_calls = matches!(op, Op::RetCall | Op::RetCallIndirect | Op::RetCallRef);

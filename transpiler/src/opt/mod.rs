@@ -13,6 +13,9 @@
 //! | [`rotate`]: loops test at the bottom | 2 |
 //! | [`inline`]: calls of tiny functions are replaced by their bodies | 2 |
 //!
+//! Where exceptions are caught, control may go on elsewhere from any call: of functions with such
+//! regions, only blocks are simplified and unreachable code removed, and they are not inlined.
+//!
 //! Results, traps, their order and the bits of NaNs stay what they were; how much fuel a program
 //! takes does not.
 
@@ -104,12 +107,15 @@ impl Plan {
         for _ in 0..self.rounds {
             let before = *counts;
             self.rewrite(func, env, counts);
-            if self.values {
+            let moves = !func.has_regions();
+            if self.values && moves {
                 counts.copies += copies::run(func);
                 counts.stores += stores::run(func);
             }
             counts.stores += locals::drop_unread(func);
-            counts.threaded += thread::run(func);
+            if moves {
+                counts.threaded += thread::run(func);
+            }
             if *counts == before {
                 return;
             }
@@ -142,7 +148,7 @@ pub(crate) fn run(
     let size: usize = funcs.iter().map(Func::size).sum();
     let mut budget = room.saturating_sub(size);
     if plan.values {
-        for func in &mut *funcs {
+        for func in funcs.iter_mut().filter(|func| !func.has_regions()) {
             let rotated = rotate::run(func, &mut budget);
             if rotated > 0 {
                 counts.rotated += rotated;

@@ -111,7 +111,7 @@ impl Tail<'_> {
 /// asking every rule about them would take most of the time.
 fn completes_pattern(inst: Inst) -> bool {
     match inst {
-        Inst::Label(_) | Inst::Loop(_) | Inst::Jmp(_) => false,
+        Inst::Label(_) | Inst::Loop(_) | Inst::Jmp(_) | Inst::Try(_) => false,
         Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) => true,
         Inst::Op { op, .. } => match op.info().group {
             Group::Unary | Group::Binary | Group::Store | Group::Vector => true,
@@ -146,10 +146,22 @@ pub(super) fn run(func: &mut Func, env: &Env, rules: &[Rule]) -> usize {
         env,
         tables: &func.tables,
     };
+    // Whether control comes to the end of the code so far, and of the regions there whether it came to
+    // their starts: their ends stay as well.
+    let mut dead = false;
+    let mut regions = Vec::new();
     for located in insts.located() {
         tail.pending.push(located);
         while let Some((inst, pos)) = tail.pending.pop() {
-            let dead = tail.last().is_some_and(Inst::is_terminator);
+            if let Inst::Try(_) = inst {
+                regions.push(!dead);
+            }
+            if inst == Inst::op(Op::EndTry) {
+                if regions.pop() == Some(true) {
+                    tail.code.push(inst, pos);
+                }
+                continue;
+            }
             if dead && !inst.is_target() {
                 continue;
             }
@@ -161,6 +173,7 @@ pub(super) fn run(func: &mut Func, env: &Env, rules: &[Rule]) -> usize {
             } else {
                 tail.code.push(inst, pos);
             }
+            dead = tail.last().is_some_and(Inst::is_terminator);
         }
     }
     func.insts = tail.code;

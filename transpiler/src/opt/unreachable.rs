@@ -1,5 +1,7 @@
 //! Removal of code that control never reaches, and of labels and loop markers nobody jumps to.
 
+use dotvm_isa::Op;
+
 use crate::ir::cfg::Cfg;
 use crate::ir::{Code, Func, Inst};
 
@@ -26,13 +28,24 @@ fn remove_blocks(func: &mut Func) {
         return;
     }
     let mut kept = Code::with_capacity(func.insts.len());
-    for (block, _) in cfg
-        .blocks
-        .iter()
-        .zip(reachable)
-        .filter(|&(_, reached)| reached)
-    {
-        kept.extend_from(&func.insts, block.clone());
+    // The end of a region stays where its start does, whether or not control comes there.
+    let mut regions = Vec::new();
+    for (block, reached) in cfg.blocks.iter().zip(reachable) {
+        let end = block.end - 1;
+        let marker = match func.insts[end] {
+            Inst::Try(_) => {
+                regions.push(reached);
+                reached
+            }
+            inst if inst == Inst::op(Op::EndTry) => regions.pop().unwrap_or(reached),
+            _ => reached,
+        };
+        if reached {
+            kept.extend_from(&func.insts, block.start..end);
+        }
+        if marker {
+            kept.extend_from(&func.insts, end..block.end);
+        }
     }
     func.insts = kept;
 }
@@ -95,6 +108,31 @@ mod tests {
             expect![[r#"
                 func (i32) -> ()
                     jmp L0
+                L0:
+                    ret
+            "#]],
+        );
+    }
+
+    #[test]
+    fn ends_of_regions_stay() {
+        check(
+            "func () -> ()
+                try catch_all L0
+                ret
+                try catch_all L1
+                nop
+                end_try
+            L1:
+                nop
+                end_try
+            L0:
+                ret",
+            expect![[r#"
+                func () -> ()
+                    try catch_all L0
+                    ret
+                    end_try
                 L0:
                     ret
             "#]],

@@ -26,6 +26,8 @@ const KNOWN: WasmFeatures = WasmFeatures::WASM2
     // For the types of functions that it adds. What it adds otherwise is refused by name.
     .union(WasmFeatures::GC)
     .union(WasmFeatures::WIDE_ARITHMETIC)
+    .union(WasmFeatures::EXCEPTIONS)
+    .union(WasmFeatures::LEGACY_EXCEPTIONS)
     .union(VECTORS);
 
 const VECTORS: WasmFeatures = WasmFeatures::SIMD.union(WasmFeatures::RELAXED_SIMD);

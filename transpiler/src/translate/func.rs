@@ -2,7 +2,8 @@
 //!
 //! The validator keeps the book of operand stack heights. Where a branch has to drop values below
 //! those it carries, the edge gets its own code (`slide`, then a jump); everywhere else a branch is
-//! one jump. Code that cannot be reached is not translated.
+//! one jump. Code that cannot be reached is not translated. What catches exceptions is in a file of its
+//! own, and so is what has to leave their regions first.
 
 use std::collections::HashMap;
 
@@ -15,6 +16,9 @@ use super::hints::{self, Hints};
 use super::{Fault, ops, simd, types};
 use crate::error::Error;
 use crate::ir::{Env, Func, Inst, Label, Pos};
+use regions::{Handler, Region};
+
+mod regions;
 
 /// The most values `slide` keeps; a branch that carries more goes through locals.
 const MAX_SLIDE: usize = u8::MAX as usize;
@@ -42,6 +46,7 @@ pub(super) fn translate(
         start: body.range().start,
         hints,
         frames: Vec::new(),
+        regions: Vec::new(),
         dead_depth: 0,
         reachable: true,
         pos: Pos::default(),
@@ -81,6 +86,10 @@ enum Kind {
     /// `if`, before its `else`; the label is where a false condition goes.
     If(Label),
     Else,
+    /// `try_table` or `try`, before its first `catch`: the index of its catches.
+    Try(u32),
+    /// A `try` behind its first `catch`.
+    Catch(Handler),
 }
 
 /// A control construct that is open.
@@ -109,6 +118,8 @@ struct Translator<'a> {
     start: u64,
     hints: Hints,
     frames: Vec<Frame>,
+    /// The regions that are open, innermost last.
+    regions: Vec<Region>,
     /// How many constructs were opened in the present stretch of dead code.
     dead_depth: u32,
     reachable: bool,
@@ -190,8 +201,7 @@ impl Translator<'_> {
     /// Translates one operator; `height` is the operand stack's before it.
     fn operator(&mut self, op: &Operator<'_>, height: u32, offset: u64) -> Result<(), Fault> {
         if !self.reachable {
-            self.dead_operator(op);
-            return Ok(());
+            return Ok(self.dead_operator(op)?);
         }
         match *op {
             Operator::Nop => {}
@@ -206,7 +216,13 @@ impl Translator<'_> {
                 self.emit_cold(hint == Some(false));
             }
             Operator::Else => self.otherwise(),
-            Operator::End => self.close(),
+            Operator::End => self.close()?,
+            Operator::TryTable { ref try_table } => self.try_table(try_table, height)?,
+            Operator::Try { blockty } => drop(self.open_region(blockty, height)),
+            Operator::Catch { tag_index } => self.catch(Some(tag_index))?,
+            Operator::CatchAll => self.catch(None)?,
+            Operator::Rethrow { relative_depth } => self.rethrow(relative_depth),
+            Operator::Delegate { relative_depth } => self.delegate(relative_depth)?,
             Operator::Br { relative_depth } => self.br(relative_depth, height)?,
             Operator::BrIf { relative_depth } => {
                 let hint = self.hint(offset);
@@ -242,16 +258,24 @@ impl Translator<'_> {
     }
 
     /// In code that is never reached only the ends of constructs matter.
-    fn dead_operator(&mut self, op: &Operator<'_>) {
-        match op {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
-                self.dead_depth += 1;
-            }
+    fn dead_operator(&mut self, op: &Operator<'_>) -> Result<(), Error> {
+        match *op {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::Try { .. }
+            | Operator::TryTable { .. } => self.dead_depth += 1,
             Operator::Else if self.dead_depth == 0 => self.otherwise(),
-            Operator::End if self.dead_depth == 0 => self.close(),
-            Operator::End => self.dead_depth -= 1,
+            Operator::Catch { tag_index } if self.dead_depth == 0 => self.catch(Some(tag_index))?,
+            Operator::CatchAll if self.dead_depth == 0 => self.catch(None)?,
+            Operator::Delegate { relative_depth } if self.dead_depth == 0 => {
+                self.delegate(relative_depth)?;
+            }
+            Operator::End if self.dead_depth == 0 => self.close()?,
+            Operator::End | Operator::Delegate { .. } => self.dead_depth -= 1,
             _ => {}
         }
+        Ok(())
     }
 
     fn block_arity(&self, ty: BlockType) -> (u32, u32) {
@@ -309,7 +333,13 @@ impl Translator<'_> {
     }
 
     /// `end` of the innermost construct.
-    fn close(&mut self) {
+    fn close(&mut self) -> Result<(), Error> {
+        if let Some(Frame {
+            kind: Kind::Try(_), ..
+        }) = self.frames.last()
+        {
+            self.close_region()?;
+        }
         let frame = self.frames.pop().expect("validated: `end` of a construct");
         if let Kind::If(otherwise) = frame.kind {
             self.bind(otherwise);
@@ -322,6 +352,7 @@ impl Translator<'_> {
         if frame.kind == Kind::Func && self.reachable {
             self.emit(Inst::op(Op::Ret));
         }
+        Ok(())
     }
 
     /// How many values a branch to `frame` drops when the operand stack has `height` values.
@@ -337,13 +368,23 @@ impl Translator<'_> {
 
     /// Leaves for the target without condition.
     fn br(&mut self, depth: u32, height: u32) -> Result<(), Error> {
-        let frame = *self.target(depth);
+        self.branch(self.frames.len() - 1 - depth as usize, height)
+    }
+
+    /// The same for a frame by its index.
+    fn branch(&mut self, index: usize, height: u32) -> Result<(), Error> {
+        let frame = self.frames[index];
         if frame.kind == Kind::Func {
             self.emit(Inst::op(Op::Ret));
             return Ok(());
         }
-        self.drop_below(Self::surplus(&frame, height), &frame)?;
-        let frame = self.target(depth);
+        let surplus = Self::surplus(&frame, height);
+        if surplus > 0 && self.is_above(&frame) {
+            self.branch_outside(index, height);
+            return Ok(());
+        }
+        self.drop_below(surplus, &frame)?;
+        let frame = &mut self.frames[index];
         (frame.label_used, frame.likely) = (true, true);
         let label = frame.label;
         self.emit(Inst::Jmp(label));

@@ -193,6 +193,13 @@ impl<'a> Translator<'a> {
                     self.out.module.globals.push(GlobalDef { ty, init });
                 }
             }
+            Payload::TagSection(section) => {
+                for tag in section {
+                    let ty = tag?.func_type_idx;
+                    self.out.env.tags.push(ty);
+                    self.out.module.tags.push(ty);
+                }
+            }
             Payload::ExportSection(section) => self.exports(section)?,
             Payload::StartSection { func, .. } => self.start = Some(func),
             Payload::ElementSection(section) => self.elements(section)?,
@@ -239,7 +246,10 @@ impl<'a> Translator<'a> {
                 TypeRef::Table(ty) => ImportDesc::Table(types::table_type(ty, offset)?),
                 TypeRef::Memory(ty) => ImportDesc::Memory(types::memory_type(ty, offset)?),
                 TypeRef::Global(ty) => ImportDesc::Global(self.global_type(ty, offset)?),
-                TypeRef::Tag(_) => return Err(types::unsupported("exceptions", offset).into()),
+                TypeRef::Tag(tag) => {
+                    self.out.env.tags.push(tag.func_type_idx);
+                    ImportDesc::Tag(tag.func_type_idx)
+                }
                 TypeRef::FuncExact(_) => {
                     return Err(types::unsupported("custom-descriptors", offset).into());
                 }
@@ -274,8 +284,9 @@ impl<'a> Translator<'a> {
                 ExternalKind::Table => ExternKind::Table,
                 ExternalKind::Memory => ExternKind::Memory,
                 ExternalKind::Global => ExternKind::Global,
-                ExternalKind::Tag | ExternalKind::FuncExact => {
-                    return Err(types::unsupported("exceptions", offset).into());
+                ExternalKind::Tag => ExternKind::Tag,
+                ExternalKind::FuncExact => {
+                    return Err(types::unsupported("custom-descriptors", offset).into());
                 }
             };
             self.out.module.exports.push(Export {

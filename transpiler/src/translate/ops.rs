@@ -25,7 +25,7 @@ macro_rules! operators {
 
 operators! {
     plain {
-        Unreachable = Trap, Drop = Pop, Select, RefIsNull, RefAsNonNull,
+        Unreachable = Trap, Drop = Pop, Select, RefIsNull, RefAsNonNull, ThrowRef,
         I32Eqz, I32Eq, I32Ne, I32LtS = I32Lt, I32LtU, I32GtS = I32Gt, I32GtU, I32LeS = I32Le,
         I32LeU, I32GeS = I32Ge, I32GeU,
         I64Eqz, I64Eq, I64Ne, I64LtS = I64Lt, I64LtU, I64GtS = I64Gt, I64GtU, I64LeS = I64Le,
@@ -103,6 +103,7 @@ pub(super) fn indexed(operator: &Operator<'_>) -> Option<Inst> {
         Operator::RefFunc { function_index } => one(Op::RefFunc, function_index),
         Operator::CallRef { type_index } => one(Op::CallRef, type_index),
         Operator::ReturnCallRef { type_index } => one(Op::RetCallRef, type_index),
+        Operator::Throw { tag_index } => one(Op::Throw, tag_index),
         Operator::MemorySize { mem } => one(Op::MemorySize, mem),
         Operator::MemoryGrow { mem } => one(Op::MemoryGrow, mem),
         Operator::MemoryFill { mem } => one(Op::MemoryFill, mem),

@@ -1,5 +1,6 @@
 //! WebAssembly text in, listings out.
 
+mod exceptions;
 mod features;
 mod vectors;
 

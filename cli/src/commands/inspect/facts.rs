@@ -187,6 +187,7 @@ impl Facts {
                     format!("{} of {}", limits(table.limits, "elements"), table.element)
                 }
                 Kind::Global => global_type(spaces.globals[at]),
+                Kind::Tag => signature(spaces.tags[at]),
             };
             let name = export.name.clone();
             Export {
@@ -266,7 +267,7 @@ fn sections(bytes: &[u8]) -> Vec<Section> {
 }
 
 fn imports(module: &Module) -> Vec<Import> {
-    let mut counts = [0; 4];
+    let mut counts = [0; 5];
     let imports = module.imports.iter().map(|import| {
         let (kind, count, ty) = match import.desc {
             ImportDesc::Func(ty) => ("func", 0, module.types[ty as usize].to_string()),
@@ -277,6 +278,7 @@ fn imports(module: &Module) -> Vec<Import> {
             ),
             ImportDesc::Memory(ty) => ("memory", 2, limits(ty.limits, "pages")),
             ImportDesc::Global(ty) => ("global", 3, global_type(ty)),
+            ImportDesc::Tag(ty) => ("tag", 4, module.types[ty as usize].to_string()),
         };
         let index = counts[count];
         counts[count] += 1;

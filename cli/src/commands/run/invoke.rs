@@ -104,7 +104,9 @@ fn parse(text: &str, ty: ValType) -> Option<Val> {
         ValType::F32 => text.parse::<f32>().ok().map(Val::from),
         ValType::F64 => text.parse::<f64>().ok().map(Val::from),
         ValType::V128 => integer(text, 128).map(|bits| Val::V128(bits.cast_unsigned())),
-        ValType::FuncRef | ValType::ExternRef => (text == "null").then(|| Val::default_for(ty)),
+        ValType::FuncRef | ValType::ExternRef | ValType::ExnRef => {
+            (text == "null").then(|| Val::default_for(ty))
+        }
         // There are no instructions on these types that a result could come from.
         ValType::I256 | ValType::I512 | ValType::V256 | ValType::V512 => None,
     }

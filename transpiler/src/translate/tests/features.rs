@@ -23,7 +23,6 @@ fn missing_features_are_named() {
         "(module (memory 1 1 shared) (func (drop (i32.atomic.load (i32.const 0)))))",
         "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))",
         "(module (func (atomic.fence)))",
-        "(module (tag))",
         "(module (type (struct (field i32))))",
         "(module (type (array i8)))",
         "(module (rec (type (func)) (type (struct))))",
@@ -55,7 +54,6 @@ fn missing_features_are_named() {
         offset 0x15: unsupported WebAssembly feature: threads
         offset 0x1e: unsupported WebAssembly feature: threads
         offset 0x17: unsupported WebAssembly feature: threads
-        offset 0x10: unsupported WebAssembly feature: exceptions
         offset 0xb: unsupported WebAssembly feature: gc
         offset 0xb: unsupported WebAssembly feature: gc
         offset 0x10: unsupported WebAssembly feature: gc
