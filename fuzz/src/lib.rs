@@ -108,6 +108,7 @@ fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
     config.cranelift_opt_level(wasmtime::OptLevel::None);
     config.consume_fuel(true);
     config.wasm_wide_arithmetic(true);
+    config.wasm_exceptions(true);
     config.relaxed_simd_deterministic(true);
     config.wasm_memory64(true);
     config.wasm_custom_page_sizes(true);
@@ -194,6 +195,7 @@ fn ours(value: &Val) -> Option<Ours> {
         Val::V128(bits) => Ours::V128(bits.as_u128()),
         Val::FuncRef(None) => Ours::FuncRef(None),
         Val::ExternRef(None) => Ours::ExternRef(None),
+        Val::ExnRef(None) => Ours::ExnRef(None),
         _ => return None,
     })
 }
@@ -207,6 +209,7 @@ fn value(value: &Ours) -> Val {
         Ours::V128(bits) => Val::V128(bits.into()),
         Ours::FuncRef(None) => Val::FuncRef(None),
         Ours::ExternRef(None) => Val::ExternRef(None),
+        Ours::ExnRef(None) => Val::ExnRef(None),
         _ => unreachable!("no call has such an argument"),
     }
 }
@@ -218,6 +221,7 @@ fn outcome(
 ) -> Outcome {
     let end = match result {
         Ok(values) => values.iter().map(one).collect::<Vec<_>>().join(" "),
+        Err(error) if error.is::<wasmtime::ThrownException>() => thrown(store),
         Err(error) => match error.downcast_ref::<Trap>() {
             Some(&trap) => format!("trap: {}", code(trap).message()),
             None if error.root_cause().to_string() == HOST_ERROR => format!("host: {HOST_ERROR}"),
@@ -230,6 +234,18 @@ fn outcome(
         fuel: None,
         state: instance.map_or_else(String::new, |instance| state(store, instance)),
     }
+}
+
+/// The exception that was not caught.
+fn thrown(store: &mut Store<Host>) -> String {
+    let values: Vec<Val> = match store.take_pending_exception() {
+        Some(exception) => exception
+            .fields(&mut *store)
+            .map_or_else(|_| Vec::new(), Iterator::collect),
+        None => Vec::new(),
+    };
+    let values: Vec<String> = values.iter().map(one).collect();
+    format!("exception: {}", values.join(" "))
 }
 
 fn code(trap: Trap) -> TrapCode {
@@ -253,6 +269,7 @@ fn one(value: &Val) -> String {
         (Some(value), _) => text_of(&[value]),
         (None, Val::FuncRef(_)) => "funcref:true".to_owned(),
         (None, Val::ExternRef(_)) => "externref:true".to_owned(),
+        (None, Val::ExnRef(_)) => "exnref:true".to_owned(),
         (None, other) => format!("{other:?}"),
     }
 }
@@ -270,7 +287,7 @@ fn state(store: &mut Store<Host>, instance: &Instance) -> String {
             Extern::Global(global) => format!(", {name}: {}", one(&global.get(&mut *store))),
             Extern::Table(table) => {
                 let elements = (0..table.size(&*store)).map(|i| match table.get(&mut *store, i) {
-                    Some(Ref::Func(None) | Ref::Extern(None)) | None => '0',
+                    Some(Ref::Func(None) | Ref::Extern(None) | Ref::Exn(None)) | None => '0',
                     Some(_) => '1',
                 });
                 format!(", {name}: {}", elements.collect::<String>())
