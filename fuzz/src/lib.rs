@@ -94,13 +94,15 @@ pub fn check(case: &Case) -> Result<u32, Box<Difference>> {
 
 /// Where we say more than the peer does.
 fn normalized(end: &str) -> String {
-    let [undefined, outside] = [TrapCode::UndefinedElement, TrapCode::TableOutOfBounds]
-        .map(|code| format!("trap: {}", code.message()));
-    if end == undefined {
-        outside
-    } else {
-        end.to_owned()
-    }
+    let same = [
+        (TrapCode::UndefinedElement, TrapCode::TableOutOfBounds),
+        (TrapCode::NullFunctionReference, TrapCode::NullReference),
+        (TrapCode::NullExceptionReference, TrapCode::NullReference),
+    ];
+    let text = |code: TrapCode| format!("trap: {}", code.message());
+    same.iter()
+        .find(|(ours, _)| end == text(*ours))
+        .map_or_else(|| end.to_owned(), |&(_, theirs)| text(theirs))
 }
 
 fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
@@ -260,6 +262,7 @@ fn code(trap: Trap) -> TrapCode {
         Trap::BadConversionToInteger => TrapCode::InvalidConversionToInteger,
         Trap::UnreachableCodeReached => TrapCode::Unreachable,
         Trap::OutOfFuel => TrapCode::OutOfFuel,
+        Trap::NullReference => TrapCode::NullReference,
         other => unreachable!("a trap that no module has: {other}"),
     }
 }
