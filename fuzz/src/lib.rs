@@ -11,6 +11,9 @@ use wasmtime::{
     Trap, Val, ValType,
 };
 
+/// Bytes of its heap of exceptions, which it counts as a linear memory. No module gets so much.
+const EXCEPTION_HEAP_BYTES: usize = 4 << 20;
+
 /// What host functions and limits need.
 struct Host {
     log: u64,
@@ -25,6 +28,9 @@ impl ResourceLimiter for Host {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        if current.max(desired) >= EXCEPTION_HEAP_BYTES && maximum.is_none() {
+            return Ok(current >= EXCEPTION_HEAP_BYTES || desired == EXCEPTION_HEAP_BYTES);
+        }
         let all = self.memory_bytes.saturating_add(desired - current);
         // What the memory's own maximum forbids would be counted, although it does not grow.
         if all as u64 > MEMORY_BYTES_MAX || maximum.is_some_and(|maximum| desired > maximum) {
@@ -111,6 +117,7 @@ fn run(case: &Case, calls: &[Call]) -> Vec<Outcome> {
     config.consume_fuel(true);
     config.wasm_wide_arithmetic(true);
     config.wasm_exceptions(true);
+    config.gc_heap_initial_size(EXCEPTION_HEAP_BYTES as u64);
     config.relaxed_simd_deterministic(true);
     config.wasm_memory64(true);
     config.wasm_custom_page_sizes(true);

@@ -31,6 +31,7 @@ mod driver;
 mod dwarf;
 mod emit;
 mod error;
+mod folded;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod ir;
@@ -51,6 +52,7 @@ use source::Change;
 
 pub use driver::{DriverOptions, Progress, load_wasm};
 pub use error::Error;
+pub use folded::unfold_try;
 pub use translate::Features;
 
 /// The most bytes all bodies may take: a section's, less some for the declarations beside them.

@@ -10,7 +10,7 @@ use wast::core::WastRetCore;
 use wast::token::Id;
 use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
 
-use super::{Options, spectest, values};
+use super::{Options, custom, spectest, values};
 
 /// How long a whole script may take: far more than any does, so that a machine that loops is
 /// reported instead of waited for.
@@ -120,18 +120,22 @@ impl Script {
             }
             D::AssertMalformed {
                 module, message, ..
-            } => self.expect_rejected(module, message),
-            D::AssertInvalid {
+            }
+            | D::AssertMalformedCustom {
+                module, message, ..
+            }
+            | D::AssertInvalid {
                 module, message, ..
             } => self.expect_rejected(module, message),
+            D::AssertInvalidCustom {
+                module, message, ..
+            } => expect_invalid_custom(module, message),
             D::AssertUnlinkable {
                 module, message, ..
             } => self.expect_unlinkable(QuoteWat::Wat(module), message),
-            D::AssertInvalidCustom { .. }
-            | D::AssertMalformedCustom { .. }
-            | D::AssertSuspension { .. }
-            | D::Thread(_)
-            | D::Wait { .. } => Err("a directive for a feature that is not supported".to_owned()),
+            D::AssertSuspension { .. } | D::Thread(_) | D::Wait { .. } => {
+                Err("a directive for a feature that is not supported".to_owned())
+            }
         }
     }
 
@@ -290,6 +294,15 @@ impl Script {
             Err(error) => Err(format!("expected {message:?}, got: {error}")),
             Ok(_) => Err(format!("expected {message:?}, but it was instantiated")),
         }
+    }
+}
+
+/// Whether the module itself is fine, but a custom section is not.
+fn expect_invalid_custom(mut module: QuoteWat<'_>, message: &str) -> Held {
+    let wasm = module.encode().map_err(|error| error.message())?;
+    match custom::check(&wasm) {
+        Err(_) => Ok(()),
+        Ok(()) => Err(format!("expected {message:?}, but the module was accepted")),
     }
 }
 

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::OptLevel;
 use crate::error::Error;
+use crate::{OptLevel, unfold_try};
 
 /// The most bytes of a file that are read (1 GiB): far more than can be translated.
 const MAX_FILE_BYTES: u64 = 1 << 30;
@@ -116,6 +116,11 @@ fn file_error(path: &Path, error: std::io::Error) -> Error {
 
 /// WebAssembly text to binary; the message of a mistake shows the line.
 fn text(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    let unfolded = std::str::from_utf8(bytes).map(unfold_try);
+    let bytes = match &unfolded {
+        Ok(text) => text.as_bytes(),
+        Err(_) => bytes,
+    };
     match wat::parse_bytes(bytes) {
         Ok(wasm) => Ok(wasm.into_owned()),
         Err(mut error) => {
