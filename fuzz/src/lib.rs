@@ -12,7 +12,7 @@ use wasmtime::{
 };
 
 /// Bytes of its heap of exceptions, which it counts as a linear memory. No module gets so much.
-const EXCEPTION_HEAP_BYTES: usize = 4 << 20;
+const EXCEPTION_HEAP_BYTES: usize = 61 << 16;
 
 /// What host functions and limits need.
 struct Host {
@@ -28,7 +28,7 @@ impl ResourceLimiter for Host {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if current.max(desired) >= EXCEPTION_HEAP_BYTES && maximum.is_none() {
+        if current.max(desired) >= EXCEPTION_HEAP_BYTES {
             return Ok(current >= EXCEPTION_HEAP_BYTES || desired == EXCEPTION_HEAP_BYTES);
         }
         let all = self.memory_bytes.saturating_add(desired - current);

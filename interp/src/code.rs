@@ -66,6 +66,8 @@ pub type NativeEntry = unsafe extern "C" fn(*mut VmContext, *mut u64, *const u8,
 /// A function or loop that was compiled, for [`Code::native`].
 #[derive(Clone, Copy, Debug)]
 pub struct NativeCode {
+    /// Number of the function among those that its module defines.
+    pub defined: u32,
     /// What enters it.
     pub enter: NativeEntry,
     /// Passed to `enter`.

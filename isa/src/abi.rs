@@ -166,6 +166,10 @@ pub struct VmState {
     pub stack_next: *mut u64,
     /// What waits for the code that is running.
     pub activation: *const Activation,
+    /// How often threaded code has entered native code and waits for it.
+    pub native_depth: u32,
+    /// From that depth on, threaded code makes sure first that it has to wait.
+    pub native_depth_max: u32,
     /// Where the threaded code that reached a safepoint goes on; null for where it is.
     pub resume: *const u64,
     /// Where the exception goes that [`EXIT_CAUGHT`] is about.
@@ -278,6 +282,7 @@ libcalls! {
     call_ref_interpreted "The same for the function of the `FuncRef` given as immediate.";
     throw "`values.. --`: throws an exception, never returns 0; immediate: tag.";
     throw_ref "`exception --`: throws it again, never returns 0.";
+    threaded_code "`-- code`: the threaded code of a defined function that has native code, or 0 where it is not verified or the native code is to be run after all; the immediate is its number among those.";
     native_exit "Native code is about to be left with the status given as immediate: notes where that was.";
     native_stack "Reserves the native stack, before the first native code runs.";
 }

@@ -498,12 +498,19 @@ impl Module {
     /// # Errors
     /// Where it fails verification.
     pub(crate) fn frame_slots(&self, defined: u32) -> Result<u32, Malformed> {
+        Ok(self.threaded_code(defined)?.frame_slots())
+    }
+
+    /// The threaded code of a defined function, whatever calls of it run.
+    ///
+    /// # Errors
+    /// Where it fails verification.
+    pub(crate) fn threaded_code(&self, defined: u32) -> Result<Arc<Code>, Malformed> {
         let mut codes = self.lock();
-        if let Some(code) = codes.by_func.get(&defined) {
-            return Ok(code.frame_slots());
+        match codes.by_func.get(&defined) {
+            Some(code) => Ok(Arc::clone(code)),
+            None => self.lower_into(&mut codes, defined),
         }
-        let code = self.lower_into(&mut codes, defined)?;
-        Ok(code.frame_slots())
     }
 
     /// How often a defined function was called in the interpreter since it last asked to be compiled.

@@ -8,6 +8,7 @@
 mod files;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -55,6 +56,8 @@ pub(crate) struct Tier {
     compiler: OnceLock<Result<Compiler, Bailout>>,
     queue: Arc<Queue>,
     report: Mutex<TierReport>,
+    /// How often something was published.
+    published: AtomicU32,
 }
 
 /// What waits to be compiled.
@@ -181,12 +184,18 @@ impl Tier {
             compiler: OnceLock::new(),
             queue: Arc::default(),
             report: Mutex::default(),
+            published: AtomicU32::new(0),
         }
     }
 
     /// Whether there may be native code.
     pub(crate) fn is_on(&self) -> bool {
         self.jit != Jit::Off
+    }
+
+    /// How often new native code was made what runs.
+    pub(crate) fn published(&self) -> u32 {
+        self.published.load(Ordering::Relaxed)
     }
 
     /// How often a function or loop runs in the interpreter before [`Tier::hot_func`] or
@@ -466,6 +475,7 @@ impl Tier {
         let bytes = codes.iter().map(|code| code.len()).sum();
         self.list(module, &codes);
         native.install(module, &ids, codes)?;
+        self.published.fetch_add(1, Ordering::Relaxed);
         Ok(bytes)
     }
 
@@ -619,7 +629,7 @@ impl Tier {
             let mut scratch = Scratch::default();
             let mut done = Vec::new();
             loop {
-                let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(&func) = todo.get(at) else {
                     return done;
                 };

@@ -102,9 +102,28 @@ pub(crate) unsafe fn enter(
     ret: *const u64,
     caller: *mut u64,
 ) -> Flow {
-    // SAFETY: the cell holds the entry of live code, behind its prefix.
+    // SAFETY: the caller's promise; the cell holds the entry of live code.
     unsafe {
         let code = (*cell).code.load(Ordering::Acquire).cast_const();
+        enter_code(r, cell, code, fp, ret, caller)
+    }
+}
+
+/// The same for `code`, whether or not it is still in the cell.
+///
+/// # Safety
+/// As for [`enter`]; the code is the function's.
+#[inline(always)]
+pub(super) unsafe fn enter_code(
+    r: &mut Regs,
+    cell: *const CodeCell,
+    code: *const u64,
+    fp: *mut u64,
+    ret: *const u64,
+    caller: *mut u64,
+) -> Flow {
+    // SAFETY: the caller's promise; the entry of code is behind its prefix.
+    unsafe {
         let prefix = *code.sub(1);
         let frame_bytes = prefix as u32 as usize * size_of::<u64>();
         if fp.addr() + frame_bytes > (*r.ctx).stack_end.addr() {

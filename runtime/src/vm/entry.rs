@@ -116,6 +116,12 @@ impl std::fmt::Debug for Stop {
     }
 }
 
+/// So many runs of threaded code may wait for native code that they may only have tail-called.
+const NATIVE_DEPTH: u32 = 64;
+
+/// So many at most, whatever has been compiled since.
+const NATIVE_DEPTH_MAX: u32 = 512;
+
 impl StoreVm {
     /// Without a stack yet. `native` says whether the engine compiles.
     pub(crate) fn new(signals: Arc<StoreSignals>, native: bool) -> StoreVm {
@@ -123,6 +129,8 @@ impl StoreVm {
             fuel: 0,
             stack_next: ptr::null_mut(),
             activation: ptr::null(),
+            native_depth: 0,
+            native_depth_max: NATIVE_DEPTH,
             resume: ptr::null(),
             landing: Landing {
                 ip: ptr::null(),
@@ -176,6 +184,15 @@ impl StoreVm {
     /// What contexts point to.
     pub(super) fn no_memory_base(&self) -> *mut u8 {
         self.no_memory.get().base
+    }
+
+    /// Whether native code may be entered although [`NATIVE_DEPTH`] runs of threaded code wait for some.
+    /// It may once more whenever something was `published`: perhaps it need not wait then.
+    pub(super) fn may_go_deeper(&mut self, published: u32) -> bool {
+        let vm = &mut self.state.get_mut().vm;
+        let max = NATIVE_DEPTH.saturating_add(published).min(NATIVE_DEPTH_MAX);
+        vm.native_depth_max = max;
+        vm.native_depth < max
     }
 
     /// Has threaded code that is at a safepoint go on somewhere else.

@@ -45,6 +45,7 @@ pub(super) static LIBCALLS: Libcalls = Libcalls {
     call_ref_interpreted,
     throw,
     throw_ref,
+    threaded_code,
     native_exit,
     native_stack,
 };
@@ -163,6 +164,17 @@ unsafe extern "C" fn call_ref_interpreted(ctx: *mut VmContext, slots: *mut u64, 
             return status;
         }
         interpret((*func_ref).ctx, (*func_ref).code, kind, slots)
+    }
+}
+
+/// Finds the threaded code of a defined function.
+unsafe extern "C" fn threaded_code(ctx: *mut VmContext, slots: *mut u64, func: u64) -> u32 {
+    // SAFETY: a handler is calling with a function of the instance, and a slot for the result.
+    unsafe {
+        with_store(ctx, |store, instance| {
+            *slots = ops::threaded_code(&mut store.opaque, instance, func as u32);
+            Ok(())
+        })
     }
 }
 

@@ -64,6 +64,7 @@ pub(crate) fn prepare() -> Result<(), Bailout> {
 pub(crate) fn stub(module: &Module, defined: u32, adapter: &Code, code: Option<&Code>) -> Stub {
     let ty = &module.bytecode().types[module.bytecode().bodies[defined as usize].ty as usize];
     let native = NativeCode {
+        defined,
         enter: entry::entry(),
         adapter: adapter.entry(),
         code: code.map_or(ptr::null(), Code::entry),

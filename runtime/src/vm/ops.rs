@@ -49,9 +49,23 @@ pub(super) fn count(store: &mut StoreOpaque, instance: u32, address: usize, word
         return tier.hot_func(module, defined);
     }
     let header = (word >> 32) as u32;
-    if let Some(stub) = tier.hot_loop(module, defined, header) {
+    let published = tier.published();
+    if let Some(stub) = tier.hot_loop(module, defined, header)
+        && store.vm.may_go_deeper(published)
+    {
         store.vm.resume_at(&stub);
     }
+}
+
+/// The address of a function's threaded code; 0 where its native code is to be run, or there is no other.
+pub(super) fn threaded_code(store: &mut StoreOpaque, instance: u32, defined: u32) -> u64 {
+    let published = store.engine.tier().published();
+    if store.vm.may_go_deeper(published) {
+        return 0;
+    }
+    let module = &store.instances[instance as usize].module;
+    let code = module.threaded_code(defined);
+    code.map_or(0, |code| code.entry().expose_provenance() as u64)
 }
 
 /// Computes the pure instruction of two operands with that number.

@@ -526,6 +526,51 @@ fn tail_calls_through_many_references_need_no_stack() {
 }
 
 #[test]
+fn tail_calls_need_no_stack_where_some_are_never_compiled() {
+    // More than a function that is compiled may have.
+    let large = "nop\n".repeat(1 << 20);
+    let text = format!(
+        "
+        .export \"run\" func $native
+        .func $native (i32 $n) -> i32
+            .local i32 $i
+        again:
+            loop
+            local.get $i
+            i32.push 1
+            i32.add
+            local.tee $i
+            i32.push 3
+            i32.lt_u
+            jnz again
+            local.get $n
+            i32.push 1
+            i32.sub
+            ret_call $large
+        .end
+        .func $large (i32 $n) -> i32
+            local.get $n
+            i32.push 0
+            i32.gt
+            jz end
+            local.get $n
+            ret_call $native
+        end:
+            i32.push 7
+            ret
+            {large}
+            trap
+        .end"
+    );
+    for way in native_ways(false) {
+        let engine = engine(way);
+        let module = load_for(way, &engine, &text);
+        let found = outcomes(&engine, &module, &[call("run", &[Val::I32(100_000)])]);
+        assert_eq!(summary(&found), "i32:7\n", "{way:?}");
+    }
+}
+
+#[test]
 fn tail_calls_need_no_stack_in_any_mixture_of_tiers() {
     let text = r#"
         .table $t funcref 3
