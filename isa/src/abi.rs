@@ -116,22 +116,44 @@ pub struct Activation {
     pub ip: *const u64,
     /// The frame: its base on the VM stack, or the frame pointer of native code.
     pub fp: *mut u64,
-    /// The instance that the frame's function belongs to; null for native code and for the host.
+    /// The instance that the frame's function belongs to; null for the host.
     pub ctx: *mut VmContext,
     /// Whether `ip` is where the frame goes on, rather than what it is executing.
     pub is_return_address: bool,
 }
 
-/// Where an exception is caught: a frame of threaded code, whose slots have what the catch pushes.
+/// Where an exception is caught: in a frame of threaded code, whose slots have what the catch pushes, or in
+/// one of native code, which takes the reference in a register.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Landing {
     /// The instruction to go on with.
     pub ip: *const u64,
-    /// The frame's base; null where nothing is thrown.
+    /// The base of a frame of threaded code; null in native code, or where nothing is thrown.
     pub fp: *mut u64,
     /// The instance.
     pub ctx: *mut VmContext,
+    /// The stack pointer of native code; null in threaded code.
+    pub native_sp: *mut u8,
+    /// The frame pointer of native code.
+    pub native_fp: *mut u8,
+    /// What waits for the native code that the frame belongs to.
+    pub activation: *const Activation,
+    /// The reference to the exception.
+    pub exception: u64,
+}
+
+impl Landing {
+    /// Where nothing is thrown.
+    pub const NOWHERE: Landing = Landing {
+        ip: ptr::null(),
+        fp: ptr::null_mut(),
+        ctx: ptr::null_mut(),
+        native_sp: ptr::null_mut(),
+        native_fp: ptr::null_mut(),
+        activation: ptr::null(),
+        exception: 0,
+    };
 }
 
 /// The native stack that native code of a store runs on, and how to leave it.
@@ -282,6 +304,7 @@ libcalls! {
     call_ref_interpreted "The same for the function of the `FuncRef` given as immediate.";
     throw "`values.. --`: throws an exception, never returns 0; immediate: tag.";
     throw_ref "`exception --`: throws it again, never returns 0.";
+    exception_values "`-- values..`: the values of the exception whose reference is the immediate.";
     threaded_code "`-- code`: the threaded code of a defined function that has native code, or 0 where it is not verified or the native code is to be run after all; the immediate is its number among those.";
     native_exit "Native code is about to be left with the status given as immediate: notes where that was.";
     native_stack "Reserves the native stack, before the first native code runs.";

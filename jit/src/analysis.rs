@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use dotvm_isa::verify::{FuncVerifier, ModuleEnv, Shape};
-use dotvm_isa::{Instr, Module, Op, ValType};
+use dotvm_isa::{Catch, Instr, Module, Op, ValType};
 
 use crate::bailout::Bailout;
 
@@ -39,6 +39,22 @@ pub(crate) struct Analysis {
     pub(crate) local_slots: u32,
     /// Whether it has tail calls.
     pub(crate) tail_calls: bool,
+    /// Whether it calls, or throws.
+    pub(crate) calls: bool,
+    /// Its regions, in code order.
+    pub(crate) regions: Vec<Region>,
+    /// The innermost region that each of the instructions throws in.
+    region_of: Vec<Option<usize>>,
+}
+
+/// Code between `try` and `end_try`.
+#[derive(Debug)]
+pub(crate) struct Region {
+    /// The region around it.
+    parent: Option<usize>,
+    /// How many values are on the operand stack where it starts.
+    pub(crate) floor: usize,
+    pub(crate) catches: Vec<Catch<u32>>,
 }
 
 impl Analysis {
@@ -60,13 +76,12 @@ impl Analysis {
             locals: verifier.locals().to_vec(),
             local_slots: verifier.local_slots(),
             tail_calls: false,
+            calls: false,
+            regions: Vec::new(),
+            region_of: Vec::new(),
         };
-        let func_type = verifier.func_type();
-        let mut values = [verifier.locals(), &func_type.results].concat().into_iter();
-        if values.any(|ty| ty == ValType::ExnRef) {
-            return Err(Bailout::Exceptions);
-        }
         let mut join_values = 0;
+        let mut region = None;
         let mut fuel_block = None;
         while let Some(step) = verifier.step().map_err(malformed)? {
             let instr = step.instr;
@@ -80,35 +95,85 @@ impl Analysis {
                     analysis.leaders.insert(instr.offset, stack);
                     fuel_block = None;
                 }
-                analysis.note(&instr, &mut fuel_block);
+                analysis.note(&instr, region, &mut fuel_block);
             } else if step.label {
                 fuel_block = None;
             }
-            verifier.apply(&instr).map_err(malformed)?;
-            if instr.op == Op::Try || pushes_exception(module, env, &verifier, &instr) {
-                return Err(Bailout::Exceptions);
+            match instr.op {
+                Op::Try => region = Some(analysis.open_region(&verifier, &instr, region)?),
+                Op::EndTry => region = region.and_then(|it: usize| analysis.regions[it].parent),
+                _ => {}
             }
+            verifier.apply(&instr).map_err(malformed)?;
             if step.reachable {
                 analysis.note_jumps(&verifier, &instr)?;
             }
         }
         analysis.find_cold(&verifier)?;
-        if analysis.instrs.iter().any(|instr| instr.op == Op::Cold) {
+        if analysis
+            .instrs
+            .iter()
+            .any(|it| matches!(it.op, Op::Cold | Op::Try))
+        {
             analysis.find_unlikely(&verifier)?;
         }
         Ok(analysis)
     }
 
     /// Takes an instruction that can be reached into the list and the bill.
-    fn note(&mut self, instr: &Instr, fuel_block: &mut Option<u32>) {
+    fn note(&mut self, instr: &Instr, region: Option<usize>, fuel_block: &mut Option<u32>) {
         self.instrs.push(*instr);
+        let tail_call = matches!(instr.op, Op::RetCall | Op::RetCallIndirect | Op::RetCallRef);
+        // Nothing of the frame is left while a tail call runs.
+        self.region_of.push(region.filter(|_| !tail_call));
+        self.calls |= tail_call
+            || matches!(
+                instr.op,
+                Op::Call | Op::CallIndirect | Op::CallRef | Op::Throw | Op::ThrowRef
+            );
         let block = *fuel_block.get_or_insert(instr.offset);
         *self.fuel.entry(block).or_default() += u64::from(instr.op.info().fuel);
-        self.tail_calls |= matches!(instr.op, Op::RetCall | Op::RetCallIndirect | Op::RetCallRef);
+        self.tail_calls |= tail_call;
         // What ends a block here ends one in the interpreter: both charge at the same places.
         if matches!(instr.op, Op::Jz | Op::Jnz) || instr.op.is_terminator() {
             *fuel_block = None;
         }
+    }
+
+    /// Takes a `try` that has not been applied into the list.
+    fn open_region(
+        &mut self,
+        verifier: &FuncVerifier<'_>,
+        instr: &Instr,
+        parent: Option<usize>,
+    ) -> Result<usize, Bailout> {
+        let catches: Result<Vec<Catch<u32>>, _> = verifier.catches(instr).collect();
+        self.regions.push(Region {
+            parent,
+            floor: types(verifier).len(),
+            catches: catches.map_err(|_| Bailout::Malformed)?,
+        });
+        Ok(self.regions.len() - 1)
+    }
+
+    /// What may catch what the instruction at an offset throws, innermost first, each with the number of
+    /// values that stay on the operand stack.
+    pub(crate) fn catches(&self, offset: u32) -> Vec<(Catch<u32>, usize)> {
+        let mut found: Vec<(Catch<u32>, usize)> = Vec::new();
+        let mut next = self.index(offset).and_then(|at| self.region_of[at]);
+        while let Some(region) = next.map(|region| &self.regions[region]) {
+            for &catch in &region.catches {
+                // Nothing gets past one that takes all.
+                if found
+                    .iter()
+                    .all(|(other, _)| other.tag.is_some() && other.tag != catch.tag)
+                {
+                    found.push((catch, region.floor));
+                }
+            }
+            next = region.parent;
+        }
+        found
     }
 
     /// Goes backwards from the traps.
@@ -149,6 +214,13 @@ impl Analysis {
                 || (arriving.contains(&Some(true)) && !arriving.contains(&Some(false)));
             let mut leads_to = |to| *arrivals.entry(to).or_insert(true) &= here;
             match instr.op {
+                // Exceptions are.
+                Op::Try => {
+                    for catch in verifier.catches(instr) {
+                        let target = catch.map_err(|_| Bailout::Malformed)?.target;
+                        arrivals.entry(target).or_insert(true);
+                    }
+                }
                 Op::Jmp | Op::Jz | Op::Jnz => leads_to(instr.a as u32),
                 Op::BrTable => {
                     for target in verifier.targets(instr) {
@@ -218,25 +290,6 @@ impl Analysis {
     pub(crate) fn has_loops(&self) -> bool {
         !self.loops.is_empty()
     }
-}
-
-/// Whether an instruction that was just applied may have pushed a reference to an exception.
-fn pushes_exception(
-    module: &Module,
-    env: &ModuleEnv,
-    verifier: &FuncVerifier<'_>,
-    instr: &Instr,
-) -> bool {
-    let callee = match instr.op {
-        Op::Call => env.spaces.funcs[instr.a as usize],
-        Op::CallIndirect | Op::CallRef => instr.a as u32,
-        _ => {
-            let top = verifier.pop(verifier.shape());
-            return top.is_some_and(|(ty, _)| ty == ValType::ExnRef);
-        }
-    };
-    let results = &module.types[callee as usize].results;
-    results.contains(&ValType::ExnRef)
 }
 
 /// Types on the operand stack, bottom first.

@@ -32,7 +32,6 @@ bailouts! {
     NoSuchLoop "no such loop" "The loop to be entered cannot be reached.";
     Codegen "not supported by the code generator" "Cranelift refused the function.";
     Processor "instructions that this processor lacks" "The processor has no instructions for what it does with vectors.";
-    Exceptions "exception handlers or references" "It catches exceptions, or has references to some: only the interpreter's frames are searched for these.";
     CodeCache "code cache full" "There is no room left for native code.";
     NoHost "no compiler for this machine" "The machine, or its operating system, is not one that native code is made for.";
 }

@@ -5,7 +5,9 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
-use cranelift_codegen::{Context, FinalizedMachReloc};
+use cranelift_codegen::{
+    Context, ExceptionContextLoc, FinalizedMachExceptionHandler, FinalizedMachReloc,
+};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, ModuleReloc, ModuleRelocTarget};
 use dotvm_isa::verify::ModuleEnv;
@@ -15,7 +17,7 @@ use crate::accesses::Accesses;
 use crate::bailout::Bailout;
 use crate::lower::{Lowerer, Processor, entry_signature, native_signature};
 use crate::places::{Places, Site};
-use crate::tables::{NO_PLACE, Tables};
+use crate::tables::{ALL_TAGS, IN_REGISTER, NO_PLACE, Rows, Tables};
 
 /// With metering, a native frame takes at most so many times the bytes that it has in the interpreter
 /// below those that it calls.
@@ -100,6 +102,11 @@ pub struct Compiled {
     pub(crate) starts: Vec<(u32, Option<u32>)>,
     /// The places of faults of instructions that belong to others, by their offset, ascending.
     pub(crate) faults: Vec<(u32, u32)>,
+    /// Where calls return to whose exceptions are caught, ascending, and what [`Table::Landings`] has of
+    /// each.
+    ///
+    /// [`Table::Landings`]: crate::tables::Table::Landings
+    pub(crate) handlers: Vec<(u32, Rows)>,
     pub(crate) places: Places,
 }
 
@@ -161,11 +168,19 @@ impl Compiled {
         let mut starts: Vec<_> = self.starts.iter().map(start).collect();
         starts.dedup_by_key(|row| row.1);
         let site = |site: &Site| (site.func, site.caller);
+        let mut landings = Rows::new();
+        let mut handlers = Rows::with_capacity(self.handlers.len());
+        for (ret, rows) in &self.handlers {
+            handlers.push((*ret, landings.len() as u32));
+            landings.extend(rows);
+        }
         let rows = [
             self.traps.iter().map(trap).collect(),
             starts,
             self.faults.clone(),
             self.places.sites().iter().map(site).collect(),
+            handlers,
+            landings,
         ];
         let calls = self.relocs.iter().map(|reloc| reloc.direct_call(&func_of));
         Tables::new(self.alignment, rows, calls.collect())
@@ -309,6 +324,7 @@ impl Compiler {
             traps: traps(code, &lowered.accesses),
             faults: faults(code, &lowered.accesses, &starts),
             starts,
+            handlers: handlers(code)?,
             places: lowered.places,
         })
     }
@@ -329,6 +345,33 @@ fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u3
         (trap.offset, meaning)
     });
     traps.collect()
+}
+
+/// What catches exceptions of calls.
+fn handlers(code: &cranelift_codegen::CompiledCode) -> Result<Vec<(u32, Rows)>, Bailout> {
+    let mut all = Vec::new();
+    for site in code.buffer.call_sites() {
+        if site.exception_handlers.is_empty() {
+            continue;
+        }
+        let frame = site.frame_offset.ok_or(Bailout::Codegen)?;
+        let mut context = IN_REGISTER;
+        let mut rows = vec![(0, 0)];
+        for handler in site.exception_handlers {
+            match *handler {
+                FinalizedMachExceptionHandler::Context(ExceptionContextLoc::SPOffset(offset)) => {
+                    context = offset;
+                }
+                FinalizedMachExceptionHandler::Context(ExceptionContextLoc::GPR(_)) => {}
+                FinalizedMachExceptionHandler::Tag(tag, at) => rows.push((tag.as_u32(), at)),
+                FinalizedMachExceptionHandler::Default(at) => rows.push((ALL_TAGS, at)),
+            }
+        }
+        rows[0] = (frame, context);
+        all.push((site.ret_addr, rows));
+    }
+    all.sort_unstable_by_key(|&(ret, _)| ret);
+    Ok(all)
 }
 
 /// Bytes of a unit's frame, with the address to return to and the caller's frame pointer.

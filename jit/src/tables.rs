@@ -20,19 +20,32 @@ pub(crate) enum Table {
     Faults,
     /// Where something is inlined: the function and the place of the call.
     Sites,
+    /// Where calls return to whose exceptions are caught, ascending, and the first of their rows in
+    /// [`Table::Landings`].
+    Handlers,
+    /// For each such call: the bytes from its stack pointer to the frame pointer, and from the stack pointer
+    /// to the instance, or [`IN_REGISTER`]; then what it catches: the tag or [`ALL_TAGS`], and the offset
+    /// where that goes on.
+    Landings,
     /// Direct calls: where the distance to the callee is in the code, and the callee's number among
     /// the defined functions.
     Calls,
 }
 
 /// How many tables there are.
-const TABLES: usize = 5;
+const TABLES: usize = 7;
 
 /// Numbers before the rows.
 const HEADER: usize = TABLES + 1;
 
 /// Stands for "no place".
 pub(crate) const NO_PLACE: u32 = u32::MAX;
+
+/// Stands for every tag.
+pub(crate) const ALL_TAGS: u32 = u32::MAX - 1;
+
+/// Stands for a place that whoever was called keeps: so only the runtime may, which knows the instance.
+pub(crate) const IN_REGISTER: u32 = u32::MAX;
 
 /// The number of rows of [`Table::Calls`] of code that can only be where it was made for.
 const NOT_MOVABLE: u32 = u32::MAX;
@@ -155,6 +168,26 @@ impl Tables {
         self.find(Table::Traps, offset).map(trap_of_number)
     }
 
+    /// What catches exceptions of a call that returns to an offset: the first row of
+    /// [`Table::Landings`] about it, and the others.
+    pub(crate) fn handlers(
+        &self,
+        offset: u32,
+    ) -> Option<((u32, u32), impl Iterator<Item = (u32, u32)> + use<'_>)> {
+        let at = self.rows_until(Table::Handlers, offset).checked_sub(1)?;
+        let (found, first) = self.row(Table::Handlers, at);
+        if found != offset {
+            return None;
+        }
+        let end = match at + 1 < self.len(Table::Handlers) {
+            true => self.row(Table::Handlers, at + 1).1 as usize,
+            false => self.len(Table::Landings),
+        };
+        let frame = self.row(Table::Landings, first as usize);
+        let landings = first as usize + 1..end.min(self.len(Table::Landings));
+        Some((frame, landings.map(|at| self.row(Table::Landings, at))))
+    }
+
     /// The frames at an offset, innermost first (see [`crate::Code::frames_at`]).
     pub(crate) fn frames_at(
         &self,
@@ -190,6 +223,8 @@ mod tests {
                 vec![(0, NO_PLACE), (3, 7), (8, site | 5), (12, NO_PLACE)],
                 vec![(9, 70)],
                 vec![(6, 7)],
+                vec![(5, 0), (10, 3)],
+                vec![(48, 8), (2, 70), (ALL_TAGS, 80), (32, IN_REGISTER), (1, 90)],
             ],
             calls,
         )
@@ -208,6 +243,13 @@ mod tests {
         assert_eq!(frames(8), [(Some(6), 5), (None, 7)]);
         assert_eq!(frames(9), [(None, 70)]);
         assert_eq!(frames(13), []);
+        let handlers = |offset| {
+            let (frame, landings) = tables.handlers(offset)?;
+            Some((frame, landings.collect::<Vec<_>>()))
+        };
+        let first = ((48, 8), vec![(2, 70), (ALL_TAGS, 80)]);
+        let second = ((32, IN_REGISTER), vec![(1, 90)]);
+        assert_eq!([5, 6, 10].map(handlers), [Some(first), None, Some(second)]);
     }
 
     #[test]
@@ -222,6 +264,8 @@ mod tests {
         for len in 0..bytes.len() {
             let cut = Tables::at(&Bytes::new(bytes[..len].to_vec()), 3);
             assert!(cut.frames_at(8).count() <= 2);
+            let landings = cut.handlers(10).map(|(_, landings)| landings.count());
+            assert!(landings.is_none_or(|count| count <= 4));
             assert!(cut.as_bytes().len() < first.as_bytes().len());
         }
     }

@@ -14,8 +14,8 @@ use dotvm_isa::abi::{CodeCell, FRAME_SLOTS_AT, FuncRef, Libcalls, VmContext, VmS
 use dotvm_isa::{FuncType, Instr, Op, TrapCode, ValType};
 
 use super::{
-    Body, Lowerer, Operand, Regions, constant_flags, limb_count, limb_types, native_signature,
-    returns_in_slots, trap_code,
+    Body, Code, Lowerer, Operand, Regions, constant_flags, limb_count, limb_types,
+    native_signature, returns_in_slots, trap_code,
 };
 use crate::analysis::Analysis;
 use crate::bailout::Bailout;
@@ -122,7 +122,7 @@ impl<'a> Lowerer<'a, '_> {
     }
 
     /// Pops the arguments of a call; returns their limbs and where in the frame they are.
-    fn pop_args(&mut self, ty: &FuncType) -> (Vec<Operand>, u32) {
+    pub(super) fn pop_args(&mut self, ty: &FuncType) -> (Vec<Operand>, u32) {
         let args = self.stack.split_off(self.stack.len() - ty.params.len());
         let offset = self.body.frame_offset + self.stack_base() + self.stack_slots();
         (args, offset)
@@ -308,8 +308,7 @@ impl<'a> Lowerer<'a, '_> {
                 .into_iter()
                 .chain(args.iter().flat_map(|arg| arg.limbs().to_vec()))
                 .collect();
-            let call = self.b.ins().call(func, &args);
-            let results = self.b.inst_results(call).to_vec();
+            let results = self.invoke(Code::Func(func), signature, &args);
             return self.collect_results(ty, results, offset);
         }
         if self.cold {
@@ -363,8 +362,7 @@ impl<'a> Lowerer<'a, '_> {
             .into_iter()
             .chain(args.iter().flat_map(|arg| arg.limbs().to_vec()))
             .collect();
-        let call = self.b.ins().call_indirect(signature, code, &all);
-        let results = self.b.inst_results(call).to_vec();
+        let results = self.invoke(Code::Address(code), signature, &all);
         let results = self.collect_results(ty, results, offset);
         let results: Vec<BlockArg> = results.into_iter().map(BlockArg::from).collect();
         self.b.ins().jump(after, &results);
@@ -395,20 +393,7 @@ impl<'a> Lowerer<'a, '_> {
         limbs
     }
 
-    /// `throw`: native code is left as by a trap, for a frame of the interpreter or the host. The values are
-    /// on the VM stack, so that what is above them is known not to be in use.
-    pub(super) fn throw(&mut self, tag: u32) {
-        let ty = self.request.env.spaces.tags[tag as usize];
-        let ty = self.request.module.types[ty as usize].clone();
-        let (values, offset) = self.pop_args(&ty);
-        let slots = self.next_slots(offset);
-        self.store_args(slots, &values);
-        let tag = self.b.ins().iconst(types::I64, i64::from(tag));
-        self.call_row(offset_of!(Libcalls, throw), slots, tag);
-        self.trap(TrapCode::Unreachable);
-    }
-
-    fn store_args(&mut self, slots: Value, args: &[Operand]) {
+    pub(super) fn store_args(&mut self, slots: Value, args: &[Operand]) {
         let mut at = 0;
         for arg in args {
             self.store_slots(slots, at, arg);
@@ -429,11 +414,11 @@ impl<'a> Lowerer<'a, '_> {
             Callee::Defined(defined) => {
                 let row = offset_of!(Libcalls, call_interpreted);
                 let defined = self.b.ins().iconst(types::I64, i64::from(defined));
-                self.call_row(row, slots, defined);
+                self.call_throwing_row(row, slots, defined);
             }
             Callee::Ref(func) => {
                 let row = offset_of!(Libcalls, call_ref_interpreted);
-                self.call_row(row, slots, func);
+                self.call_throwing_row(row, slots, func);
             }
         }
         self.load_results(ty, slots)
@@ -512,7 +497,9 @@ impl<'a> Lowerer<'a, '_> {
         let fits = analysis.instrs.len() <= MAX_INLINED_INSTRS
             && self.inlined + analysis.instrs.len() <= MAX_INLINED;
         let straight = !analysis.has_loops() || recursive > 0;
-        (fits && straight && !analysis.tail_calls).then_some(analysis)
+        // What catches an exception is looked for in one body only.
+        let caught = analysis.calls && self.is_in_region() || !analysis.regions.is_empty();
+        (fits && straight && !caught && !analysis.tail_calls).then_some(analysis)
     }
 
     /// Lowers a callee's body in place of the call.
@@ -592,14 +579,25 @@ impl<'a> Lowerer<'a, '_> {
     }
 
     /// Calls a row of the table; goes on only where that succeeds.
-    fn call_row(&mut self, row: usize, slots: Value, imm: Value) {
-        let mut signature = Signature::new(CallConv::SystemV);
-        signature.params = vec![AbiParam::new(types::I64); 3];
-        let signature = self.b.import_signature(signature);
+    pub(super) fn call_row(&mut self, row: usize, slots: Value, imm: Value) {
+        let signature = self.row_signature();
         let address = self.libcall_address(row);
         self.b
             .ins()
             .call_indirect(signature, address, &[self.ctx, slots, imm]);
+    }
+
+    /// The same for one that may throw.
+    pub(super) fn call_throwing_row(&mut self, row: usize, slots: Value, imm: Value) {
+        let signature = self.row_signature();
+        let address = self.libcall_address(row);
+        self.invoke(Code::Address(address), signature, &[self.ctx, slots, imm]);
+    }
+
+    fn row_signature(&mut self) -> SigRef {
+        let mut signature = Signature::new(CallConv::SystemV);
+        signature.params = vec![AbiParam::new(types::I64); 3];
+        self.b.import_signature(signature)
     }
 }
 

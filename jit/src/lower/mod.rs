@@ -22,6 +22,7 @@
 
 mod calls;
 mod control;
+mod exceptions;
 mod memory;
 mod numeric;
 mod ops;
@@ -48,6 +49,8 @@ use crate::analysis::Analysis;
 use crate::bailout::Bailout;
 use crate::compile::{Request, Unit};
 use crate::places::Places;
+
+use exceptions::Code;
 
 pub use memory::GUARD_BYTES;
 pub(crate) use vector::Processor;
@@ -219,7 +222,9 @@ pub(crate) struct Lowerer<'a, 'b> {
     around: Vec<Body>,
     pub(crate) places: Places,
     accesses: Accesses,
-    /// Whether the instruction being lowered always leads to a trap.
+    /// Offset of the instruction being lowered.
+    offset: u32,
+    /// Whether it always leads to a trap.
     cold: bool,
     /// Instructions inlined so far.
     inlined: usize,
@@ -264,6 +269,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             around: Vec::new(),
             places: Places::default(),
             accesses: Accesses::default(),
+            offset: 0,
             cold: false,
             inlined: 0,
         };
@@ -431,6 +437,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
                 self.jump(instr.offset, start);
                 return Ok(());
             }
+            self.offset = instr.offset;
             self.cold = self.body.analysis.cold[at];
             self.mark_place(&instr);
             self.charge(&instr);

@@ -28,10 +28,10 @@ rules! {
     jz |l, instr| l.jump_if(instr, false);
     jnz |l, instr| l.jump_if(instr, true);
     br_table |l, instr| l.jump_table(instr)?;
-    try_region |_l, _instr| Err(Bailout::Exceptions)?;
+    try_region |_l, _instr| ();
     end_try |_l, _instr| ();
     throw |l, instr| l.throw(instr.a as u32);
-    throw_ref |_l, _instr| Err(Bailout::Exceptions)?;
+    throw_ref |l, _instr| l.throw_ref();
     call |l, instr| l.call(instr)?;
     call_indirect |l, instr| l.call_indirect(instr);
     call_ref |l, instr| l.call_indirect(instr);

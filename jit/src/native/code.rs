@@ -18,7 +18,7 @@ use crate::bailout::Bailout;
 use crate::compile::{Compiled, Compiler, Unit};
 use crate::link::Piece;
 use crate::lower::entry_signature;
-use crate::tables::Tables;
+use crate::tables::{ALL_TAGS, IN_REGISTER, Tables};
 
 /// How much of its frame code has made at an instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,6 +132,34 @@ impl Code {
     pub fn frames_at(&self, pc: usize) -> impl Iterator<Item = (Option<u32>, u32)> + '_ {
         self.tables.frames_at(pc.wrapping_sub(self.start) as u32)
     }
+
+    /// What catches exceptions of the call that returns to an address.
+    pub fn handlers_at(&self, pc: usize) -> Option<Handlers> {
+        let offset = pc.wrapping_sub(self.start) as u32;
+        let ((frame, instance), landings) = self.tables.handlers(offset)?;
+        let landings = landings.map(|(tag, at)| {
+            let address = std::ptr::with_exposed_provenance(self.start + at as usize);
+            ((tag != ALL_TAGS).then_some(tag), address)
+        });
+        Some(Handlers {
+            frame_bytes: frame as usize,
+            instance_at: (instance != IN_REGISTER).then_some(instance as usize),
+            landings: landings.collect(),
+        })
+    }
+}
+
+/// What catches exceptions of a call, in the frame that it returns to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Handlers {
+    /// Bytes from the frame's stack pointer to its frame pointer.
+    pub frame_bytes: usize,
+    /// Bytes from the stack pointer to the address of the instance; nothing where that is known to the
+    /// runtime only, which was called.
+    pub instance_at: Option<usize>,
+    /// Tags of the instance (nothing stands for every tag) and where their exceptions go on, the first that
+    /// fits first.
+    pub landings: Vec<(Option<u32>, *const u8)>,
 }
 
 /// The machine code of one module.

@@ -6,6 +6,8 @@
 //! * A trampoline for each libcall notes where machine code called from, makes the call, and returns
 //!   only where it succeeded, and the store's signals do not say to stop. Otherwise it leaves the
 //!   innermost entry with the status.
+//! * Where the status says that an exception is caught in the native code that a trampoline was called by
+//!   or calls of it, the trampoline goes on there instead.
 //! * `trapped` is where the signal handler sends a thread: on the host's stack, which has room, the
 //!   runtime notes what happened, then the innermost entry is left.
 //!
@@ -16,7 +18,9 @@ use std::mem::{offset_of, size_of};
 use std::sync::OnceLock;
 
 use dotvm_isa::TrapCode;
-use dotvm_isa::abi::{Libcall, Libcalls, NativeStack, Signals, VmContext, VmState};
+use dotvm_isa::abi::{
+    EXIT_CAUGHT, Landing, Libcall, Libcalls, NativeStack, Signals, VmContext, VmState,
+};
 use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 
 /// Rows of the libcall table.
@@ -78,6 +82,13 @@ pub fn is_outermost(return_address: usize) -> bool {
 macro_rules! native {
     ($field:ident) => {
         (offset_of!(VmState, native) + offset_of!(NativeStack, $field)) as i32
+    };
+}
+
+/// Offset of a field of the place where an exception is caught.
+macro_rules! landing {
+    ($field:ident) => {
+        (offset_of!(VmState, landing) + offset_of!(Landing, $field)) as i32
     };
 }
 
@@ -185,6 +196,24 @@ fn assemble() -> Trampolines {
             ; test eax, eax
             ; jz <back
             ; failed:
+            ; cmp eax, EXIT_CAUGHT as i32
+            ; jne >leave
+            ; cmp QWORD [rbx + landing!(native_sp)], 0
+            ; je >leave
+            ; mov rcx, [rbx + landing!(activation)]
+            ; cmp rcx, [rbx + offset_of!(VmState, activation) as i32]
+            ; jne >leave
+            // The frame is of this entry. If it is that of the caller, it counts on the registers that a C
+            // function keeps; others count on none.
+            ; mov rcx, rbx
+            ; mov r12, [rbp - 16]
+            ; mov rbx, [rbp - 8]
+            ; mov rsp, [rcx + landing!(native_sp)]
+            ; mov rbp, [rcx + landing!(native_fp)]
+            ; mov rax, [rcx + landing!(exception)]
+            ; mov QWORD [rcx + landing!(native_sp)], 0
+            ; jmp QWORD [rcx + landing!(ip)]
+            ; leave:
             ; mov rdi, r12
             ; mov esi, eax
             ; jmp ->leave

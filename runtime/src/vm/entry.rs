@@ -132,11 +132,7 @@ impl StoreVm {
             native_depth: 0,
             native_depth_max: NATIVE_DEPTH,
             resume: ptr::null(),
-            landing: Landing {
-                ip: ptr::null(),
-                fp: ptr::null_mut(),
-                ctx: ptr::null_mut(),
-            },
+            landing: Landing::NOWHERE,
             native: NativeStack {
                 top: ptr::null_mut(),
                 low: ptr::null_mut(),
@@ -287,6 +283,27 @@ impl StoreVm {
                 is_return_address: activation.is_return_address,
             })
         })
+    }
+
+    /// For what is running and for each frame of [`StoreVm::waiting`]: the first of those that wait for it.
+    pub(super) fn activations(&self) -> impl Iterator<Item = *const Activation> + '_ {
+        let first = self.state.get().vm.activation;
+        // SAFETY: as for `waiting`.
+        std::iter::successors(Some(first), |&activation| unsafe {
+            activation.as_ref().map(|activation| activation.outer)
+        })
+    }
+
+    /// The words on the native stack from that place on; none where it is elsewhere: then nothing runs there.
+    pub(super) fn native_words(&self, from: *const u64) -> impl Iterator<Item = u64> {
+        let NativeStack { low, top, .. } = self.state.get().vm.native;
+        let words = match (low.addr()..top.addr()).contains(&from.addr()) {
+            true => (top.addr() - from.addr()) / size_of::<u64>(),
+            false => 0,
+        };
+        // SAFETY: this part of the stack is mapped. It is read word by word, since frames of the runtime are
+        // there as well, which change.
+        (0..words).map(move |at| unsafe { from.add(at).read_volatile() })
     }
 
     /// Keeps what a run is to be stopped by; returns the status that stops it.

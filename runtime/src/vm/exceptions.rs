@@ -2,14 +2,16 @@
 //!
 //! An exception belongs to its store; a reference is a number that names its place and says how often that
 //! was given to others before. Nobody counts references. When there are twice as many exceptions as were
-//! left the last time, those are dropped that no slot may refer to: frames are only looked at here, when
-//! an exception is thrown, and native code has no references to exceptions at all.
+//! left the last time, those are dropped that no slot, and no word on the native stack, may refer to:
+//! frames are only looked at here, when an exception is thrown.
 
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dotvm_interp::{Frame, walk};
 use dotvm_isa::abi::{Landing, VmContext};
 use dotvm_isa::{TrapCode, ValType};
+use dotvm_jit::{entry, traps};
 
 use super::backtrace::capture;
 use super::entry::{Place, Stop};
@@ -92,6 +94,11 @@ impl Exceptions {
         object.filter(|_| place.generation == (slot >> 32) as u32)
     }
 
+    /// The values of the exception of a slot.
+    pub(super) fn values(&self, slot: u64) -> Option<&[u64]> {
+        self.find(slot).map(|object| &*object.values)
+    }
+
     /// Keeps the exception of a slot as long as the store.
     pub(crate) fn keep(&self, slot: u64) {
         if let Some(object) = self.find(slot) {
@@ -165,7 +172,11 @@ impl Exceptions {
 /// What catches an exception.
 struct Caught {
     landing: Landing,
-    /// The first slot of what it pushes.
+    /// Where a frame of threaded code gets what the catch pushes; native code asks for it.
+    pushes: Option<Pushes>,
+}
+
+struct Pushes {
     slots: *mut u64,
     with_values: bool,
     by_ref: bool,
@@ -246,11 +257,34 @@ fn make_room(store: &mut StoreOpaque, end: *mut u64) -> Result<(), TrapCode> {
     let in_tables = tables.flat_map(Table::elements);
     let in_globals = globals.flat_map(Global::value);
     let all = store.vm.stack_slots(end).iter().chain(in_tables);
-    store.exceptions.collect(all.chain(in_globals).copied());
+    let registers = kept_registers();
+    let native = store.vm.native_words(&raw const registers[0]);
+    let all = all.chain(in_globals).chain(&registers).copied();
+    store.exceptions.collect(all.chain(native));
     match store.exceptions.bytes > MAX_BYTES {
         true => Err(TrapCode::MemoryLimit),
         false => Ok(()),
     }
+}
+
+/// The registers that a function of the host keeps for native code.
+#[inline(never)]
+fn kept_registers() -> [u64; 5] {
+    let mut kept = [0; 5];
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: it only writes to the array.
+    unsafe {
+        std::arch::asm!(
+            "mov [{0}], rbx",
+            "mov [{0} + 8], r12",
+            "mov [{0} + 16], r13",
+            "mov [{0} + 24], r14",
+            "mov [{0} + 32], r15",
+            in(reg) kept.as_mut_ptr(),
+            options(nostack, preserves_flags),
+        );
+    }
+    kept
 }
 
 /// Finds what catches an exception and says that it goes on there, or makes it an error of the call from
@@ -269,20 +303,26 @@ unsafe fn raise(
     };
     let place = store.vm.caller().map(|place| Place { ctx, ..place });
     // SAFETY: the caller's promise: the frames are stopped.
-    if let Some(caught) = unsafe { find(store, place, *tag) } {
-        // SAFETY: these slots are part of the frame, which is large enough for what its catches push.
-        // What is above the values that were on its operand stack ends here.
-        unsafe {
-            let mut at = caught.slots;
-            if caught.with_values {
-                at.copy_from_nonoverlapping(values.as_ptr(), values.len());
-                at = at.add(values.len());
-            }
-            if caught.by_ref {
-                at.write(slot);
+    if let Some(Caught { landing, pushes }) = unsafe { find(store, place, *tag) } {
+        if let Some(pushes) = pushes {
+            // SAFETY: these slots are part of the frame, which is large enough for what its catches push.
+            // What is above the values that were on its operand stack ends here.
+            unsafe {
+                let mut at = pushes.slots;
+                if pushes.with_values {
+                    at.copy_from_nonoverlapping(values.as_ptr(), values.len());
+                    at = at.add(values.len());
+                }
+                if pushes.by_ref {
+                    at.write(slot);
+                }
             }
         }
-        store.vm.set_landing(caught.landing);
+        let exception = slot;
+        store.vm.set_landing(Landing {
+            exception,
+            ..landing
+        });
         return Stop::Caught;
     }
     let backtrace = match thrown {
@@ -295,7 +335,7 @@ unsafe fn raise(
 }
 
 /// What catches exceptions of a tag that is thrown at `innermost`: in the frames up to the call from the
-/// host. Frames of native code catch nothing.
+/// host.
 ///
 /// # Safety
 /// The frames are stopped, and the stack has not changed since.
@@ -303,7 +343,22 @@ unsafe fn find(store: &StoreOpaque, innermost: Option<Place>, tag: u32) -> Optio
     let waiting = store.vm.waiting();
     let up_to_host = waiting.take_while(|place| place.is_return_address);
     let mut caught = None;
-    for place in innermost.into_iter().chain(up_to_host) {
+    let places = innermost.into_iter().chain(up_to_host);
+    for (place, activation) in places.zip(store.vm.activations()) {
+        if traps::find(place.ip.addr()).is_some() {
+            // SAFETY: the caller's promise.
+            if let Some(landing) = unsafe { find_native(store, place, tag) } {
+                let landing = Landing {
+                    activation,
+                    ..landing
+                };
+                return Some(Caught {
+                    landing,
+                    pushes: None,
+                });
+            }
+            continue;
+        }
         let mut visit = |frame: Frame| {
             // SAFETY: whoever stopped noted the instance with the frame.
             let owner = unsafe { frame.ctx.as_ref() }?.owner;
@@ -319,10 +374,13 @@ unsafe fn find(store: &StoreOpaque, innermost: Option<Place>, tag: u32) -> Optio
                     ip: code.landing(catch),
                     fp: frame.fp,
                     ctx: frame.ctx,
+                    ..Landing::NOWHERE
                 },
-                slots: frame.fp.wrapping_add(usize::from(catch.slot)),
-                with_values: catch.tag.is_some(),
-                by_ref: catch.by_ref,
+                pushes: Some(Pushes {
+                    slots: frame.fp.wrapping_add(usize::from(catch.slot)),
+                    with_values: catch.tag.is_some(),
+                    by_ref: catch.by_ref,
+                }),
             });
             None
         };
@@ -339,6 +397,46 @@ unsafe fn find(store: &StoreOpaque, innermost: Option<Place>, tag: u32) -> Optio
         }
     }
     caught
+}
+
+/// What catches exceptions of a tag in the frames of one entry into native code.
+///
+/// # Safety
+/// `place` is a frame of native code that has called the runtime for the instance that it names, and
+/// nothing ran on its part of the native stack since.
+unsafe fn find_native(store: &StoreOpaque, place: Place, tag: u32) -> Option<Landing> {
+    let mut pc = place.ip.addr();
+    let mut fp = place.fp.cast_const();
+    loop {
+        if let Some(handlers) = traps::find(pc)?.handlers_at(pc) {
+            let sp = fp.wrapping_byte_sub(handlers.frame_bytes);
+            let ctx: *mut VmContext = match handlers.instance_at {
+                // SAFETY: the code keeps it there as long as it waits.
+                Some(at) => unsafe { sp.byte_add(at).cast::<*mut VmContext>().read() },
+                None => place.ctx,
+            };
+            // SAFETY: instances live as long as their store.
+            let instance = &store.instances[unsafe { (*ctx).owner }.addr()];
+            let fits = |of: u32| instance.tags[of as usize] == tag;
+            let mut landings = handlers.landings.into_iter();
+            if let Some((_, address)) = landings.find(|(of, _)| of.is_none_or(fits)) {
+                return Some(Landing {
+                    ip: address.cast(),
+                    native_sp: sp.cast_mut().cast(),
+                    native_fp: fp.cast_mut().cast(),
+                    ..Landing::NOWHERE
+                });
+            }
+        }
+        // SAFETY: the frame pointer points to the one of the frame around it, and behind that is the
+        // address to return to.
+        let (outer, ret) = unsafe { (*fp, *fp.add(1)) };
+        if entry::is_outermost(ret as usize) {
+            return None;
+        }
+        pc = ret as usize;
+        fp = ptr::with_exposed_provenance(outer as usize);
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub(super) static LIBCALLS: Libcalls = Libcalls {
     call_ref_interpreted,
     throw,
     throw_ref,
+    exception_values,
     threaded_code,
     native_exit,
     native_stack,
@@ -136,7 +137,7 @@ unsafe extern "C" fn call_interpreted(ctx: *mut VmContext, slots: *mut u64, func
             Ok(())
         });
         match callee {
-            Some((cell, results)) => interpret(ctx, cell, results, slots),
+            Some((cell, results)) => interpret(ctx, ctx, cell, results, slots),
             None => status,
         }
     }
@@ -163,7 +164,19 @@ unsafe extern "C" fn call_ref_interpreted(ctx: *mut VmContext, slots: *mut u64, 
         if status != 0 {
             return status;
         }
-        interpret((*func_ref).ctx, (*func_ref).code, kind, slots)
+        interpret(ctx, (*func_ref).ctx, (*func_ref).code, kind, slots)
+    }
+}
+
+/// Reads the values of an exception.
+unsafe extern "C" fn exception_values(ctx: *mut VmContext, slots: *mut u64, slot: u64) -> u32 {
+    // SAFETY: native code is calling that caught the exception by its tag, with as many slots as that has.
+    unsafe {
+        with_store(ctx, |store, _| {
+            let values = store.opaque.exceptions.values(slot).unwrap_or_default();
+            slots.copy_from_nonoverlapping(values.as_ptr(), values.len());
+            Ok(())
+        })
     }
 }
 

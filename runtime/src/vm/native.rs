@@ -147,8 +147,10 @@ unsafe fn stop_hook(state: *mut VmState) -> Option<TrapCode> {
 /// Runs a function in the interpreter for native code.
 ///
 /// # Safety
-/// As for [`dotvm_interp::call`]; native code of the store of `ctx` is calling through a trampoline.
+/// As for [`dotvm_interp::call`]; native code of the instance `caller` of the same store is calling through
+/// a trampoline.
 pub(super) unsafe fn interpret(
+    caller: *mut VmContext,
     ctx: *mut VmContext,
     cell: *const CodeCell,
     results: ResultKind,
@@ -161,7 +163,7 @@ pub(super) unsafe fn interpret(
             outer: (*state).activation,
             ip: (*state).last_ip,
             fp: (*state).last_fp,
-            ctx: ptr::null_mut(),
+            ctx: caller,
             is_return_address: true,
         };
         (*state).activation = &raw const waiting;
