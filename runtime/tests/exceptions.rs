@@ -32,6 +32,7 @@ const PROGRAM: &str = r#"
     .export "through" func $through
     .export "many" func $many
     .export "again" func $again
+    .export "held" func $held
     .func $throw (i32) -> i32
         local.get 0
         jz none
@@ -100,6 +101,28 @@ const PROGRAM: &str = r#"
         i32.sub
         local.set 0
         jmp next
+    .end
+    .func $held (i32) -> i32
+        .local exnref
+        try catch_ref $e first
+        i32.push 77
+        call $native
+        end_try
+        ret
+    first:
+        local.set 1
+        pop
+        pop
+        local.get 0
+        call $many
+        pop
+        try catch $e again
+        local.get 1
+        throw_ref
+        end_try
+    again:
+        pop
+        ret
     .end
     .func $again
         global.get $kept
@@ -214,6 +237,18 @@ fn exceptions_of_wrong_values() {
         Tag::new(&mut store, FuncType::new([], [ValType::I64])),
         &expect!["a tag of type () -> (i64)"],
     );
+}
+
+/// What a frame has is not dropped, whichever tier it is of.
+#[test]
+fn exceptions_live_as_long_as_frames_refer_to_them() {
+    for engine in engines() {
+        let (mut store, instance) = program(&engine, |_, n| Ok(n));
+        for _ in 0..3 {
+            assert_eq!(call(&mut store, instance, "held", 10_000).unwrap(), 77);
+        }
+        assert!(store.usage().exceptions <= 2_000, "{:?}", store.usage());
+    }
 }
 
 /// What nothing refers to any more is dropped; what a global refers to is not.
