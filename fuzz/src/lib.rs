@@ -29,7 +29,8 @@ impl ResourceLimiter for Host {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         if current.max(desired) >= EXCEPTION_HEAP_BYTES {
-            return Ok(current >= EXCEPTION_HEAP_BYTES || desired == EXCEPTION_HEAP_BYTES);
+            let is_new = current == 0 && desired == EXCEPTION_HEAP_BYTES;
+            return Ok(is_new || current >= EXCEPTION_HEAP_BYTES);
         }
         let all = self.memory_bytes.saturating_add(desired - current);
         // What the memory's own maximum forbids would be counted, although it does not grow.
