@@ -100,8 +100,6 @@ pub struct Catch {
 /// The code between a `try` and its end.
 #[derive(Clone, Debug)]
 pub(crate) struct Region {
-    /// Its words.
-    pub(crate) words: Range<usize>,
     /// Index of the region around it.
     pub(crate) outer: Option<usize>,
     pub(crate) catches: Vec<Catch>,
@@ -111,6 +109,9 @@ pub(crate) struct Region {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Regions {
     pub(crate) all: Vec<Region>,
+    /// The words where regions start and end, ascending, and the innermost one from there on. What is noted
+    /// last for a word holds.
+    pub(crate) bounds: Vec<(usize, Option<usize>)>,
     /// Words of the tail calls in them, ascending: what these call is in no region of the function.
     pub(crate) tail_calls: Vec<usize>,
 }
@@ -118,17 +119,12 @@ pub(crate) struct Regions {
 impl Regions {
     /// The regions that a word is in, innermost first.
     fn around(&self, word: usize) -> impl Iterator<Item = &Region> {
-        let started = self
-            .all
-            .partition_point(|region| region.words.start <= word);
-        let last = match self.tail_calls.binary_search(&word) {
+        let before = self.bounds.partition_point(|&(bound, _)| bound <= word);
+        let innermost = match self.tail_calls.binary_search(&word) {
             Ok(_) => None,
-            // Regions nest: one that has ended is followed by one that has not, or by none.
-            Err(_) => started.checked_sub(1),
+            Err(_) => before.checked_sub(1).and_then(|at| self.bounds[at].1),
         };
-        std::iter::successors(last, |&at| self.all[at].outer)
-            .map(|at| &self.all[at])
-            .filter(move |region| region.words.contains(&word))
+        std::iter::successors(innermost, |&at| self.all[at].outer).map(|at| &self.all[at])
     }
 }
 

@@ -15,6 +15,12 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 /// The most values of operand stacks at the starts of basic blocks, all together.
 const MAX_JOIN_VALUES: usize = 1 << 17;
 
+/// The most tags that calls are looked through for in one place.
+const MAX_CATCHES: usize = 64;
+
+/// The most instructions whose exceptions are caught: time to allocate registers grows with their square.
+const MAX_CAUGHT: usize = 1 << 13;
+
 /// A function, analyzed.
 #[derive(Debug)]
 pub(crate) struct Analysis {
@@ -52,9 +58,9 @@ pub(crate) struct Analysis {
 pub(crate) struct Region {
     /// The region around it.
     parent: Option<usize>,
-    /// How many values are on the operand stack where it starts.
-    pub(crate) floor: usize,
-    pub(crate) catches: Vec<Catch<u32>>,
+    /// What may catch what is thrown in it, innermost first, those of the regions around it as well; each
+    /// with the number of values that stay on the operand stack.
+    catches: Vec<(Catch<u32>, usize)>,
 }
 
 impl Analysis {
@@ -109,6 +115,11 @@ impl Analysis {
                 analysis.note_jumps(&verifier, &instr)?;
             }
         }
+        let caught = (analysis.instrs.iter().zip(&analysis.region_of))
+            .filter(|(instr, region)| region.is_some() && is_call(instr.op));
+        if caught.count() > MAX_CAUGHT {
+            return Err(Bailout::TooComplex);
+        }
         analysis.find_cold(&verifier)?;
         if analysis
             .instrs
@@ -126,11 +137,7 @@ impl Analysis {
         let tail_call = matches!(instr.op, Op::RetCall | Op::RetCallIndirect | Op::RetCallRef);
         // Nothing of the frame is left while a tail call runs.
         self.region_of.push(region.filter(|_| !tail_call));
-        self.calls |= tail_call
-            || matches!(
-                instr.op,
-                Op::Call | Op::CallIndirect | Op::CallRef | Op::Throw | Op::ThrowRef
-            );
+        self.calls |= tail_call || is_call(instr.op);
         let block = *fuel_block.get_or_insert(instr.offset);
         *self.fuel.entry(block).or_default() += u64::from(instr.op.info().fuel);
         self.tail_calls |= tail_call;
@@ -147,33 +154,32 @@ impl Analysis {
         instr: &Instr,
         parent: Option<usize>,
     ) -> Result<usize, Bailout> {
-        let catches: Result<Vec<Catch<u32>>, _> = verifier.catches(instr).collect();
-        self.regions.push(Region {
-            parent,
-            floor: types(verifier).len(),
-            catches: catches.map_err(|_| Bailout::Malformed)?,
-        });
+        let floor = types(verifier).len();
+        let mut own = Vec::new();
+        for catch in verifier.catches(instr) {
+            own.push((catch.map_err(|_| Bailout::Malformed)?, floor));
+        }
+        let around = parent.map_or(&[][..], |parent| &self.regions[parent].catches);
+        let mut catches: Vec<(Catch<u32>, usize)> = Vec::new();
+        for &(catch, floor) in own.iter().chain(around) {
+            // Nothing gets past one that takes the same, or all.
+            let open =
+                |&(other, _): &(Catch<u32>, usize)| other.tag.is_some() && other.tag != catch.tag;
+            if catches.iter().all(open) {
+                catches.push((catch, floor));
+            }
+            if catches.len() > MAX_CATCHES {
+                return Err(Bailout::TooComplex);
+            }
+        }
+        self.regions.push(Region { parent, catches });
         Ok(self.regions.len() - 1)
     }
 
-    /// What may catch what the instruction at an offset throws, innermost first, each with the number of
-    /// values that stay on the operand stack.
-    pub(crate) fn catches(&self, offset: u32) -> Vec<(Catch<u32>, usize)> {
-        let mut found: Vec<(Catch<u32>, usize)> = Vec::new();
-        let mut next = self.index(offset).and_then(|at| self.region_of[at]);
-        while let Some(region) = next.map(|region| &self.regions[region]) {
-            for &catch in &region.catches {
-                // Nothing gets past one that takes all.
-                if found
-                    .iter()
-                    .all(|(other, _)| other.tag.is_some() && other.tag != catch.tag)
-                {
-                    found.push((catch, region.floor));
-                }
-            }
-            next = region.parent;
-        }
-        found
+    /// What may catch what the instruction at an offset throws: see [`Region::catches`].
+    pub(crate) fn catches(&self, offset: u32) -> &[(Catch<u32>, usize)] {
+        let region = self.index(offset).and_then(|at| self.region_of[at]);
+        region.map_or(&[], |region| &self.regions[region].catches)
     }
 
     /// Goes backwards from the traps.
@@ -290,6 +296,14 @@ impl Analysis {
     pub(crate) fn has_loops(&self) -> bool {
         !self.loops.is_empty()
     }
+}
+
+/// Whether an instruction is a call (other than a tail call), or throws.
+fn is_call(op: Op) -> bool {
+    matches!(
+        op,
+        Op::Call | Op::CallIndirect | Op::CallRef | Op::Throw | Op::ThrowRef
+    )
 }
 
 /// Types on the operand stack, bottom first.

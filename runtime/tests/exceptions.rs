@@ -273,6 +273,39 @@ fn a_hundred_thousand_exceptions() {
     }
 }
 
+/// What catches an exception is found without looking through regions that have ended.
+#[test]
+fn an_exception_comes_out_of_many_regions() {
+    const DEPTH: usize = 50_000;
+    let mut text = String::from(".tag $e\n.export \"run\" func $run\n.func $run () -> i32\n");
+    for i in 0..DEPTH {
+        text += &format!("try catch_all_ref l{i}\n");
+    }
+    text += "throw $e\n";
+    for i in (0..DEPTH).rev() {
+        let next = if i == 0 {
+            "pop\ni32.push 5\nret"
+        } else {
+            "throw_ref"
+        };
+        text += &format!("end_try\nl{i}:\n{next}\n");
+    }
+    text += ".end\n";
+    for engine in engines() {
+        let mut store = Store::new(&engine, ());
+        let module = module(&engine, &text);
+        let instance = Linker::new(&engine)
+            .instantiate(&mut store, &module)
+            .unwrap();
+        let run = instance
+            .get_typed_func::<(), i32>(&mut store, "run")
+            .unwrap();
+        for _ in 0..3 {
+            assert_eq!(run.call(&mut store, ()).unwrap(), 5);
+        }
+    }
+}
+
 /// Tags are the same where they are imports of the same one, not where their types are.
 #[test]
 fn tags_are_linked_by_identity() {

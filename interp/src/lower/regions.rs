@@ -38,7 +38,8 @@ impl OpenRegions {
 
     fn close(&mut self, word: usize) {
         if let Some(region) = self.open.pop().flatten() {
-            self.known.all[region].words.end = word;
+            let outer = self.known.all[region].outer;
+            self.known.bounds.push((word, outer));
         }
     }
 }
@@ -61,9 +62,9 @@ impl Lowerer<'_> {
                 word: 0,
             });
         }
-        let start = self.out.len();
+        let bound = (self.out.len(), Some(index));
+        self.regions.known.bounds.push(bound);
         self.regions.known.all.push(Region {
-            words: start..usize::MAX,
             outer: self.regions.open.last().copied().flatten(),
             catches,
         });

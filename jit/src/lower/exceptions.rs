@@ -36,7 +36,7 @@ impl Lowerer<'_, '_> {
     /// that throw are not inlined where something catches that.
     fn catches(&self) -> Vec<(Catch<u32>, usize)> {
         match self.around.is_empty() {
-            true => self.body.analysis.catches(self.offset),
+            true => self.body.analysis.catches(self.offset).to_vec(),
             false => Vec::new(),
         }
     }

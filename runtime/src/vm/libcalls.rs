@@ -197,6 +197,8 @@ unsafe extern "C" fn throw(ctx: *mut VmContext, args: *mut u64, tag: u64) -> u32
     // of the VM stack.
     unsafe {
         with_store(ctx, |store, _| {
+            // It takes time by what is searched, without a safepoint.
+            store.opaque.safepoint()?;
             Err(exceptions::throw(&mut store.opaque, ctx, args, tag as u32))
         })
     }
@@ -207,6 +209,7 @@ unsafe extern "C" fn throw_ref(ctx: *mut VmContext, args: *mut u64, _: u64) -> u
     // SAFETY: a handler is calling with a reference.
     unsafe {
         with_store(ctx, |store, _| {
+            store.opaque.safepoint()?;
             Err(exceptions::throw_ref(&mut store.opaque, ctx, *args))
         })
     }
