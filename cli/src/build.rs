@@ -33,6 +33,9 @@ pub(crate) struct Style {
 /// zstd's level for compressed modules: the highest that is still quick for megabytes.
 const ZSTD_LEVEL: i32 = 19;
 
+/// The most faults of debug information that are told.
+const MAX_FAULTS: usize = 3;
+
 /// zstd's level for debug sections with lines.
 const DEBUG_ZSTD_LEVEL: i32 = 22;
 
@@ -67,11 +70,8 @@ pub(crate) fn build(
     };
     let translated = transpile(&wasm, &options).map_err(|error| failure(path, &error))?;
     phases.end("transpile");
-    if style.debug_info && !translated.report.debug_info {
-        let path = path.display();
-        output::say(&format!(
-            "warning: {path}: no debug information (DWARF) about its functions\n"
-        ));
+    if style.debug_info {
+        warn_of_debug_info(path, &translated.report);
     }
     let options = EncodeOptions {
         zstd_level: style.compress.then_some(ZSTD_LEVEL),
@@ -80,6 +80,25 @@ pub(crate) fn build(
     let bytes = encode(&translated.module, &translated.names, options);
     phases.end("encode");
     Ok((bytes, translated.report))
+}
+
+/// Says what of the debug information that was asked for is missing.
+fn warn_of_debug_info(path: &Path, report: &Report) {
+    let path = path.display();
+    let faults = &report.debug_faults;
+    for fault in faults.iter().take(MAX_FAULTS) {
+        output::say(&format!(
+            "warning: {path}: debug information (DWARF) cannot be read: {fault}\n"
+        ));
+    }
+    if let Some(more @ 1..) = faults.len().checked_sub(MAX_FAULTS) {
+        output::say(&format!("warning: {path}: and so {more} times more\n"));
+    }
+    if !report.debug_info {
+        output::say(&format!(
+            "warning: {path}: no debug information (DWARF) about its functions\n"
+        ));
+    }
 }
 
 /// Reads WebAssembly, or has it made by a compiler.

@@ -43,8 +43,6 @@ pub enum Error {
         /// Which limit, and how far the function is over it.
         reason: String,
     },
-    /// Debug information that is asked for and cannot be read.
-    DebugInfo(String),
     /// WebAssembly text with a mistake; the message shows the place.
     Text(String),
     /// A file that cannot be read or written.
@@ -84,7 +82,6 @@ impl Error {
                 | Error::Architecture { .. }
                 | Error::Component
                 | Error::Limit { .. }
-                | Error::DebugInfo(_)
                 | Error::Text(_)
         )
     }
@@ -113,7 +110,7 @@ impl fmt::Display for Error {
                 )
             }
             Error::Component => f.write_str(
-                "a WebAssembly component, not a core module, which is what can be run here\n\
+                "offset 0x4: a WebAssembly component, not a core module, which is what can be run here\n\
                  compile it as a core module: for Rust, with --target wasm32-wasip1; for C, with \
                  --target=wasm32-wasip1\n\
                  the core modules in a component are taken out of it by \
@@ -125,7 +122,7 @@ impl fmt::Display for Error {
                 offset,
                 reason,
             } => write!(f, "function {func}, offset {offset:#x}: {reason}"),
-            Error::DebugInfo(message) | Error::Text(message) => f.write_str(message),
+            Error::Text(message) => f.write_str(message),
             Error::File { path, error } => write!(f, "{}: {error}", path.display()),
             Error::Input { path, reason } => write!(f, "{}: {reason}", path.display()),
             Error::NoToolchain(message) => f.write_str(message),

@@ -134,7 +134,7 @@ pub struct Output {
 }
 
 /// What [`transpile`] did, in numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Report {
     /// The architecture of the output.
@@ -170,6 +170,8 @@ pub struct Report {
     pub inlined_calls: usize,
     /// Whether debug information was asked for, and there was some about the module's functions.
     pub debug_info: bool,
+    /// Why some of it could not be read, each time: it is malformed, or in another file.
+    pub debug_faults: Vec<String>,
 }
 
 /// Translates a binary WebAssembly module.
@@ -195,10 +197,10 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
         instructions_in: instructions(&funcs),
         ..Report::default()
     };
-    let info = match options.debug_info {
+    let mut info = match options.debug_info {
         true => {
             let code = CodeMap::new(&places, code_start, env.imported_funcs);
-            dwarf::read(wasm, &code)?
+            dwarf::read(wasm, &code)
         }
         false => None,
     };
@@ -215,7 +217,10 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
     report.instructions_out = instructions(&funcs);
     module.set_bodies(bodies(&funcs, &places, env.imported_funcs)?);
     report.bytes_out = module.code_bytes.as_slice().len() as u64;
-    report.debug_info = info.as_ref().is_some_and(|info| !info.funcs.is_empty());
+    if let Some(info) = &mut info {
+        report.debug_info = !info.funcs.is_empty();
+        report.debug_faults = std::mem::take(&mut info.faults);
+    }
     if options.debug_names {
         if let Some(info) = &info {
             symbols::complete(&mut names.funcs, info, env.imported_funcs);

@@ -2,7 +2,7 @@
 
 use gimli::{AttributeValue, DebugInfoOffset, DebuggingInformationEntry, DwAt};
 
-use super::{Fault, Reader, Slice};
+use super::{Reader, Slice};
 
 /// An entry of the tree.
 pub(super) type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
@@ -30,7 +30,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// The unit that an entry is in, and the entry.
-    pub(super) fn entry(&self, id: EntryId) -> Result<(usize, Entry<'a>), Fault> {
+    pub(super) fn entry(&self, id: EntryId) -> Result<(usize, Entry<'a>), gimli::Error> {
         let after = self.units.partition_point(|unit| {
             unit.unit
                 .header

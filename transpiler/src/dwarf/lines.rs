@@ -3,11 +3,11 @@
 use dotvm_isa::debug::Location;
 use gimli::ColumnType;
 
-use super::{Fault, Reader, Row};
+use super::{Reader, Row};
 
 impl Reader<'_, '_> {
     /// Runs a unit's line program and keeps what is about functions that are there.
-    pub(super) fn lines(&mut self, unit: usize) -> Result<(), Fault> {
+    pub(super) fn lines(&mut self, unit: usize) -> Result<(), gimli::Error> {
         let Some(program) = self.units[unit].unit.line_program.clone() else {
             return Ok(());
         };

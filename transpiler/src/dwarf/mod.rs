@@ -16,13 +16,12 @@ mod subprograms;
 mod types;
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::ops::Range;
 
 use dotvm_isa::debug::{Location, Scope, Subprogram, Type};
 use gimli::{EndianSlice, LittleEndian, SectionId};
 use wasmparser::{Parser, Payload};
-
-use crate::error::Error;
 
 pub(crate) use files::is_standard_library;
 
@@ -40,6 +39,8 @@ pub(crate) struct Info {
     pub(crate) subprograms: Vec<Subprogram>,
     /// By index among the functions defined.
     pub(crate) funcs: BTreeMap<usize, FuncInfo>,
+    /// Why something could not be read, each time; the rest is there.
+    pub(crate) faults: Vec<String>,
 }
 
 /// What DWARF says about a function.
@@ -75,6 +76,18 @@ impl FuncInfo {
     pub(crate) fn row_at(&self, at: u32) -> Option<Row> {
         let after = self.rows.partition_point(|row| row.at <= at);
         after.checked_sub(1).map(|i| self.rows[i])
+    }
+
+    fn sort_rows(&mut self) {
+        self.rows.sort_by_key(|row| row.at);
+        // Of several rows for one address, the last holds.
+        self.rows.dedup_by(|next, row| {
+            let same = next.at == row.at;
+            if same {
+                *row = *next;
+            }
+            same
+        });
     }
 
     /// The innermost scope that an address belongs to.
@@ -131,33 +144,25 @@ impl CodeMap {
     }
 }
 
-/// Reads the debug information of a module; `None` where there is none.
-///
-/// # Errors
-/// Where it is elsewhere, or malformed.
-pub(crate) fn read(wasm: &[u8], code: &CodeMap) -> Result<Option<Info>, Error> {
+/// Reads the debug information of a module; `None` where there is none. What is malformed, or in another
+/// file, is passed over and noted.
+pub(crate) fn read(wasm: &[u8], code: &CodeMap) -> Option<Info> {
     let sections = custom_sections(wasm);
     let section = |id: SectionId| {
         let bytes = sections.get(id.name()).copied().unwrap_or_default();
-        Ok::<_, gimli::Error>(Slice::new(bytes, LittleEndian))
+        Slice::new(bytes, LittleEndian)
     };
     if !sections.contains_key(SectionId::DebugInfo.name()) {
-        return match sections.get("external_debug_info") {
-            Some(url) => Err(elsewhere(&external(url))),
-            None => Ok(None),
-        };
+        let url = sections.get("external_debug_info")?;
+        return Some(Info {
+            faults: vec![elsewhere(&external(url))],
+            ..Info::default()
+        });
     }
-    let read = || -> Result<Info, Fault> {
-        let mut dwarf = gimli::Dwarf::load(section)?;
-        dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
-        Reader::new(&dwarf, code)?.run()
-    };
-    read().map(Some).map_err(|fault| match fault {
-        Fault::Elsewhere(file) => elsewhere(&file),
-        Fault::Malformed(error) => {
-            Error::DebugInfo(format!("malformed debug information (DWARF): {error}"))
-        }
-    })
+    let load = |id| Ok::<_, Infallible>(section(id));
+    let Ok(mut dwarf) = gimli::Dwarf::load(load);
+    dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+    Some(Reader::new(&dwarf, code).run())
 }
 
 fn custom_sections(wasm: &[u8]) -> HashMap<&str, &[u8]> {
@@ -177,24 +182,11 @@ fn external(section: &[u8]) -> String {
     reader.read_string().unwrap_or("another file").to_owned()
 }
 
-fn elsewhere(file: &str) -> Error {
-    Error::DebugInfo(format!(
-        "the debug information is not in this file but in {file}; \
+fn elsewhere(file: &str) -> String {
+    format!(
+        "it is not in this file but in {file}; \
          build without splitting it (-gsplit-dwarf, -gseparate-dwarf, split-debuginfo)"
-    ))
-}
-
-/// Why debug information cannot be read.
-enum Fault {
-    Malformed(gimli::Error),
-    /// It is in that file.
-    Elsewhere(String),
-}
-
-impl From<gimli::Error> for Fault {
-    fn from(error: gimli::Error) -> Fault {
-        Fault::Malformed(error)
-    }
+    )
 }
 
 /// A compilation unit, with what its line program says about files.
@@ -213,10 +205,11 @@ struct Reader<'d, 'a> {
     types: types::Types,
     subprograms: subprograms::Subprograms,
     funcs: BTreeMap<usize, FuncInfo>,
+    faults: Vec<String>,
 }
 
 impl<'d, 'a> Reader<'d, 'a> {
-    fn new(dwarf: &'d gimli::Dwarf<Slice<'a>>, code: &'d CodeMap) -> Result<Reader<'d, 'a>, Fault> {
+    fn new(dwarf: &'d gimli::Dwarf<Slice<'a>>, code: &'d CodeMap) -> Reader<'d, 'a> {
         let mut reader = Reader {
             dwarf,
             units: Vec::new(),
@@ -225,18 +218,60 @@ impl<'d, 'a> Reader<'d, 'a> {
             types: types::Types::default(),
             subprograms: subprograms::Subprograms::default(),
             funcs: BTreeMap::new(),
+            faults: Vec::new(),
         };
         let mut headers = dwarf.units();
-        while let Some(header) = headers.next()? {
-            let unit = dwarf.unit(header)?;
-            if let Some(name) = unit.dwo_name()? {
-                let name = dwarf.attr_string(&unit, name)?;
-                return Err(Fault::Elsewhere(name.to_string_lossy().into_owned()));
+        let mut end = 0;
+        loop {
+            let at = end;
+            let header = match headers.next() {
+                Ok(None) => break,
+                Ok(Some(header)) => header,
+                // Without its length nobody knows where the next one begins.
+                Err(error) => {
+                    reader.note(error, at);
+                    break;
+                }
+            };
+            end = at + header.length_including_self();
+            match reader.unit(header) {
+                Ok(Some(unit)) => reader.units.push(unit),
+                Ok(None) => {}
+                Err(error) => reader.note(error, at),
             }
-            let files = Vec::new();
-            reader.units.push(Unit { unit, files });
         }
-        Ok(reader)
+        reader
+    }
+
+    /// A unit, where it is in this file.
+    fn unit(
+        &mut self,
+        header: gimli::UnitHeader<Slice<'a>>,
+    ) -> Result<Option<Unit<'a>>, gimli::Error> {
+        let unit = self.dwarf.unit(header)?;
+        if let Some(name) = unit.dwo_name()? {
+            let name = self.dwarf.attr_string(&unit, name)?;
+            self.faults.push(elsewhere(&name.to_string_lossy()));
+            return Ok(None);
+        }
+        let files = Vec::new();
+        Ok(Some(Unit { unit, files }))
+    }
+
+    /// Notes why something of the unit at an offset of `.debug_info` cannot be read.
+    fn note(&mut self, error: gimli::Error, unit: usize) {
+        let error = self.dwarf.format_error(error);
+        let section = SectionId::DebugInfo.name();
+        let fault = format!("{error}, in the unit at {section}+{unit:#x}");
+        self.faults.push(fault);
+    }
+
+    /// The same for a unit by its index, where there is something to be noted.
+    fn note_in(&mut self, result: Result<(), gimli::Error>, unit: usize) {
+        if let Err(error) = result {
+            let offset = self.units[unit].unit.header.debug_info_offset();
+            self.note(error, offset.map_or(0, |offset| offset.0));
+        }
     }
 
     /// The folder of the program: where the compiler ran that made `main`.
@@ -246,25 +281,37 @@ impl<'d, 'a> Reader<'d, 'a> {
         Some(home.to_string_lossy().into_owned())
     }
 
-    fn run(mut self) -> Result<Info, Fault> {
-        let found = self.find_functions()?;
+    fn run(mut self) -> Info {
+        let mut found = Vec::new();
+        for unit in 0..self.units.len() {
+            let result = self.find_functions(unit, &mut found);
+            self.note_in(result, unit);
+        }
         let home = self.home(&found);
         for unit in 0..self.units.len() {
-            let files = self
-                .files
-                .of_unit(self.dwarf, &self.units[unit].unit, home.as_deref())?;
-            self.units[unit].files = files;
-            self.lines(unit)?;
+            let result = self.files_and_lines(unit, home.as_deref());
+            self.note_in(result, unit);
+        }
+        for info in self.funcs.values_mut() {
+            info.sort_rows();
         }
         for found in &found {
-            self.function(found)?;
+            let result = self.function(found);
+            self.note_in(result, found.unit);
         }
-        self.finish_types()?;
-        Ok(Info {
+        self.finish_types();
+        Info {
             files: self.files.paths,
             types: self.types.types,
             subprograms: self.subprograms.all,
             funcs: self.funcs,
-        })
+            faults: self.faults,
+        }
+    }
+
+    fn files_and_lines(&mut self, unit: usize, home: Option<&str>) -> Result<(), gimli::Error> {
+        let Unit { unit: inner, files } = &mut self.units[unit];
+        *files = self.files.of_unit(self.dwarf, inner, home)?;
+        self.lines(unit)
     }
 }

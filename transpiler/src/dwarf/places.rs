@@ -6,7 +6,7 @@ use dotvm_isa::debug::{Base, Place, Spot};
 use gimli::{AttributeValue, Encoding, Expression, Operation};
 
 use super::entry::Entry;
-use super::{Fault, Reader, Slice};
+use super::{Reader, Slice};
 
 /// The place that an expression describes; `None` where it is none that can be said.
 pub(super) fn place(
@@ -77,7 +77,7 @@ impl<'a> Reader<'_, 'a> {
         entry: &Entry<'a>,
         ranges: &[Range<u32>],
         frame_base: Option<Spot>,
-    ) -> Result<Vec<(Range<u32>, Place)>, Fault> {
+    ) -> Result<Vec<(Range<u32>, Place)>, gimli::Error> {
         let unit = &self.units[unit].unit;
         let encoding = unit.encoding();
         let everywhere = |place: Place| -> Vec<(Range<u32>, Place)> {

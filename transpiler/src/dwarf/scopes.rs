@@ -8,7 +8,7 @@ use gimli::AttributeValue;
 
 use super::entry::{Entry, EntryId, number};
 use super::subprograms::Abstract;
-use super::{Fault, FuncInfo, Inlined, Reader};
+use super::{FuncInfo, Inlined, Reader};
 
 /// The most functions inlined into each other: nobody nests deeper.
 const MAX_DEPTH: usize = 1000;
@@ -48,48 +48,40 @@ struct Open {
 }
 
 impl<'a> Reader<'_, 'a> {
-    /// Finds the entries of functions that are in the module. A function that is also inlined is
-    /// called by its index there.
-    pub(super) fn find_functions(&mut self) -> Result<Vec<Found>, Fault> {
-        let mut all = Vec::new();
-        for unit in 0..self.units.len() {
-            let mut entries = self.units[unit].unit.entries();
-            while let Some(entry) = entries.next_dfs()? {
-                if entry.tag() != gimli::DW_TAG_subprogram {
-                    continue;
-                }
-                let Some(low) = entry.attr_value(gimli::DW_AT_low_pc) else {
-                    continue;
-                };
-                let address = self.dwarf.attr_address(&self.units[unit].unit, low)?;
-                if let Some(func) = address.and_then(|address| self.code.func_at(address)) {
-                    let origin = self.reference(unit, entry, gimli::DW_AT_abstract_origin);
-                    all.push((
-                        Found {
-                            unit,
-                            entry: entry.offset(),
-                            func,
-                            is_main: self.name(unit, entry) == "main",
-                        },
-                        origin,
-                    ));
-                }
+    /// Finds the entries of a unit that are about functions of the module. A function that is also inlined
+    /// is called by its index there.
+    pub(super) fn find_functions(
+        &mut self,
+        unit: usize,
+        found: &mut Vec<Found>,
+    ) -> Result<(), gimli::Error> {
+        let mut entries = self.units[unit].unit.entries();
+        while let Some(entry) = entries.next_dfs()? {
+            if entry.tag() != gimli::DW_TAG_subprogram {
+                continue;
             }
+            let Some(low) = entry.attr_value(gimli::DW_AT_low_pc) else {
+                continue;
+            };
+            let address = self.dwarf.attr_address(&self.units[unit].unit, low)?;
+            let Some(func) = address.and_then(|address| self.code.func_at(address)) else {
+                continue;
+            };
+            if let Some(origin) = self.reference(unit, entry, gimli::DW_AT_abstract_origin) {
+                self.subprograms.compiled.entry(origin).or_insert(func);
+            }
+            found.push(Found {
+                unit,
+                entry: entry.offset(),
+                func,
+                is_main: self.name(unit, entry) == "main",
+            });
         }
-        let found = all.into_iter().map(|(found, origin)| {
-            if let Some(origin) = origin {
-                self.subprograms
-                    .compiled
-                    .entry(origin)
-                    .or_insert(found.func);
-            }
-            found
-        });
-        Ok(found.collect())
+        Ok(())
     }
 
     /// Reads a function that is in the module.
-    pub(super) fn function(&mut self, found: &Found) -> Result<(), Fault> {
+    pub(super) fn function(&mut self, found: &Found) -> Result<(), gimli::Error> {
         let &Found {
             unit, entry, func, ..
         } = found;
@@ -151,15 +143,6 @@ impl<'a> Reader<'_, 'a> {
         let info: &mut FuncInfo = self.funcs.entry(func).or_default();
         info.scopes = scopes;
         info.symbol = symbol;
-        info.rows.sort_by_key(|row| row.at);
-        // Of several rows for one address, the last holds.
-        info.rows.dedup_by(|next, row| {
-            let same = next.at == row.at;
-            if same {
-                *row = *next;
-            }
-            same
-        });
         Ok(())
     }
 
@@ -168,7 +151,7 @@ impl<'a> Reader<'_, 'a> {
         &self,
         unit: usize,
         root: gimli::UnitOffset,
-    ) -> Result<Vec<Entry<'a>>, Fault> {
+    ) -> Result<Vec<Entry<'a>>, gimli::Error> {
         let mut cursor = self.units[unit].unit.entries_at_offset(root)?;
         let mut entries = Vec::new();
         let mut top = None;
@@ -187,7 +170,7 @@ impl<'a> Reader<'_, 'a> {
         unit: usize,
         func: usize,
         entry: &Entry<'a>,
-    ) -> Result<Vec<Range<u32>>, Fault> {
+    ) -> Result<Vec<Range<u32>>, gimli::Error> {
         let mut ranges = Vec::new();
         let mut all = self.dwarf.die_ranges(&self.units[unit].unit, entry)?;
         while let Some(range) = all.next()? {
@@ -197,7 +180,7 @@ impl<'a> Reader<'_, 'a> {
         Ok(ranges)
     }
 
-    fn frame_base(&self, unit: usize, entry: &Entry<'a>) -> Result<Option<Spot>, Fault> {
+    fn frame_base(&self, unit: usize, entry: &Entry<'a>) -> Result<Option<Spot>, gimli::Error> {
         let Some(AttributeValue::Exprloc(expression)) = entry.attr_value(gimli::DW_AT_frame_base)
         else {
             return Ok(None);
@@ -210,7 +193,12 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// The scope of a function itself.
-    fn root(&mut self, unit: usize, func: usize, entry: &Entry<'a>) -> Result<Building, Fault> {
+    fn root(
+        &mut self,
+        unit: usize,
+        func: usize,
+        entry: &Entry<'a>,
+    ) -> Result<Building, gimli::Error> {
         let origin = match self.reference(unit, entry, gimli::DW_AT_abstract_origin) {
             Some(origin) => Some(self.abstract_subprogram(origin)?),
             None => None,
@@ -233,7 +221,7 @@ impl<'a> Reader<'_, 'a> {
         func: usize,
         entry: &Entry<'a>,
         caller: usize,
-    ) -> Result<Building, Fault> {
+    ) -> Result<Building, gimli::Error> {
         let origin = match self.reference(unit, entry, gimli::DW_AT_abstract_origin) {
             Some(origin) => Some(self.abstract_subprogram(origin)?),
             None => None,
@@ -276,7 +264,7 @@ impl<'a> Reader<'_, 'a> {
         entry: &Entry<'a>,
         scope: &mut Building,
         places: Vec<(Range<u32>, Place)>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), gimli::Error> {
         let origin: Option<EntryId> = self.reference(unit, entry, gimli::DW_AT_abstract_origin);
         let known = scope
             .origin

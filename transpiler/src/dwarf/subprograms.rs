@@ -6,9 +6,9 @@ use std::rc::Rc;
 use dotvm_isa::debug::{Subprogram, SubprogramName, Variable};
 use gimli::AttributeValue;
 
+use super::Reader;
 use super::entry::{Entry, EntryId, shortened};
 use super::files::is_standard_library;
-use super::{Fault, Reader};
 use crate::symbols::demangle;
 
 /// The longest chain of entries that complete each other.
@@ -48,7 +48,10 @@ impl Subprograms {
 
 impl<'a> Reader<'_, 'a> {
     /// A function that is inlined somewhere.
-    pub(super) fn abstract_subprogram(&mut self, id: EntryId) -> Result<Rc<Abstract>, Fault> {
+    pub(super) fn abstract_subprogram(
+        &mut self,
+        id: EntryId,
+    ) -> Result<Rc<Abstract>, gimli::Error> {
         if let Some(known) = self.subprograms.known.get(&id) {
             return Ok(Rc::clone(known));
         }
@@ -88,7 +91,7 @@ impl<'a> Reader<'_, 'a> {
         &mut self,
         unit: usize,
         entry: &Entry<'a>,
-    ) -> Result<Variable, Fault> {
+    ) -> Result<Variable, gimli::Error> {
         Ok(Variable {
             name: self.name(unit, entry),
             ty: self.type_of(unit, entry)?,
@@ -98,7 +101,11 @@ impl<'a> Reader<'_, 'a> {
 
     /// Whether the variables of a function are kept: those of standard libraries would take more room
     /// than the code.
-    pub(super) fn has_variables(&self, unit: usize, entry: &Entry<'a>) -> Result<bool, Fault> {
+    pub(super) fn has_variables(
+        &self,
+        unit: usize,
+        entry: &Entry<'a>,
+    ) -> Result<bool, gimli::Error> {
         let file = self.first(unit, entry, |unit, entry| {
             match entry.attr_value(gimli::DW_AT_decl_file)? {
                 AttributeValue::FileIndex(index) => Some((unit, index)),
@@ -112,7 +119,11 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// The name of a function for linkers or else in the source.
-    pub(super) fn symbol(&self, unit: usize, entry: &Entry<'a>) -> Result<Option<String>, Fault> {
+    pub(super) fn symbol(
+        &self,
+        unit: usize,
+        entry: &Entry<'a>,
+    ) -> Result<Option<String>, gimli::Error> {
         let text = |name| move |unit, entry: &Entry<'a>| self.text(unit, entry, name);
         match self.first(unit, entry, text(gimli::DW_AT_linkage_name))? {
             Some(name) => Ok(Some(name)),
@@ -121,7 +132,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// The name of a function as people want to read it; empty where it has none.
-    fn readable_name(&self, unit: usize, entry: &Entry<'a>) -> Result<String, Fault> {
+    fn readable_name(&self, unit: usize, entry: &Entry<'a>) -> Result<String, gimli::Error> {
         let symbol = self.symbol(unit, entry)?.unwrap_or_default();
         Ok(shortened(demangle(&symbol)))
     }
@@ -132,7 +143,7 @@ impl<'a> Reader<'_, 'a> {
         unit: usize,
         entry: &Entry<'a>,
         get: impl Fn(usize, &Entry<'a>) -> Option<T>,
-    ) -> Result<Option<T>, Fault> {
+    ) -> Result<Option<T>, gimli::Error> {
         let (mut unit, mut entry) = (unit, entry.clone());
         for _ in 0..MAX_CHAIN {
             if let Some(found) = get(unit, &entry) {

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use dotvm_isa::debug::{Member, Scalar, Type, TypeKind, Variants};
 use gimli::{AttributeValue, DwTag};
 
+use super::Reader;
 use super::entry::{Entry, EntryId, number};
-use super::{Fault, Reader};
 
 /// The most types without a name that are made of each other.
 const MAX_DEPTH: usize = 64;
@@ -52,7 +52,11 @@ impl Types {
 
 impl<'a> Reader<'_, 'a> {
     /// The type that an entry has.
-    pub(super) fn type_of(&mut self, unit: usize, entry: &Entry<'a>) -> Result<Option<u32>, Fault> {
+    pub(super) fn type_of(
+        &mut self,
+        unit: usize,
+        entry: &Entry<'a>,
+    ) -> Result<Option<u32>, gimli::Error> {
         self.type_at(unit, entry, MAX_DEPTH)
     }
 
@@ -61,7 +65,7 @@ impl<'a> Reader<'_, 'a> {
         unit: usize,
         entry: &Entry<'a>,
         depth: usize,
-    ) -> Result<Option<u32>, Fault> {
+    ) -> Result<Option<u32>, gimli::Error> {
         let Some(id) = self.reference(unit, entry, gimli::DW_AT_type) else {
             return Ok(None);
         };
@@ -85,7 +89,7 @@ impl<'a> Reader<'_, 'a> {
         id: EntryId,
         entry: &Entry<'a>,
         depth: usize,
-    ) -> Result<Option<u32>, Fault> {
+    ) -> Result<Option<u32>, gimli::Error> {
         let tag = entry.tag();
         let mut key = Key {
             tag,
@@ -147,24 +151,29 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// Looks at the members of all types that are needed, which may need other types.
-    pub(super) fn finish_types(&mut self) -> Result<(), Fault> {
+    pub(super) fn finish_types(&mut self) {
         while let Some((index, id)) = self.types.pending.pop() {
-            let (unit, entry) = self.entry(id)?;
-            let members = self.members(unit, &entry)?;
-            let kind = match entry.tag() {
-                gimli::DW_TAG_union_type => TypeKind::Union(members),
-                _ => TypeKind::Struct {
-                    members,
-                    variants: self.variants(unit, &entry)?,
-                },
-            };
-            self.types.types[index as usize].kind = kind;
+            match self.finish_type(id) {
+                Ok(kind) => self.types.types[index as usize].kind = kind,
+                Err(error) => self.note(error, id.0),
+            }
         }
-        Ok(())
+    }
+
+    fn finish_type(&mut self, id: EntryId) -> Result<TypeKind, gimli::Error> {
+        let (unit, entry) = self.entry(id)?;
+        let members = self.members(unit, &entry)?;
+        Ok(match entry.tag() {
+            gimli::DW_TAG_union_type => TypeKind::Union(members),
+            _ => TypeKind::Struct {
+                members,
+                variants: self.variants(unit, &entry)?,
+            },
+        })
     }
 
     /// The entries right below an entry.
-    fn children(&self, unit: usize, entry: &Entry<'a>) -> Result<Vec<Entry<'a>>, Fault> {
+    fn children(&self, unit: usize, entry: &Entry<'a>) -> Result<Vec<Entry<'a>>, gimli::Error> {
         if !entry.has_children() {
             return Ok(Vec::new());
         }
@@ -182,20 +191,24 @@ impl<'a> Reader<'_, 'a> {
         unit: usize,
         entry: &Entry<'a>,
         tag: DwTag,
-    ) -> Result<Vec<Entry<'a>>, Fault> {
+    ) -> Result<Vec<Entry<'a>>, gimli::Error> {
         let mut children = self.children(unit, entry)?;
         // What classes have in common has no place in them.
         children.retain(|child| child.tag() == tag && !child.has_attr(gimli::DW_AT_external));
         Ok(children)
     }
 
-    fn member_names(&self, unit: usize, entry: &Entry<'a>) -> Result<Vec<(String, u64)>, Fault> {
+    fn member_names(
+        &self,
+        unit: usize,
+        entry: &Entry<'a>,
+    ) -> Result<Vec<(String, u64)>, gimli::Error> {
         let members = self.children_with(unit, entry, gimli::DW_TAG_member)?;
         let name = |member: &Entry<'a>| (self.name(unit, member), offset(member));
         Ok(members.iter().map(name).collect())
     }
 
-    fn members(&mut self, unit: usize, entry: &Entry<'a>) -> Result<Vec<Member>, Fault> {
+    fn members(&mut self, unit: usize, entry: &Entry<'a>) -> Result<Vec<Member>, gimli::Error> {
         let mut members = Vec::new();
         for parent in self.children_with(unit, entry, gimli::DW_TAG_inheritance)? {
             members.push(self.member(unit, &parent)?);
@@ -206,7 +219,7 @@ impl<'a> Reader<'_, 'a> {
         Ok(members)
     }
 
-    fn member(&mut self, unit: usize, entry: &Entry<'a>) -> Result<Member, Fault> {
+    fn member(&mut self, unit: usize, entry: &Entry<'a>) -> Result<Member, gimli::Error> {
         Ok(Member {
             name: self.name(unit, entry),
             ty: self.type_of(unit, entry)?,
@@ -214,7 +227,11 @@ impl<'a> Reader<'_, 'a> {
         })
     }
 
-    fn variants(&mut self, unit: usize, entry: &Entry<'a>) -> Result<Option<Variants>, Fault> {
+    fn variants(
+        &mut self,
+        unit: usize,
+        entry: &Entry<'a>,
+    ) -> Result<Option<Variants>, gimli::Error> {
         let parts = self.children_with(unit, entry, gimli::DW_TAG_variant_part)?;
         let Some(part) = parts.first() else {
             return Ok(None);
@@ -237,7 +254,7 @@ impl<'a> Reader<'_, 'a> {
         Ok(Some(Variants { tag, cases }))
     }
 
-    fn array_len(&self, unit: usize, entry: &Entry<'a>) -> Result<Option<u64>, Fault> {
+    fn array_len(&self, unit: usize, entry: &Entry<'a>) -> Result<Option<u64>, gimli::Error> {
         let ranges = self.children_with(unit, entry, gimli::DW_TAG_subrange_type)?;
         let len = |range: &Entry<'a>| {
             number(range, gimli::DW_AT_count).or_else(|| {
@@ -250,7 +267,11 @@ impl<'a> Reader<'_, 'a> {
         Ok(lens.and_then(|lens| lens.into_iter().try_fold(1u64, u64::checked_mul)))
     }
 
-    fn enumerators(&self, unit: usize, entry: &Entry<'a>) -> Result<Vec<(String, i64)>, Fault> {
+    fn enumerators(
+        &self,
+        unit: usize,
+        entry: &Entry<'a>,
+    ) -> Result<Vec<(String, i64)>, gimli::Error> {
         let enumerators = self.children_with(unit, entry, gimli::DW_TAG_enumerator)?;
         let value = |entry: &Entry<'a>| {
             let value = entry.attr(gimli::DW_AT_const_value);

@@ -105,10 +105,16 @@ impl Features {
             },
             None => Error::Invalid {
                 offset,
-                reason: error.message().to_owned(),
+                reason: in_one_line(error.message()),
             },
         }
     }
+}
+
+/// A message without the line breaks and columns of some of the validator's.
+fn in_one_line(message: &str) -> String {
+    let words: Vec<&str> = message.split_whitespace().collect();
+    words.join(" ")
 }
 
 /// The features besides these without which `wasm` is not valid; `None` where it never is.
