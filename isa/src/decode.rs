@@ -27,6 +27,13 @@ use crate::types::{
 /// The most bytes a section may have after decompression (1 GiB).
 pub const MAX_SECTION_BYTES: u64 = 1 << 30;
 
+/// The most bytes of a debug section that code of so many bytes may have after decompression (64 for each,
+/// and 16 MiB): what describes a program is not much larger than the program, and whoever asks about one
+/// instruction should not have to unpack what somebody made large.
+pub fn max_debug_bytes(code_bytes: u64) -> u64 {
+    MAX_SECTION_BYTES.min((16 << 20) + 64 * code_bytes)
+}
+
 /// Reads a module. Plain (uncompressed) sections are not copied: bodies and segments stay where
 /// they are in `file`.
 ///
@@ -42,6 +49,7 @@ pub fn decode(file: &Bytes) -> Result<Module, Malformed> {
         ..Module::default()
     };
     let mut at = HEADER_BYTES;
+    let mut code_bytes = 0;
     for (id, name) in SECTIONS {
         if at == bytes.len() && name == "debug" {
             break;
@@ -52,9 +60,22 @@ pub fn decode(file: &Bytes) -> Result<Module, Malformed> {
         };
         let (section, end) = section(file, at, id, name, zstd)?;
         match name {
-            "code" => decode_code(section.load(file)?, &mut module)?,
+            "code" => {
+                let code = section.load(file)?;
+                code_bytes = code.range.len() as u64;
+                decode_code(code, &mut module)?;
+            }
             "data" => decode_data(section.load(file)?, &mut module)?,
-            _ => module.debug = Some(section.into_debug(file)),
+            _ => {
+                let raw_len = section.raw_len.unwrap_or(0);
+                if raw_len > max_debug_bytes(code_bytes) {
+                    let reason = format!(
+                        "an unpacked length of {raw_len} bytes, for {code_bytes} bytes of code"
+                    );
+                    return Err(Malformed::new(Place::Section(name), at as u64 + 16, reason));
+                }
+                module.debug = Some(section.into_debug(file));
+            }
         }
         at = end;
     }

@@ -2,6 +2,7 @@
 //!
 //! The format is described in `docs/bytecode.md`; [`mod@crate::decode`] reads it.
 
+use crate::decode::max_debug_bytes;
 use crate::instr::{CodeBuilder, write_unsigned};
 use crate::module::{ConstExpr, ConstOp, ImportDesc, Module, Names, SegmentMode};
 use crate::ops::Op;
@@ -40,24 +41,34 @@ pub struct EncodeOptions {
     pub debug_zstd_level: Option<i32>,
 }
 
-/// The bytes of a `.dotvm` file. A debug section is written when `names` is not empty.
+/// The bytes of a `.dotvm` file. A debug section is written when `names` is not empty; where it is larger
+/// than readers unpack for so much code ([`max_debug_bytes`]), nothing is compressed.
 pub fn encode(module: &Module, names: &Names, options: EncodeOptions) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend(MAGIC);
     out.extend(VERSION.to_le_bytes());
     out.push(module.arch.code());
-    out.push(match (options.zstd_level, options.debug_zstd_level) {
+    let code = code_section(module);
+    let debug = (!names.is_empty()).then(|| debug_section(names));
+    // One that is too large to be unpacked again must not be packed.
+    let is_usual = |debug: &Vec<u8>| debug.len() as u64 <= max_debug_bytes(code.len() as u64);
+    let EncodeOptions {
+        zstd_level: level,
+        debug_zstd_level: debug_level,
+    } = match debug.as_ref().is_none_or(is_usual) {
+        true => options,
+        false => EncodeOptions::default(),
+    };
+    out.push(match (level, debug_level) {
         (Some(_), _) => FLAG_ZSTD,
         (None, Some(_)) => FLAG_ZSTD_DEBUG,
         (None, None) => 0,
     });
     out.extend(module.entry.map_or(u64::MAX, u64::from).to_le_bytes());
-    let level = options.zstd_level;
-    section(&mut out, 1, &code_section(module), level);
+    section(&mut out, 1, &code, level);
     section(&mut out, 2, &data_section(module), level);
-    if !names.is_empty() {
-        let level = level.or(options.debug_zstd_level);
-        section(&mut out, 3, &debug_section(names), level);
+    if let Some(debug) = debug {
+        section(&mut out, 3, &debug, level.or(debug_level));
     }
     out
 }

@@ -405,7 +405,9 @@ fn compressed_sections() {
             ..EncodeOptions::default()
         },
     );
-    let start = sections(&packed)[0];
+    let [start, .., debug] = sections(&packed)[..] else {
+        panic!("a code section and a debug section");
+    };
     let raw = u64::from_le_bytes(packed[start + 16..start + 24].try_into().unwrap());
     let mut out = String::new();
     let mut check = |name: &str, raw: u64, frame: Option<&[u8]>| {
@@ -439,5 +441,10 @@ fn compressed_sections() {
         raw,
         Some(&[frame, b"x"].concat()),
     );
+    // Less than a section may have, but nothing that could describe so little code.
+    let mut bytes = packed.clone();
+    bytes[debug + 16..debug + 24].copy_from_slice(&(1u64 << 25).to_le_bytes());
+    let error = read(&repair_checksums(&bytes)).expect_err("too large");
+    writeln!(out, "a debug section of 32 MiB: {error}").unwrap();
     expect_file!["decoder/compressed.txt"].assert_eq(&out);
 }
