@@ -171,7 +171,8 @@ pub(crate) struct Run {
     /// Stop the program after a time, such as 500ms, 2s or 1m
     #[arg(long, value_name = "TIME", value_parser = units::parse_time)]
     pub(crate) timeout: Option<Duration>,
-    /// The most linear memory of the program, such as 64M
+    /// The most memory of the program, such as 64M: linear memories and exceptions. Where it is set, a
+    /// program that asks for more stops; otherwise it is told that there is no more [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) max_memory: Option<u64>,
     /// The most memory for the stack of calls in the interpreter, such as 1M [default: 8M]; native code may
@@ -292,7 +293,7 @@ pub(crate) struct Asm {
 /// `dotvm disasm`.
 #[derive(Args, Debug)]
 pub(crate) struct Disasm {
-    /// The module
+    /// The module; lines of the source files that its debug information names are shown as well
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) input: PathBuf,
     /// The file to write [default: standard output]
@@ -332,6 +333,12 @@ pub(crate) struct Wast {
     /// [default: for each script the newest in which all of it holds]
     #[arg(long = "wasm", value_name = "VERSION", value_parser = wasm_parser())]
     pub(crate) features: Option<Features>,
+    /// Stop a script after a time, such as 10s [default: 5m]
+    #[arg(long, value_name = "TIME", value_parser = units::parse_time)]
+    pub(crate) timeout: Option<Duration>,
+    /// The most memory of a script's modules, such as 64M; they are told that there is no more [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
+    pub(crate) max_memory: Option<u64>,
     /// Native code.
     #[command(flatten)]
     pub(crate) tiers: Tiers,

@@ -96,8 +96,8 @@ impl Config {
         self
     }
 
-    /// The most bytes all linear memories of a store may have together. Default: 4 GiB, which is as
-    /// much as one memory can have.
+    /// The most bytes that all linear memories of a store may have together, and the exceptions that its
+    /// programs keep. Default: 4 GiB, which is as much as one memory of 32-bit addresses can have.
     pub fn max_memory_bytes(&mut self, bytes: u64) -> &mut Config {
         self.max_memory_bytes = bytes;
         self
@@ -118,7 +118,8 @@ impl Config {
         self
     }
 
-    /// Address space reserved for each linear memory, which cannot grow past it. Less than the
+    /// Address space reserved for each linear memory, which cannot grow past it: a limit like that on
+    /// bytes. Less than the
     /// default makes sense where address space is limited. Default: 8 GiB.
     pub fn memory_reservation_bytes(&mut self, bytes: u64) -> &mut Config {
         self.memory_reservation_bytes = bytes;

@@ -156,7 +156,10 @@ pub(crate) fn check_narrow(
         if let (Some(want), Some(found)) = (narrow(i), value.reference())
             && !found.is_of(want, store)
         {
-            return Err(Error::Usage(format!("{what} {i}: {value} for {want}")));
+            return Err(Error::Usage(format!(
+                "{what} {}: {value} for {want}",
+                i + 1
+            )));
         }
     }
     Ok(())

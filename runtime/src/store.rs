@@ -100,6 +100,8 @@ pub struct Usage {
     pub function_references: u64,
     /// Exceptions that references may lead to, or might have (their number).
     pub exceptions: u64,
+    /// What they take.
+    pub exception_bytes: u64,
 }
 
 /// What bounds calls from the host.
@@ -229,7 +231,7 @@ impl<T: 'static> Store<T> {
         self.0.opaque.signals.take_interrupt()
     }
 
-    /// Sets the most bytes all linear memories may have together, in place of
+    /// Sets the most bytes all linear memories and exceptions may have together, in place of
     /// [`Config::max_memory_bytes`](crate::Config::max_memory_bytes). What there is stays.
     pub fn set_max_memory_bytes(&mut self, bytes: u64) {
         self.0.opaque.max_memory_bytes = bytes;
@@ -380,7 +382,10 @@ impl StoreOpaque {
         let bytes = ty.limits.min.saturating_mul(ty.page_bytes());
         let left = self.memory_left();
         if bytes > left {
-            let reason = format!("a memory of {bytes} bytes where {left} are left");
+            let most = self.max_memory_bytes;
+            let reason = format!(
+                "a memory of {bytes} bytes where {left} are left of the {most} for all memory"
+            );
             return Err(Error::Limit(reason));
         }
         let reservation = self.engine.config().memory_reservation_bytes;
@@ -500,7 +505,13 @@ impl StoreOpaque {
 
     /// Bytes that linear memories may still grow by.
     fn memory_left(&self) -> u64 {
-        self.max_memory_bytes.saturating_sub(self.memory_bytes)
+        let used = self.memory_bytes + self.exceptions.bytes();
+        self.max_memory_bytes.saturating_sub(used)
+    }
+
+    /// Whether linear memories and exceptions have not met the limit.
+    pub(crate) fn has_room(&self) -> bool {
+        self.memory_left() > 0
     }
 
     fn note_memory(&mut self, grown: u64) {
@@ -536,6 +547,7 @@ impl StoreOpaque {
             host_objects: self.objects.len() as u64,
             function_references: self.funcs.len() as u64,
             exceptions: self.exceptions.len() as u64,
+            exception_bytes: self.exceptions.bytes(),
         }
     }
 }

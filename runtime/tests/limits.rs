@@ -404,7 +404,7 @@ fn too_large_from_the_start_is_an_error() {
     for (text, message) in [
         (
             ".memory 17",
-            "limit: a memory of 1114112 bytes where 1048576 are left",
+            "limit: a memory of 1114112 bytes where 1048576 are left of the 1048576 for all memory",
         ),
         (
             ".table funcref 101",

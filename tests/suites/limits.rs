@@ -296,6 +296,44 @@ fn memory_stops_at_the_limit() {
 }
 
 #[test]
+fn exceptions_count_as_memory() {
+    // Each keeps the one before.
+    let program = Program::new(
+        r#"(module
+          (tag $link (param exnref))
+          (func (export "_start") (local $last exnref)
+            (loop $more
+              (block $caught (result exnref exnref)
+                (try_table (catch_ref $link $caught) (throw $link (local.get $last)))
+                (unreachable))
+              (local.set $last)
+              (drop)
+              (br $more))))"#,
+    );
+    for jit in ["--jit=off", "--jit=eager"] {
+        let options = ["--max-memory", "4M", jit];
+        assert_traps(&program.run(&options), TrapCode::MemoryLimit);
+    }
+}
+
+#[test]
+fn memories_of_64_bit_addresses_stop_at_the_limit() {
+    // At once far more than there are addresses for, and what its own maximum forbids.
+    let program = Program::new(
+        r#"(module
+          (memory $large i64 1)
+          (memory $small i64 1 2)
+          (func (export "large") (result i64) (memory.grow $large (i64.const 0x100000000)))
+          (func (export "small") (result i64) (memory.grow $small (i64.const 2))))"#,
+    );
+    let run = |options: &[&str]| program.run(options).stdout;
+    assert_eq!(run(&["--invoke", "large"]), "-1\n");
+    assert_eq!(run(&["--invoke", "small", "--max-memory", "1G"]), "-1\n");
+    let outcome = program.run(&["--invoke", "large", "--max-memory", "1G"]);
+    assert_traps(&outcome, TrapCode::MemoryLimit);
+}
+
+#[test]
 fn a_program_that_needs_more_memory_than_allowed_does_not_start() {
     let program = Program::new(r#"(module (memory 100) (func (export "_start")))"#);
     assert_eq!(program.run(&["--max-memory", "100M"]).code(), 0);

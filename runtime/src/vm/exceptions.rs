@@ -24,8 +24,8 @@ use crate::store::StoreOpaque;
 /// Up to so many exceptions, none are dropped.
 const USUAL_EXCEPTIONS: usize = 1 << 10;
 
-/// The most bytes that the values of a store's exceptions may take.
-const MAX_BYTES: usize = 1 << 30;
+/// Bytes that an allocator takes besides those it was asked for, or about that.
+const ALLOCATION_BYTES: usize = 16;
 
 /// The exceptions of a store.
 #[derive(Debug, Default)]
@@ -37,7 +37,8 @@ pub(crate) struct Exceptions {
     live: usize,
     /// How many were left the last time that some were dropped.
     left: usize,
-    bytes: usize,
+    /// Bytes of their values.
+    value_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -58,8 +59,8 @@ struct Object {
 }
 
 impl Object {
-    fn bytes(&self) -> usize {
-        size_of::<ExceptionPlace>() + size_of_val(&*self.values)
+    fn value_bytes(&self) -> usize {
+        ALLOCATION_BYTES + size_of_val(&*self.values)
     }
 }
 
@@ -73,7 +74,7 @@ impl Exceptions {
             marked: false,
         };
         self.live += 1;
-        self.bytes += object.bytes();
+        self.value_bytes += object.value_bytes();
         let index = self.free.pop().unwrap_or_else(|| {
             self.places.push(ExceptionPlace {
                 generation: 0,
@@ -111,6 +112,13 @@ impl Exceptions {
         self.live
     }
 
+    /// Bytes of memory that they take.
+    pub(crate) fn bytes(&self) -> u64 {
+        let free = size_of::<u32>() * self.free.capacity();
+        let places = size_of::<ExceptionPlace>() * self.places.capacity();
+        (free + places + self.value_bytes) as u64
+    }
+
     fn is_due(&self) -> bool {
         self.live >= USUAL_EXCEPTIONS.max(self.left * 2)
     }
@@ -143,7 +151,7 @@ impl Exceptions {
         }
         for (place, index) in self.places.iter_mut().zip(0..) {
             if let Some(object) = place.object.take_if(|object| !object.marked) {
-                self.bytes -= object.bytes();
+                self.value_bytes -= object.value_bytes();
                 self.live -= 1;
                 self.free.push(index);
             }
@@ -247,8 +255,7 @@ pub(super) unsafe fn throw_from_host(
 
 /// Drops exceptions, if it is time, that nothing below `end` on the stack, and nothing else, leads to.
 fn make_room(store: &mut StoreOpaque, end: *mut u64) -> Result<(), TrapCode> {
-    let too_many = store.exceptions.bytes > MAX_BYTES;
-    if !too_many && !store.exceptions.is_due() {
+    if store.has_room() && !store.exceptions.is_due() {
         return Ok(());
     }
     let is_exception = |ty: ValType| ty == ValType::ExnRef;
@@ -261,9 +268,9 @@ fn make_room(store: &mut StoreOpaque, end: *mut u64) -> Result<(), TrapCode> {
     let native = store.vm.native_words(&raw const registers[0]);
     let all = all.chain(in_globals).chain(&registers).copied();
     store.exceptions.collect(all.chain(native));
-    match store.exceptions.bytes > MAX_BYTES {
-        true => Err(TrapCode::MemoryLimit),
-        false => Ok(()),
+    match store.has_room() {
+        true => Ok(()),
+        false => Err(TrapCode::MemoryLimit),
     }
 }
 

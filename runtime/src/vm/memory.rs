@@ -25,8 +25,10 @@ const GUARD_BYTES_64: usize = dotvm_jit::GUARD_BYTES as usize;
 pub(crate) struct LinearMemory {
     vm: Pinned<VmMemory>,
     reservation: Reservation,
-    /// The most bytes it can have, by its type and the reservation.
+    /// The most bytes it can have by its type.
     max_bytes: u64,
+    /// Bytes that it has been given addresses for.
+    usable_bytes: u64,
     /// Its type, with the limits it was declared with.
     pub(crate) ty: MemoryType,
     /// Books of `alloc` and `free`.
@@ -79,13 +81,14 @@ impl LinearMemory {
         let mut memory = LinearMemory {
             vm: Pinned::new(vm),
             reservation,
-            max_bytes: max_bytes.min(usable as u64),
+            max_bytes,
+            usable_bytes: usable as u64,
             ty,
             heap: Heap::default(),
         };
         let min = ty.limits.min;
         if memory.grow(min, u64::MAX).is_err() {
-            let most = memory.max_bytes / ty.page_bytes();
+            let most = max_bytes.min(memory.usable_bytes) / ty.page_bytes();
             return Err(Error::Limit(format!(
                 "a memory of {min} pages; there is room for {most}"
             )));
@@ -137,7 +140,7 @@ impl LinearMemory {
         if new > self.max_bytes {
             return Err(Refused::Maximum);
         }
-        if more > most {
+        if more > most || new > self.usable_bytes {
             return Err(Refused::Limit);
         }
         // All fit, since the reservation's size fits. Of a memory of small pages, more than it has is

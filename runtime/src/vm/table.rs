@@ -8,6 +8,9 @@ use dotvm_isa::{GlobalType, TableType};
 use super::memory::Refused;
 use super::pinned::Pinned;
 
+/// The most elements of any table, whatever its addresses.
+const MAX_ELEMENTS: u64 = u32::MAX as u64;
+
 /// A table.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -69,17 +72,12 @@ impl Table {
     /// Why it did not grow; nothing has changed then.
     pub(crate) fn grow(&mut self, count: u64, value: u64, most: u64) -> Result<u64, Refused> {
         let old = self.len();
-        let max = self
-            .ty
-            .limits
-            .max
-            .unwrap_or(u64::MAX)
-            .min(u64::from(u32::MAX));
+        let max = self.ty.limits.max.unwrap_or(self.ty.address.max());
         let new = old
             .checked_add(count)
             .filter(|&new| new <= max)
             .ok_or(Refused::Maximum)?;
-        if count > most {
+        if count > most || new > MAX_ELEMENTS {
             return Err(Refused::Limit);
         }
         let new = usize::try_from(new).map_err(|_| Refused::Limit)?;
