@@ -34,12 +34,11 @@ pub fn main() -> ! {
 }
 
 fn run() -> u8 {
-    // Help, and errors with exit code 2, end the process here.
-    let cli = Cli::parse();
-    match execute(cli.command) {
-        Ok(code) => code,
-        Err(failure) => failure.report(),
-    }
+    let done = match Cli::try_parse() {
+        Ok(cli) => execute(cli.command),
+        Err(help_or_error) => output::say_usage(&help_or_error),
+    };
+    done.unwrap_or_else(|failure| failure.report())
 }
 
 fn execute(command: Command) -> Result<u8> {

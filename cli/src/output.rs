@@ -18,13 +18,31 @@ pub(crate) fn print(text: &str) -> Result {
     let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
-    written.map_err(|error| Failure::new(format_args!("cannot write to standard output: {error}")))
+    written.map_err(|error| no_output(&error))
 }
 
 /// Says something on standard error. If that is closed or full, there is nobody to tell, and no
 /// reason not to go on.
 pub(crate) fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Prints help, or says what is wrong with a command line; returns the exit code.
+///
+/// # Errors
+/// Where help cannot be written.
+pub(crate) fn say_usage(help_or_error: &clap::Error) -> Result<u8> {
+    let printed = help_or_error
+        .print()
+        .and_then(|()| std::io::stdout().flush());
+    match printed {
+        Err(error) if !help_or_error.use_stderr() => Err(no_output(&error)),
+        _ => Ok(help_or_error.exit_code() as u8),
+    }
+}
+
+fn no_output(error: &std::io::Error) -> Failure {
+    Failure::new(format_args!("cannot write to standard output: {error}"))
 }
 
 /// Writes a file, by replacing the one that is there: a program that runs from it, mapped into

@@ -16,6 +16,9 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// First bytes of WebAssembly's binary format.
 const WASM_MAGIC: [u8; 4] = *b"\0asm";
 
+/// What stands behind that where the file is a component: version 13 of layer 1.
+const COMPONENT_VERSION: [u8; 4] = [0x0d, 0, 1, 0];
+
 /// First bytes of files with native code.
 const COMPILED_MAGIC: [u8; 4] = *b"DOTC";
 
@@ -167,7 +170,11 @@ pub(crate) fn decode(path: &Path) -> Result<(Module, Bytes)> {
     match dotvm_isa::decode(&bytes) {
         Ok(module) => Ok((module, bytes)),
         Err(error) => {
+            let is_component = bytes.as_slice().get(4..8) == Some(&COMPONENT_VERSION);
             let hint = match Kind::of_content(bytes.as_slice(), path) {
+                Some(Kind::Wasm) if is_component => {
+                    "\nit is a WebAssembly component; bytecode is made of core modules"
+                }
                 Some(Kind::Wasm) => "\nit is WebAssembly; `dotvm transpile` makes bytecode of it",
                 Some(Kind::Rust) => "\nit is Rust; `dotvm transpile` makes bytecode of it",
                 Some(Kind::Assembler) => "\nit is assembler text; `dotvm asm` makes bytecode of it",

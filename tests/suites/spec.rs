@@ -177,6 +177,7 @@ fn check(script: &str, features: Features, first_arch: Arch) -> Result<(), Faile
             opt_level,
             features,
             config,
+            ..Options::default()
         };
         let arch = arch.map_or("any", Arch::name);
         let with = format!("{arch}, level {opt_level}, {jit:?} from {threshold}");

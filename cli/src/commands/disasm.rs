@@ -1,6 +1,7 @@
 //! `dotvm disasm`: bytecode to assembler text.
 
 use std::collections::HashMap;
+use std::fs::Metadata;
 use std::path::Path;
 
 use dotvm_isa::Names;
@@ -37,9 +38,12 @@ impl SourceFiles {
     fn line(&mut self, path: &str, number: u32) -> Option<String> {
         let read = || {
             let path = Path::new(path);
-            // Nothing but files: a module could name a pipe that nobody writes to.
-            let text = path.is_file().then(|| source::read_text(path).ok())?;
-            Some(text?.lines().map(str::to_owned).collect())
+            // A module could name a pipe that nobody writes to, or what the system shows as an empty file
+            // and makes up when it is read, perhaps without end.
+            let has_text = |file: &Metadata| file.is_file() && file.len() > 0;
+            path.metadata().ok().filter(has_text)?;
+            let text = source::read_text(path).ok()?;
+            Some(text.lines().map(str::to_owned).collect())
         };
         let lines = self.0.entry(path.to_owned()).or_insert_with(read);
         let index = usize::try_from(number).ok()?.checked_sub(1)?;

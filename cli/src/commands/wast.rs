@@ -13,8 +13,13 @@ use crate::{output, source};
 pub(crate) fn wast(args: &Wast) -> Result<u8> {
     let mut config = Config::new();
     args.tiers.apply(&mut config);
+    if let Some(bytes) = args.max_memory {
+        config.max_memory_bytes(bytes);
+    }
+    let defaults = Options::default();
     let options = Options {
         config,
+        timeout: args.timeout.unwrap_or(defaults.timeout),
         arch: args.target.arch(),
         opt_level: args.target.opt_level(),
         features: args.features.unwrap_or_default(),

@@ -9,6 +9,8 @@ mod script;
 mod spectest;
 mod values;
 
+use std::time::Duration;
+
 use dotvm::Config;
 use dotvm_isa::Arch;
 use dotvm_transpiler::{Features, OptLevel, unfold_try};
@@ -19,8 +21,12 @@ use wast::token::Span;
 
 use script::Script;
 
-/// How modules are transpiled.
-#[derive(Clone, Debug, Default)]
+/// How long a script may take unless something else is said: far more than any does, so that a machine
+/// that loops is reported instead of waited for.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How modules are transpiled, and what scripts may use.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The architecture; `None` for the first one from arch64 on that has what a module needs.
     pub arch: Option<Arch>,
@@ -30,6 +36,20 @@ pub struct Options {
     pub features: Features,
     /// Settings of the engine, but for the size of the stack.
     pub config: Config,
+    /// How long a script may take. Default: 5 minutes.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            arch: None,
+            opt_level: OptLevel::default(),
+            features: Features::default(),
+            config: Config::default(),
+            timeout: DEFAULT_TIMEOUT,
+        }
+    }
 }
 
 /// What came of a script.

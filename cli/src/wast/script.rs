@@ -1,7 +1,6 @@
 //! Executing the directives of a script, one after the other.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use dotvm::{Engine, Error, Extern, Instance, Linker, Module, Store, TrapCode, Val};
 use dotvm_isa::{Arch, Bytes, EncodeOptions, encode};
@@ -12,9 +11,8 @@ use wast::{QuoteWat, WastArg, WastDirective, WastExecute, WastInvoke, WastRet};
 
 use super::{Options, custom, spectest, values};
 
-/// How long a whole script may take: far more than any does, so that a machine that loops is
-/// reported instead of waited for.
-const TIME_MAX: Duration = Duration::from_secs(300);
+/// The most frames of a backtrace that are shown.
+const MAX_FRAMES: usize = 4;
 
 /// Stack of guest frames: enough for scripts that recurse on purpose, little enough that those that
 /// exhaust it are quick about it.
@@ -65,7 +63,7 @@ impl Script {
         // A script may register a second module under a name.
         linker.allow_shadowing(true);
         let mut store = Store::new(&engine, ());
-        store.set_timeout(TIME_MAX).map_err(text)?;
+        store.set_timeout(options.timeout).map_err(text)?;
         spectest::define(&mut linker, &mut store).map_err(text)?;
         Ok(Script {
             arch: options.arch,
@@ -111,7 +109,7 @@ impl Script {
             }
             D::AssertException { exec, .. } => match self.run(exec)? {
                 Err(Error::Exception(_)) => Ok(()),
-                Err(error) => Err(format!("expected an exception, got: {error}")),
+                Err(error) => Err(format!("expected an exception, got: {}", text(error))),
                 Ok(_) => Err("expected an exception, but it returned".to_owned()),
             },
             D::AssertExhaustion { call, message, .. } => {
@@ -133,8 +131,11 @@ impl Script {
             D::AssertUnlinkable {
                 module, message, ..
             } => self.expect_unlinkable(QuoteWat::Wat(module), message),
-            D::AssertSuspension { .. } | D::Thread(_) | D::Wait { .. } => {
-                Err("a directive for a feature that is not supported".to_owned())
+            D::Thread(_) | D::Wait { .. } => {
+                Err("a directive about threads, which are not supported".to_owned())
+            }
+            D::AssertSuspension { .. } => {
+                Err("a directive about stack switching, which is not supported".to_owned())
             }
         }
     }
@@ -272,11 +273,9 @@ impl Script {
         if holds {
             return Ok(());
         }
-        let found: Vec<String> = found
-            .iter()
-            .map(|&val| values::show(&self.store, val))
-            .collect();
-        Err(format!("expected {patterns:?}, got ({})", found.join(" ")))
+        let expected = values::show_expected(&patterns);
+        let found = values::show(&self.store, found);
+        Err(format!("expected {expected}, got {found}"))
     }
 
     fn expect_rejected(&self, module: QuoteWat<'_>, message: &str) -> Held {
@@ -291,7 +290,7 @@ impl Script {
         let module = self.load(module).map_err(Rejected::into_message)?;
         match self.linker.instantiate(&mut self.store, &module) {
             Err(Error::Link(error)) if error.to_string().starts_with(message) => Ok(()),
-            Err(error) => Err(format!("expected {message:?}, got: {error}")),
+            Err(error) => Err(format!("expected {message:?}, got: {}", text(error))),
             Ok(_) => Err(format!("expected {message:?}, but it was instantiated")),
         }
     }
@@ -315,11 +314,21 @@ fn expect_trap(outcome: Result<Vec<Val>, Error>, expected: &str) -> Held {
     let message = error.trap_code().map(TrapCode::message);
     match message {
         Some(message) if message.starts_with(expected) || expected.starts_with(message) => Ok(()),
-        _ => Err(format!("expected the trap {expected:?}, got: {error}")),
+        _ => {
+            let error = text(error);
+            Err(format!("expected the trap {expected:?}, got: {error}"))
+        }
     }
 }
 
+/// What went wrong, with the innermost frames.
 #[allow(clippy::needless_pass_by_value, reason = "an argument of `map_err`")]
 fn text(error: Error) -> String {
-    error.to_string()
+    let text = error.to_string();
+    let mut lines = text.lines();
+    let mut first: Vec<&str> = lines.by_ref().take(1 + MAX_FRAMES).collect();
+    if lines.next().is_some() {
+        first.push("  ...");
+    }
+    first.join("\n")
 }

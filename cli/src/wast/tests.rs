@@ -61,17 +61,17 @@ fn wrong_results_are_told_with_what_was_got() {
 "#,
         expect![[r#"
             9 passed, 13 failed
-            11:2: expected [I32(4)], got (i32 3)
-            12:2: expected [I64(3)], got (i32 3)
-            13:2: expected [], got (i32 3)
+            11:2: expected (i32.const 4), got (i32.const 3)
+            12:2: expected (i64.const 3), got (i32.const 3)
+            13:2: expected nothing, got (i32.const 3)
             14:2: trap: integer divide by zero
               0: div (function 0, offset 0x5)
             15:2: a function of type (i32 i32) -> (i32) called with (i32)
-            18:2: expected [F32(Value(F32 { bits: 0 }))], got (f32 NaN (0xffc00000))
-            20:2: expected [RefNull(Some(Abstract { shared: false, ty: Extern }))], got (funcref null)
-            22:2: expected [RefFunc(None)], got (funcref null)
-            24:2: expected [RefExtern(Some(4))], got (externref 3)
-            27:2: expected [I64(43)], got (i64 42)
+            18:2: expected (f32.const 0), got (f32.const -nan:0x400000)
+            20:2: expected (ref.null extern), got (ref.null func)
+            22:2: expected (ref.func), got (ref.null func)
+            24:2: expected (ref.extern 4), got (ref.extern 3)
+            27:2: expected (i64.const 43), got (i64.const 42)
             28:2: no global "div" is exported
             29:2: no function "g" is exported
             30:2: trap: integer divide by zero

@@ -85,16 +85,117 @@ fn is_vector(pattern: &V128Pattern, bits: u128) -> bool {
     }
 }
 
-/// A result as scripts write it; floats with their bits, since NaNs differ in nothing else.
-pub(super) fn show(store: &Store<()>, val: Val) -> String {
+/// Results as scripts write them.
+pub(super) fn show(store: &Store<()>, vals: &[Val]) -> String {
+    in_order(vals.iter().map(|&val| show_val(store, val)))
+}
+
+/// What a script expects as results, as it could have written it.
+pub(super) fn show_expected(patterns: &[&WastRetCore<'_>]) -> String {
+    in_order(patterns.iter().map(|pattern| show_pattern(pattern)))
+}
+
+fn in_order(values: impl Iterator<Item = String>) -> String {
+    let values: Vec<String> = values.collect();
+    match values.is_empty() {
+        true => "nothing".to_owned(),
+        false => values.join(" "),
+    }
+}
+
+fn show_val(store: &Store<()>, val: Val) -> String {
     match val {
-        Val::F32(bits) => format!("f32 {val} ({bits:#010x})"),
-        Val::F64(bits) => format!("f64 {val} ({bits:#018x})"),
+        Val::F32(bits) => format!("(f32.const {})", show_f32(bits)),
+        Val::F64(bits) => format!("(f64.const {})", show_f64(bits)),
+        Val::V128(bits) => {
+            let lanes = [0, 32, 64, 96].map(|at| format!(" {:#010x}", (bits >> at) as u32));
+            format!("(v128.const i32x4{})", lanes.concat())
+        }
+        Val::FuncRef(None) => "(ref.null func)".to_owned(),
+        Val::ExternRef(None) => "(ref.null extern)".to_owned(),
+        Val::ExnRef(None) => "(ref.null exn)".to_owned(),
+        Val::FuncRef(Some(_)) => "(ref.func)".to_owned(),
         Val::ExternRef(Some(object)) => match object_number(store, object) {
-            Some(number) => format!("externref {number}"),
-            None => "externref of another kind".to_owned(),
+            Some(number) => format!("(ref.extern {number})"),
+            None => "(ref.extern)".to_owned(),
         },
-        val => format!("{} {val}", val.ty()),
+        Val::ExnRef(Some(_)) => "(ref.exn)".to_owned(),
+        val => format!("({}.const {val})", val.ty()),
+    }
+}
+
+fn show_pattern(pattern: &WastRetCore<'_>) -> String {
+    match pattern {
+        WastRetCore::I32(value) => format!("(i32.const {value})"),
+        WastRetCore::I64(value) => format!("(i64.const {value})"),
+        WastRetCore::F32(pattern) => format!("(f32.const {})", show_f32_pattern(pattern)),
+        WastRetCore::F64(pattern) => format!("(f64.const {})", show_f64_pattern(pattern)),
+        WastRetCore::V128(pattern) => format!("(v128.const {})", show_vector_pattern(pattern)),
+        WastRetCore::RefNull(None) => "(ref.null)".to_owned(),
+        WastRetCore::RefNull(Some(ty)) => match null_type(ty) {
+            Some(ValType::FuncRef) => "(ref.null func)".to_owned(),
+            Some(ValType::ExternRef) => "(ref.null extern)".to_owned(),
+            Some(ValType::ExnRef) => "(ref.null exn)".to_owned(),
+            _ => format!("(ref.null {ty:?})"),
+        },
+        WastRetCore::RefExtern(Some(number)) => format!("(ref.extern {number})"),
+        WastRetCore::RefExtern(None) => "(ref.extern)".to_owned(),
+        WastRetCore::RefFunc(_) => "(ref.func)".to_owned(),
+        WastRetCore::Either(patterns) => {
+            let patterns: Vec<String> = patterns.iter().map(show_pattern).collect();
+            format!("(either {})", patterns.join(" "))
+        }
+        // What is not supported.
+        other => format!("({other:?})"),
+    }
+}
+
+fn show_vector_pattern(pattern: &V128Pattern) -> String {
+    fn lanes<T>(shape: &str, lanes: &[T], show: impl Fn(&T) -> String) -> String {
+        let lanes: Vec<String> = lanes.iter().map(show).collect();
+        format!("{shape} {}", lanes.join(" "))
+    }
+    match pattern {
+        V128Pattern::I8x16(all) => lanes("i8x16", all, |lane| format!("{lane:#04x}")),
+        V128Pattern::I16x8(all) => lanes("i16x8", all, |lane| format!("{lane:#06x}")),
+        V128Pattern::I32x4(all) => lanes("i32x4", all, |lane| format!("{lane:#010x}")),
+        V128Pattern::I64x2(all) => lanes("i64x2", all, |lane| format!("{lane:#018x}")),
+        V128Pattern::F32x4(all) => lanes("f32x4", all, show_f32_pattern),
+        V128Pattern::F64x2(all) => lanes("f64x2", all, show_f64_pattern),
+    }
+}
+
+fn show_f32_pattern(pattern: &NanPattern<F32>) -> String {
+    match pattern {
+        NanPattern::CanonicalNan => "nan:canonical".to_owned(),
+        NanPattern::ArithmeticNan => "nan:arithmetic".to_owned(),
+        NanPattern::Value(value) => show_f32(value.bits),
+    }
+}
+
+fn show_f64_pattern(pattern: &NanPattern<F64>) -> String {
+    match pattern {
+        NanPattern::CanonicalNan => "nan:canonical".to_owned(),
+        NanPattern::ArithmeticNan => "nan:arithmetic".to_owned(),
+        NanPattern::Value(value) => show_f64(value.bits),
+    }
+}
+
+fn show_f32(bits: u32) -> String {
+    let value = f32::from_bits(bits);
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    match value.is_nan() {
+        true => format!("{sign}nan:{:#x}", bits & 0x7f_ffff),
+        false => value.to_string(),
+    }
+}
+
+fn show_f64(bits: u64) -> String {
+    let value = f64::from_bits(bits);
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    match value.is_nan() {
+        true => format!("{sign}nan:{:#x}", bits & 0xf_ffff_ffff_ffff),
+        false => value.to_string(),
     }
 }
 
