@@ -8,7 +8,7 @@ use dotvm_interp::{Code, CodeMemory, Options, ResultKind, call, lower, unlowered
 use dotvm_isa::abi::{
     CodeCell, FuncRef, Libcall, Libcalls, Signals, VmContext, VmMemory, VmState, VmTable,
 };
-use dotvm_isa::ops::{Category, OPS, Sig};
+use dotvm_isa::ops::{Category, Group, OPS, OpInfo, Sig};
 use dotvm_isa::verify::verify_module;
 use dotvm_isa::{
     Arch, CodeBuilder, FuncType, Import, ImportDesc, Limits, MemoryType, Module, Op, TableType,
@@ -28,7 +28,7 @@ unsafe impl CodeMemory for Leaked {
 const STACK_SLOTS: usize = 1 << 16;
 
 /// Bytes of memory, where a module has one.
-const MEMORY_BYTES: usize = 64;
+const MEMORY_BYTES: usize = 128;
 
 unsafe extern "C" fn no_libcall(_: *mut VmContext, _: *mut u64, _: u64) -> u32 {
     TrapCode::Unreachable as u32
@@ -315,48 +315,66 @@ fn indirect_calls() {
     on_small_stack(|| assert_eq!(run(&module, &[1_000_000]), Ok(0)));
 }
 
-/// As many turns of a loop as the parameter says, in which every instruction of vectors is executed: with
-/// operands in slots, and with the last one in the code.
-fn all_vectors() -> Module {
-    let vector = 1;
-    let scalars = [ValType::I64, ValType::F32, ValType::F64];
-    let locals: Vec<_> = [ValType::V128]
-        .into_iter()
-        .chain(scalars)
-        .map(|ty| (1, ty))
-        .collect();
+/// The types of locals behind the parameter: one for operands, and behind them one of each for results.
+const LOCALS: [ValType; 7] = [
+    ValType::I64,
+    ValType::F32,
+    ValType::F64,
+    ValType::V128,
+    ValType::I128,
+    ValType::I256,
+    ValType::I512,
+];
+
+/// The number of a type's local for operands.
+fn local(ty: ValType) -> u64 {
+    match ty {
+        ValType::I32 => 0,
+        _ => 1 + LOCALS.iter().position(|&of| of == ty).unwrap() as u64,
+    }
+}
+
+fn push_seven(code: &mut CodeBuilder, ty: ValType) {
+    match ty {
+        ValType::F32 => code.op1(Op::F32Push, 7),
+        ValType::F64 => code.op1(Op::F64Push, 7),
+        ValType::V128 => code.op_vector(Op::V128Push, u128::MAX / 3),
+        ValType::I32 | ValType::I64 => code.op1(Op::push(ty), 7),
+        _ => code.op_integer(Op::push(ty), 7u64.into()),
+    }
+}
+
+/// As many turns of a loop as the parameter says, in which some instructions are executed: with operands in
+/// slots, and with the last one in the code.
+fn turns_of<'i>(instructions: impl Iterator<Item = &'i OpInfo>) -> Module {
+    let locals: Vec<_> = LOCALS.into_iter().chain(LOCALS).map(|ty| (1, ty)).collect();
     let mut code = CodeBuilder::new(&locals);
     let again = code.new_label();
-    let push = |code: &mut CodeBuilder, ty: ValType, constant: bool| match (ty, constant) {
-        (ValType::V128, false) => code.op1(Op::LocalGet, vector),
-        (ValType::V128, true) => code.op_vector(Op::V128Push, u128::MAX / 3),
-        (ValType::I32, false) => code.op1(Op::LocalGet, 0),
-        (ValType::I64, false) => code.op1(Op::LocalGet, vector + 1),
-        (ValType::F32, false) => code.op1(Op::LocalGet, vector + 2),
-        (ValType::F64, false) => code.op1(Op::LocalGet, vector + 3),
-        (ValType::I64, true) => code.op1(Op::I64Push, 7),
-        (ValType::F32, true) => code.op1(Op::F32Push, 7),
-        (ValType::F64, true) => code.op1(Op::F64Push, 7),
-        _ => code.op1(Op::I32Push, 7),
-    };
+    for ty in LOCALS {
+        // So that nothing is divided by zero.
+        push_seven(&mut code, ty);
+        code.op1(Op::LocalSet, local(ty));
+    }
     code.bind(again);
     code.op(Op::Loop);
-    let groups = OPS.iter().filter(|info| info.category == Category::Simd);
-    for info in groups {
+    for info in instructions {
         let Sig::Fixed(params, results) = info.sig else {
-            unreachable!("instructions of vectors have fixed signatures");
+            unreachable!("pure instructions and accesses have fixed signatures");
         };
         for constant in [false, true] {
             for (i, &ty) in params.iter().enumerate() {
                 let address = i == 0 && info.group.accesses_memory();
-                push(&mut code, ty, address || constant && i + 1 == params.len());
+                match address || constant && i + 1 == params.len() {
+                    true => push_seven(&mut code, ty),
+                    false => code.op1(Op::LocalGet, local(ty)),
+                }
             }
             code.op2(info.op, 1, 1);
-            for &ty in results {
-                // What becomes of vectors is looked at again; of the others only that they are there.
-                match ty {
-                    ValType::V128 => code.op1(Op::LocalSet, vector),
-                    _ => code.op(Op::Pop),
+            for &ty in results.iter().rev() {
+                // Of values of one slot it is enough that they are there.
+                match ty.slots() {
+                    1 => code.op(Op::Pop),
+                    _ => code.op1(Op::LocalSet, LOCALS.len() as u64 + local(ty)),
                 }
             }
         }
@@ -369,7 +387,7 @@ fn all_vectors() -> Module {
     code.op1(Op::LocalGet, 0);
     code.op(Op::Ret);
     let mut module = Module {
-        arch: Arch::Arch128,
+        arch: Arch::Arch512,
         types: vec![FuncType::new([ValType::I32], [ValType::I32])],
         memories: vec![MemoryType::default()],
         ..Module::default()
@@ -382,5 +400,16 @@ fn all_vectors() -> Module {
 /// takes as little as a frame can.
 #[test]
 fn vectors_leave_the_stack_alone() {
-    on_small_stack(|| assert_eq!(run(&all_vectors(), &[20_000]), Ok(0)));
+    let module = turns_of(
+        OPS.iter()
+            .filter(|info| info.category == Category::Simd && info.group != Group::Other),
+    );
+    on_small_stack(|| assert_eq!(run(&module, &[20_000]), Ok(0)));
+}
+
+#[test]
+fn wide_integers_leave_the_stack_alone() {
+    let groups = [Group::Wide, Group::Pair, Group::WideLoad, Group::WideStore];
+    let module = turns_of(OPS.iter().filter(|info| groups.contains(&info.group)));
+    on_small_stack(|| assert_eq!(run(&module, &[20_000]), Ok(0)));
 }

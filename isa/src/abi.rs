@@ -175,6 +175,8 @@ pub struct NativeStack {
     /// What the runtime offers to native code: calls that only return when they succeed. Set with the
     /// stack.
     pub libcalls: *const Libcalls,
+    /// What computes pure instructions for native code. Set with the stack.
+    pub functions: *const PureFunction,
 }
 
 /// The state of one thread of guest execution (one store), shared by its instances.
@@ -256,6 +258,11 @@ impl VmContext {
 /// them), the instruction's immediates. Returns 0, or the code of a
 /// [trap](crate::TrapCode) or [exit](EXIT_ERROR).
 pub type Libcall = unsafe extern "C" fn(*mut VmContext, *mut u64, u64) -> u32;
+
+/// A pure instruction as a function for native code: operands are in consecutive slots, results replace them,
+/// the second parameter is the instruction's immediate. Returns 0, or the code of a
+/// [trap](crate::TrapCode).
+pub type PureFunction = unsafe extern "sysv64" fn(*mut u64, u64) -> u32;
 
 /// Status: the runtime keeps an error (of a host function, or a function that fails verification)
 /// to return to whoever called the program.

@@ -7,13 +7,14 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::ops::Range;
 
+use crate::bits::Bits;
 use crate::debug::SourceTables;
 use crate::encode::{
     FLAG_ZSTD, FLAG_ZSTD_DEBUG, HEADER_BYTES, MAGIC, NARROW, SECTION_HEADER_BYTES, SECTIONS,
     VERSION, limit_flags,
 };
 use crate::error::{Malformed, Place};
-use crate::instr::{read_signed, read_unsigned};
+use crate::leb128::{read_integer, read_signed, read_unsigned};
 use crate::module::{
     Body, Bytes, ConstExpr, ConstOp, DataSegment, DebugSection, ElemSegment, Export, ExternKind,
     GlobalDef, Import, ImportDesc, Module, Names, SegmentMode, TableDef, TypeGroup,
@@ -419,6 +420,14 @@ impl Reader<'_> {
             .ok_or_else(|| self.error_at(at, format!("malformed {bits}-bit integer")))
     }
 
+    /// Reads a constant of a width over 64 bits; returns its slots.
+    fn integer(&mut self, bits: u32) -> Result<Bits, Malformed> {
+        let at = self.pos;
+        read_integer(self.bytes, &mut self.pos, bits)
+            .map(|value| value.truncated(bits))
+            .ok_or_else(|| self.error_at(at, format!("malformed {bits}-bit integer")))
+    }
+
     pub(crate) fn range(&mut self, len: usize) -> Result<Range<usize>, Malformed> {
         let left = self.bytes.len() - self.pos;
         if len > left {
@@ -629,18 +638,17 @@ impl Reader<'_> {
                 Some(Op::GlobalGet) => ConstOp::GlobalGet(self.u32()?),
                 Some(Op::RefNull) => ConstOp::RefNull(self.val_type()?),
                 Some(Op::RefFunc) => ConstOp::RefFunc(self.u32()?),
-                Some(
-                    op @ (Op::I32Add
-                    | Op::I32Sub
-                    | Op::I32Mul
-                    | Op::I64Add
-                    | Op::I64Sub
-                    | Op::I64Mul),
-                ) => ConstOp::Binary(op),
-                Some(op) => {
-                    let reason = format!("{} in a constant expression", op.mnemonic());
-                    return Err(self.error_at(at, reason));
+                Some(op @ (Op::I128Push | Op::I256Push | Op::I512Push)) => {
+                    let ty = op.result().expect("it pushes a constant");
+                    ConstOp::Integer(ty, Box::new(self.integer(ty.bits())?))
                 }
+                Some(op) => match ConstOp::binary(op) {
+                    Some(binary) => binary,
+                    None => {
+                        let reason = format!("{} in a constant expression", op.mnemonic());
+                        return Err(self.error_at(at, reason));
+                    }
+                },
                 None => return Err(self.error_at(at, format!("unknown opcode {byte:#04x}"))),
             };
             ops.push(op);

@@ -3,7 +3,8 @@
 //! The format is described in `docs/bytecode.md`; [`mod@crate::decode`] reads it.
 
 use crate::decode::max_debug_bytes;
-use crate::instr::{CodeBuilder, write_unsigned};
+use crate::instr::CodeBuilder;
+use crate::leb128::write_unsigned;
 use crate::module::{ConstExpr, ConstOp, ImportDesc, Module, Names, SegmentMode};
 use crate::ops::Op;
 use crate::refs::{HeapType, RefType};
@@ -303,6 +304,7 @@ fn const_expr(out: &mut Vec<u8>, expr: &ConstExpr) {
             ConstOp::I64(value) => code.op1(Op::I64Push, value as u64),
             ConstOp::F32(bits) => code.op1(Op::F32Push, u64::from(bits)),
             ConstOp::F64(bits) => code.op1(Op::F64Push, bits),
+            ConstOp::Integer(ty, ref value) => code.op_integer(Op::push(ty), **value),
             ConstOp::V128(bits) => code.op_vector(Op::V128Push, bits),
             ConstOp::GlobalGet(index) => code.op1(Op::GlobalGet, u64::from(index)),
             ConstOp::RefNull(ty) => code.op1(Op::RefNull, u64::from(ty.code())),

@@ -1,6 +1,11 @@
 //! Instructions with their immediates: reading them from a function body, and building bodies.
 
+use crate::bits::Bits;
 use crate::error::{Malformed, Place};
+use crate::leb128::{
+    read_integer, read_signed, read_unsigned, signed_len, write_integer, write_signed,
+    write_unsigned,
+};
 use crate::ops::{Imm, Op};
 use crate::types::ValType;
 
@@ -12,7 +17,9 @@ use crate::types::ValType;
 /// and `b` the offset of the first displacement; read them with [`InstrReader::labels`]. For
 /// [`Imm::Catches`], they are the number of catches and the offset of the first one; read them with
 /// [`InstrReader::catches`]. The 16 bytes
-/// of [`Imm::V128`] and [`Imm::Lanes`] are `a` and then `b`, little-endian: see [`Instr::vector`].
+/// of [`Imm::V128`] and [`Imm::Lanes`] are `a` and then `b`, little-endian: see [`Instr::vector`]. For
+/// constants that are wider than 64 bits, `a` is the offset of the first byte; read them with
+/// [`InstrReader::integer`].
 ///
 /// Loads and stores access memory 0 unless they stand behind [`MEMORY_PREFIX`] and the index of
 /// another memory.
@@ -213,6 +220,14 @@ impl<'a> InstrReader<'a> {
         (0..instr.a).map(move |_| reader.catch(from))
     }
 
+    /// The constant of an instruction that pushes a wide integer: its slots.
+    pub fn integer(&self, instr: &Instr) -> Bits {
+        let bits = instr.op.info().imms.iter().find_map(|imm| imm.wide_bits());
+        let bits = bits.expect("an instruction with such a constant");
+        let value = read_integer(self.bytes, &mut (instr.a as usize), bits);
+        value.expect("it was read before").truncated(bits)
+    }
+
     fn catch(&mut self, from: u32) -> Result<Catch<u32>, Malformed> {
         let at = self.pos;
         let kind = self.byte()?;
@@ -263,6 +278,9 @@ impl<'a> InstrReader<'a> {
             Imm::I64 => self.signed(64)? as u64,
             Imm::F32 => u64::from(u32::from_le_bytes(self.array()?)),
             Imm::F64 => u64::from_le_bytes(self.array()?),
+            Imm::I128 => self.wide(128)?,
+            Imm::I256 => self.wide(256)?,
+            Imm::I512 => self.wide(512)?,
             Imm::V128 | Imm::Lanes => {
                 let low = u64::from_le_bytes(self.array()?);
                 instr.b = u64::from_le_bytes(self.array()?);
@@ -387,6 +405,16 @@ impl<'a> InstrReader<'a> {
         self.long_signed(bits)
     }
 
+    /// Reads a constant; returns the offset of its first byte.
+    #[inline(never)]
+    fn wide(&mut self, bits: u32) -> Result<u64, Malformed> {
+        let at = self.pos;
+        match read_integer(self.bytes, &mut self.pos, bits) {
+            Some(_) => Ok(at as u64),
+            None => Err(self.error(at, format!("malformed {bits}-bit integer"))),
+        }
+    }
+
     #[inline(never)]
     fn long_signed(&mut self, bits: u32) -> Result<i64, Malformed> {
         // Most displacements are two bytes.
@@ -403,87 +431,6 @@ impl<'a> InstrReader<'a> {
             None => Err(self.error(at, format!("malformed {bits}-bit integer"))),
         }
     }
-}
-
-/// Reads an unsigned LEB128 integer of at most `bits` bits; `None` where it is cut off, too long
-/// or too large.
-pub fn read_unsigned(bytes: &[u8], pos: &mut usize, bits: u32) -> Option<u64> {
-    let mut value = 0u64;
-    let mut shift = 0;
-    loop {
-        let byte = *bytes.get(*pos)?;
-        *pos += 1;
-        let left = bits - shift;
-        if left < 7 && u64::from(byte & 0x7f) >> left != 0 {
-            return None;
-        }
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-        shift += 7;
-        if shift >= bits {
-            return None;
-        }
-    }
-}
-
-/// Reads a signed LEB128 integer of at most `bits` bits; `None` where it is cut off, too long or
-/// too large.
-pub fn read_signed(bytes: &[u8], pos: &mut usize, bits: u32) -> Option<i64> {
-    let mut value = 0i64;
-    let mut shift = 0;
-    loop {
-        let byte = *bytes.get(*pos)?;
-        *pos += 1;
-        let left = bits - shift;
-        if left < 7 {
-            // The unused high bits must repeat the sign bit.
-            let rest = ((byte << 1) as i8 >> 1) >> (left - 1);
-            if rest != 0 && rest != -1 {
-                return None;
-            }
-        }
-        value |= i64::from(byte & 0x7f) << shift;
-        shift += 7;
-        if byte & 0x80 == 0 {
-            return Some(if shift < 64 {
-                value << (64 - shift) >> (64 - shift)
-            } else {
-                value
-            });
-        }
-        if shift >= bits {
-            return None;
-        }
-    }
-}
-
-/// Appends an unsigned LEB128 integer.
-pub fn write_unsigned(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
-
-/// Appends a signed LEB128 integer.
-pub fn write_signed(out: &mut Vec<u8>, mut value: i64) {
-    while !(-64..64).contains(&value) {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8 & 0x7f);
-}
-
-fn signed_len(mut value: i64) -> usize {
-    let mut len = 1;
-    while !(-64..64).contains(&value) {
-        value >>= 7;
-        len += 1;
-    }
-    len
 }
 
 /// Bytes of the longest displacement: 32 bits as LEB128.
@@ -577,11 +524,22 @@ impl CodeBuilder {
         self.op2(op, bits as u64, (bits >> 64) as u64);
     }
 
+    /// Appends an instruction that pushes a wide integer, of its slots.
+    ///
+    /// # Panics
+    /// For other instructions.
+    pub fn op_integer(&mut self, op: Op, value: Bits) {
+        let width = op.info().imms.iter().find_map(|imm| imm.wide_bits());
+        let width = width.expect("an instruction with such a constant");
+        self.opcode(op);
+        write_integer(&mut self.bytes, value.sign_extended(width));
+    }
+
     /// Appends an instruction with two immediates; those its row lacks are ignored.
     ///
     /// # Panics
-    /// Where the instruction takes labels: see [`CodeBuilder::jump`], [`CodeBuilder::br_table`] and
-    /// [`CodeBuilder::try_region`].
+    /// Where the instruction takes labels or a wide constant: see [`CodeBuilder::jump`],
+    /// [`CodeBuilder::br_table`], [`CodeBuilder::try_region`] and [`CodeBuilder::op_integer`].
     pub fn op2(&mut self, op: Op, a: u64, b: u64) {
         self.opcode(op);
         for (&imm, value) in op.info().imms.iter().zip([a, b]) {
@@ -597,7 +555,9 @@ impl CodeBuilder {
                 Imm::RefType | Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
                     self.bytes.push(value as u8);
                 }
-                Imm::Label | Imm::Labels | Imm::Catches => panic!("{} takes labels", op.mnemonic()),
+                Imm::Label | Imm::Labels | Imm::Catches | Imm::I128 | Imm::I256 | Imm::I512 => {
+                    panic!("{} takes no plain immediates", op.mnemonic())
+                }
                 _ => write_unsigned(&mut self.bytes, value),
             }
         }
@@ -791,19 +751,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn leb128_round_trips(value: i64) {
-            let mut out = Vec::new();
-            write_signed(&mut out, value);
-            prop_assert_eq!(out.len(), signed_len(value));
-            let mut pos = 0;
-            prop_assert_eq!(read_signed(&out, &mut pos, 64), Some(value));
-            out.clear();
-            write_unsigned(&mut out, value as u64);
-            pos = 0;
-            prop_assert_eq!(read_unsigned(&out, &mut pos, 64), Some(value as u64));
-        }
-
-        #[test]
         fn jumps_reach_their_labels(gaps in proptest::collection::vec(0usize..200, 1..40)) {
             let mut code = CodeBuilder::new(&[]);
             let labels: Vec<Label> = gaps.iter().map(|_| code.new_label()).collect();
@@ -866,27 +813,5 @@ mod tests {
             function 0, offset 0x1: the body ends within an instruction
         "#]]
         .assert_eq(&reasons.concat());
-    }
-
-    #[test]
-    fn malformed_integers_are_refused() {
-        for bytes in [
-            &[0x80][..],
-            &[0xff, 0xff, 0xff, 0xff, 0x1f],
-            &[0x80, 0x80, 0x80, 0x80, 0x80, 0],
-        ] {
-            assert_eq!(read_unsigned(bytes, &mut 0, 32), None, "{bytes:x?}");
-        }
-        for bytes in [
-            &[0x80][..],
-            &[0xff, 0xff, 0xff, 0xff, 0x0f],
-            &[0x80, 0x80, 0x80, 0x80, 0x70],
-        ] {
-            assert_eq!(read_signed(bytes, &mut 0, 32), None, "{bytes:x?}");
-        }
-        assert_eq!(
-            read_signed(&[0x80, 0x80, 0x80, 0x80, 0x78], &mut 0, 32),
-            Some(i64::from(i32::MIN))
-        );
     }
 }

@@ -7,12 +7,14 @@
 //! see. It knows neither how code is run nor where modules come from.
 
 pub mod abi;
+pub mod bits;
 pub mod debug;
 pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod fuzzing;
 pub mod instr;
+mod leb128;
 pub mod module;
 pub mod ops;
 pub mod refs;
@@ -23,6 +25,7 @@ pub mod trap;
 pub mod types;
 pub mod verify;
 
+pub use bits::Bits;
 pub use decode::decode;
 pub use encode::{EncodeOptions, encode};
 pub use error::{Malformed, Place};

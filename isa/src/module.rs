@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::bits::Bits;
 use crate::debug::SourceTables;
 use crate::error::Malformed;
 use crate::ops::Op;
@@ -249,7 +250,7 @@ pub struct DataSegment {
 pub struct ConstExpr(pub Vec<ConstOp>);
 
 /// An instruction of a constant expression.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum ConstOp {
     /// Pushes a constant.
     I32(i32),
@@ -259,6 +260,9 @@ pub enum ConstOp {
     F32(u32),
     /// Pushes a constant, given as its bits.
     F64(u64),
+    /// Pushes a constant of that type, an integer of more than 64 bits; its slots are boxed, since hardly any
+    /// constant is one.
+    Integer(ValType, Box<Bits>),
     /// Pushes a constant.
     V128(u128),
     /// Pushes an immutable global.
@@ -269,6 +273,22 @@ pub enum ConstOp {
     RefFunc(u32),
     /// An integer `add`, `sub` or `mul`.
     Binary(Op),
+}
+
+impl ConstOp {
+    /// The instruction of constant expressions that takes two operands.
+    pub fn binary(op: Op) -> Option<ConstOp> {
+        #[rustfmt::skip]
+        let known = matches!(
+            op,
+            Op::I32Add | Op::I32Sub | Op::I32Mul
+                | Op::I64Add | Op::I64Sub | Op::I64Mul
+                | Op::I128Add | Op::I128Sub | Op::I128Mul
+                | Op::I256Add | Op::I256Sub | Op::I256Mul
+                | Op::I512Add | Op::I512Sub | Op::I512Mul
+        );
+        known.then_some(ConstOp::Binary(op))
+    }
 }
 
 impl ConstExpr {

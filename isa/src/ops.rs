@@ -7,16 +7,17 @@
 //! The groups tell consumers the shape: `unary` and `binary` are pure functions whose meaning is in
 //! [`crate::semantics`]; `load` and `store` access a memory at a popped address plus an immediate
 //! offset, and their signature is that for memories with 32-bit addresses; `other` is everything with a rule of its own. Codes up to `0xff` are one byte; the
-//! others are a prefix byte and a second byte. Codes 0xe0 to 0xf7 are kept for the word
-//! operations of the wide architectures.
+//! others are a prefix byte and a second byte. Prefixes 0xe0 to 0xe2 are those of wide integers; 0xe3 to
+//! 0xf7 are free.
 //!
-//! The groups of vector instructions are in a file of their own; see there.
+//! The groups of vectors and of wide integers are in files of their own; see there.
 
 mod simd;
+mod wide;
 
 /// Hands the opcode table to the macro `$m`: `unary { rows } binary { rows } load { rows }
-/// store { rows } other { rows }`, then `vector`, `vector_load`, `vector_store`, `lane_load` and
-/// `lane_store` in the same way.
+/// store { rows } other { rows }`, then `vector`, `vector_load`, `vector_store`, `lane_load`,
+/// `lane_store`, `wide`, `pair`, `wide_load` and `wide_store` in the same way.
 #[macro_export]
 macro_rules! for_each_op {
     ($m:ident) => {
@@ -182,6 +183,8 @@ macro_rules! for_each_op {
             I64Load16U "i64.load16_u" 0x33 [Offset] Memory Arch32 1 (I32 -> I64) "Loads 2 unsigned bytes, little-endian.";
             I64Load32S "i64.load32_s" 0x34 [Offset] Memory Arch32 1 (I32 -> I64) "Loads 4 signed bytes, little-endian.";
             I64Load32U "i64.load32_u" 0x35 [Offset] Memory Arch32 1 (I32 -> I64) "Loads 4 unsigned bytes, little-endian.";
+            I32LoadBe "i32.load_be" 0xfc1a [Offset] Memory Arch32 1 (I32 -> I32) "Loads 4 bytes, big-endian.";
+            I64LoadBe "i64.load_be" 0xfc1b [Offset] Memory Arch32 1 (I32 -> I64) "Loads 8 bytes, big-endian.";
         }
         store {
             I32Store "i32.store" 0x36 [Offset] Memory Arch32 1 (I32 I32 -> ) "Stores 4 bytes, little-endian.";
@@ -193,6 +196,8 @@ macro_rules! for_each_op {
             I64Store8 "i64.store8" 0x3c [Offset] Memory Arch32 1 (I32 I64 -> ) "Stores the low byte, little-endian.";
             I64Store16 "i64.store16" 0x3d [Offset] Memory Arch32 1 (I32 I64 -> ) "Stores the low 2 bytes, little-endian.";
             I64Store32 "i64.store32" 0x3e [Offset] Memory Arch32 1 (I32 I64 -> ) "Stores the low 4 bytes, little-endian.";
+            I32StoreBe "i32.store_be" 0xfc1c [Offset] Memory Arch32 1 (I32 I32 -> ) "Stores 4 bytes, big-endian.";
+            I64StoreBe "i64.store_be" 0xfc1d [Offset] Memory Arch32 1 (I32 I64 -> ) "Stores 8 bytes, big-endian.";
         }
         other {
             Trap trap "trap" 0x00 [] Control Arch32 1 poly "Stops with the `unreachable` trap.";
@@ -234,6 +239,9 @@ macro_rules! for_each_op {
             I64Push i64_push "i64.push" 0x21 [I64] Stack Arch32 1 ( -> I64) "Pushes a constant.";
             F32Push f32_push "f32.push" 0x22 [F32] Stack Arch32 1 ( -> F32) "Pushes a constant.";
             F64Push f64_push "f64.push" 0x23 [F64] Stack Arch32 1 ( -> F64) "Pushes a constant.";
+            I128Push i128_push "i128.push" 0xe000 [I128] Stack Arch128 1 ( -> I128) "Pushes a constant.";
+            I256Push i256_push "i256.push" 0xe100 [I256] Stack Arch256 1 ( -> I256) "Pushes a constant.";
+            I512Push i512_push "i512.push" 0xe200 [I512] Stack Arch512 1 ( -> I512) "Pushes a constant.";
             V128Push v128_push "v128.push" 0xfd0c [V128] Simd Arch128 1 ( -> V128) "Pushes a constant.";
             MemorySize memory_size "memory.size" 0x3f [Memory] Memory Arch32 1 poly "Pushes the memory's size in pages.";
             MemoryGrow memory_grow "memory.grow" 0x40 [Memory] Memory Arch32 1 poly "Grows the memory by that many pages; pushes the old size, or -1 where it may not grow.";
@@ -253,10 +261,6 @@ macro_rules! for_each_op {
             TableFill table_fill "table.fill" 0xfc11 [Table] Table Arch32 1 poly "`dst value n`: fills n elements.";
             TableGet table_get "table.get" 0xfc12 [Table] Table Arch32 1 poly "Pops an index; pushes that element.";
             TableSet table_set "table.set" 0xfc13 [Table] Table Arch32 1 poly "`index value`: sets an element.";
-            I64Add128 i64_add128 "i64.add128" 0xfc16 [] Arithmetic Arch32 1 (I64 I64 I64 I64 -> I64 I64) "Wrapping sum of two numbers of 128 bits, each as its lower and upper half, and so is the result.";
-            I64Sub128 i64_sub128 "i64.sub128" 0xfc17 [] Arithmetic Arch32 1 (I64 I64 I64 I64 -> I64 I64) "Wrapping difference of such numbers.";
-            I64MulWide i64_mul_wide "i64.mul_wide" 0xfc18 [] Arithmetic Arch32 1 (I64 I64 -> I64 I64) "Signed product of 128 bits: its lower and upper half.";
-            I64MulWideU i64_mul_wide_u "i64.mul_wide_u" 0xfc19 [] Arithmetic Arch32 1 (I64 I64 -> I64 I64) "Unsigned product of 128 bits.";
             Alloc alloc "alloc" 0xfc14 [] Memory Arch32 1 (I32 -> I32) "Allocates that many bytes of memory 0's heap, aligned to 16; pushes their address. The machine keeps the books outside the program's reach; traps at the memory limit.";
             Free free "free" 0xfc15 [] Memory Arch32 1 (I32 -> ) "Frees what `alloc` gave; traps on any other address and on a second `free`.";
         }
@@ -311,6 +315,12 @@ pub enum Imm {
     I32,
     /// Signed LEB128 of 64 bits.
     I64,
+    /// Signed LEB128 of 128 bits.
+    I128,
+    /// Signed LEB128 of 256 bits.
+    I256,
+    /// Signed LEB128 of 512 bits.
+    I512,
     /// 4 bytes, little-endian.
     F32,
     /// 8 bytes, little-endian.
@@ -372,6 +382,16 @@ impl Imm {
         })
     }
 
+    /// How many bits it has, where it is a constant that does not fit into [`Instr`](crate::Instr).
+    pub const fn wide_bits(self) -> Option<u32> {
+        Some(match self {
+            Imm::I128 => 128,
+            Imm::I256 => 256,
+            Imm::I512 => 512,
+            _ => return None,
+        })
+    }
+
     /// Whether it is an index into something that the module or function declares.
     const fn is_index(self) -> bool {
         matches!(
@@ -421,6 +441,14 @@ pub enum Group {
     LaneLoad,
     /// A store of a vector's lane to memory 0.
     LaneStore,
+    /// A pure function of wide integers, with one result.
+    Wide,
+    /// A pure function with two results.
+    Pair,
+    /// A load of a wide integer.
+    WideLoad,
+    /// A store of a wide integer.
+    WideStore,
 }
 
 impl Group {
@@ -429,7 +457,7 @@ impl Group {
     pub const fn accesses_memory(self) -> bool {
         !matches!(
             self,
-            Group::Unary | Group::Binary | Group::Other | Group::Vector
+            Group::Unary | Group::Binary | Group::Other | Group::Vector | Group::Wide | Group::Pair
         )
     }
 }
@@ -499,11 +527,23 @@ macro_rules! group {
     (lane_store) => {
         Group::LaneStore
     };
+    (wide) => {
+        Group::Wide
+    };
+    (pair) => {
+        Group::Pair
+    };
+    (wide_load) => {
+        Group::WideLoad
+    };
+    (wide_store) => {
+        Group::WideStore
+    };
 }
 
 macro_rules! define_ops {
     ($($group:ident {
-        $($op:ident $($method:ident)? $mnemonic:literal $code:literal [$($imm:ident)*] $category:ident $arch:ident
+        $($op:ident $($method:ident)* $mnemonic:literal $code:literal [$($imm:ident)*] $category:ident $arch:ident
         $fuel:literal $sig:tt $doc:literal;)*
     })*) => {
         /// An instruction, without its immediates.
@@ -535,6 +575,12 @@ macro_rules! define_ops {
 }
 for_each_op!(define_ops);
 
+/// The most operands of an instruction with a fixed signature.
+const MAX_OPERANDS: usize = 8;
+
+/// Operand types from the top of the stack down.
+pub(crate) type Params = [Option<ValType>; MAX_OPERANDS];
+
 /// What decoding and verification need of a row, in few bytes: they look it up for every
 /// instruction.
 #[derive(Clone, Copy, Debug)]
@@ -543,7 +589,7 @@ pub(crate) struct Rule {
     pub(crate) group: Group,
     pub(crate) first_arch: Arch,
     /// Operand types from the top of the stack down, where the signature is fixed.
-    pub(crate) params: Option<[Option<ValType>; 4]>,
+    pub(crate) params: Option<Params>,
     /// Result types where the signature is fixed, the lower value first.
     pub(crate) results: [Option<ValType>; 2],
     /// [`Op::is_terminator`].
@@ -569,7 +615,7 @@ impl Rule {
         let (params, results) = match info.sig {
             Sig::Poly => (None, [None; 2]),
             Sig::Fixed(types, result_types) => {
-                let mut params = [None; 4];
+                let mut params = [None; MAX_OPERANDS];
                 let mut i = 0;
                 while i < types.len() {
                     params[i] = Some(types[types.len() - 1 - i]);
@@ -608,7 +654,7 @@ static RULES: [Rule; ROWS.len()] = {
 };
 
 /// The prefix bytes in use, each opening a page of 256 codes.
-pub const PREFIXES: &[u8] = &[0xfc, 0xfd, 0xfe];
+pub const PREFIXES: &[u8] = &[0xe0, 0xe1, 0xe2, 0xfc, 0xfd, 0xfe];
 
 type Page = [Option<Op>; 256];
 
@@ -630,6 +676,9 @@ const fn page(prefix: u8) -> Page {
 }
 
 static ONE_BYTE: Page = page(0);
+static PREFIX_E0: Page = page(0xe0);
+static PREFIX_E1: Page = page(0xe1);
+static PREFIX_E2: Page = page(0xe2);
 static PREFIX_FC: Page = page(0xfc);
 static PREFIX_FD: Page = page(0xfd);
 static PREFIX_FE: Page = page(0xfe);
@@ -658,6 +707,21 @@ impl Op {
         self.rule().results[0]
     }
 
+    /// The instruction that pushes a constant integer of that type.
+    ///
+    /// # Panics
+    /// Where the type is no integer's.
+    pub fn push(ty: ValType) -> Op {
+        match ty {
+            ValType::I32 => Op::I32Push,
+            ValType::I64 => Op::I64Push,
+            ValType::I128 => Op::I128Push,
+            ValType::I256 => Op::I256Push,
+            ValType::I512 => Op::I512Push,
+            ty => panic!("{ty} is no integer type"),
+        }
+    }
+
     /// The instruction of a one-byte code.
     #[inline]
     pub fn from_byte(byte: u8) -> Option<Op> {
@@ -668,6 +732,9 @@ impl Op {
     #[inline]
     pub fn from_prefixed(prefix: u8, byte: u8) -> Option<Op> {
         match prefix {
+            0xe0 => PREFIX_E0[usize::from(byte)],
+            0xe1 => PREFIX_E1[usize::from(byte)],
+            0xe2 => PREFIX_E2[usize::from(byte)],
             0xfc => PREFIX_FC[usize::from(byte)],
             0xfd => PREFIX_FD[usize::from(byte)],
             0xfe => PREFIX_FE[usize::from(byte)],

@@ -3,10 +3,14 @@
 //! Every instruction of the table's groups `unary` and `binary` is a type here, of the same name,
 //! that implements [`Unary`] or [`Binary`]; loads and stores name their conversions by
 //! [`LoadOp`] and [`StoreOp`]. Values cross as raw 64-bit slots where types are erased
-//! ([`eval_unary`], [`eval_binary`]); those of vectors are in [`vector`](mod@vector).
+//! ([`eval_unary`], [`eval_binary`]). Pure functions of other values are [`Pure`]: those of vectors are in
+//! [`vector`](mod@vector), those of wide integers in [`wide`].
 
+mod pure;
 mod vector;
+pub mod wide;
 
+pub use pure::*;
 pub use vector::*;
 
 use crate::ops::Op;
@@ -364,63 +368,27 @@ unary_trapping! {
     I64TruncF64U: f64 => u64, trunc!(f64, u64, u64, -1.0, 18_446_744_073_709_551_616.0);
 }
 
-/// A pure instruction on 64-bit integers whose result is a number of 128 bits, as two values: the lower
-/// half, then the upper one.
-pub trait Halves {
-    /// How many operands it has: two, or four that are the halves of two numbers.
-    const OPERANDS: usize;
-    /// Computes the result; unused operands are 0.
-    fn eval(operands: [u64; 4]) -> [u64; 2];
-}
-
-macro_rules! halves {
-    ($($name:ident $operands:literal: |$a:pat_param| $body:expr;)*) => {
-        $(#[doc = concat!("[`Op::", stringify!($name), "`]")]
-        #[derive(Clone, Copy, Debug)]
-        pub struct $name;
-        impl Halves for $name {
-            const OPERANDS: usize = $operands;
-            #[inline(always)]
-            fn eval($a: [u64; 4]) -> [u64; 2] {
-                let result: u128 = $body;
-                [result as u64, (result >> 64) as u64]
-            }
-        })*
-    };
-}
-
-fn whole(low: u64, high: u64) -> u128 {
-    u128::from(low) | u128::from(high) << 64
-}
-
-halves! {
-    I64Add128 4: |[a, b, c, d]| whole(a, b).wrapping_add(whole(c, d));
-    I64Sub128 4: |[a, b, c, d]| whole(a, b).wrapping_sub(whole(c, d));
-    I64MulWide 2: |[a, b, ..]| (i128::from(a as i64) * i128::from(b as i64)) as u128;
-    I64MulWideU 2: |[a, b, ..]| u128::from(a) * u128::from(b);
-}
-
 /// A load: how bytes become a value.
 pub trait LoadOp {
     /// The bytes in memory.
-    type Bytes: Default + AsMut<[u8]> + Copy;
+    type Bytes: Copy;
     /// The value's type.
     type Out: Copy;
     /// Bytes read.
     const WIDTH: usize;
-    /// The value of little-endian bytes.
+    /// The value of these bytes.
     fn value(bytes: Self::Bytes) -> Self::Out;
 }
 
 /// A store: how a value becomes bytes.
 pub trait StoreOp {
     /// The bytes in memory.
-    type Bytes: AsRef<[u8]> + Copy;
+    type Bytes: Copy;
     /// The value's type.
     type In: Copy;
     /// Bytes written.
     const WIDTH: usize;
-    /// The value's little-endian bytes.
+    /// The value's bytes.
     fn bytes(value: Self::In) -> Self::Bytes;
 }
 
@@ -473,6 +441,8 @@ loads! {
     I64Load16U: u16, u64, u64::from;
     I64Load32S: i32, u64, |v| v as u64;
     I64Load32U: u32, u64, u64::from;
+    I32LoadBe: u32, u32, u32::swap_bytes;
+    I64LoadBe: u64, u64, u64::swap_bytes;
 }
 
 stores! {
@@ -485,6 +455,8 @@ stores! {
     I64Store8: u64, u8, |v| v as u8;
     I64Store16: u64, u16, |v| v as u16;
     I64Store32: u64, u32, |v| v as u32;
+    I32StoreBe: u32, u32, u32::swap_bytes;
+    I64StoreBe: u64, u64, u64::swap_bytes;
 }
 
 macro_rules! eval {

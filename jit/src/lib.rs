@@ -20,4 +20,4 @@ pub use compile::{Compiled, Compiler, METERED_FRAME_FACTOR, Request, Scratch, Un
 pub use image::{IMAGE_ALIGNMENT, Image};
 pub use link::{Piece, link};
 pub use lower::GUARD_BYTES;
-pub use native::{Code, CodeMemory, FileMemory, entry, stops, traps};
+pub use native::{Code, CodeMemory, FileMemory, entry, functions::functions, stops, traps};

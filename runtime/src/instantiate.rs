@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use dotvm_isa::semantics::eval_binary;
+use dotvm_isa::semantics::{eval_binary, eval_pure};
 use dotvm_isa::{ConstExpr, ConstOp, ImportDesc, SegmentMode, TrapCode};
 
 use crate::engine::Engine;
@@ -211,6 +211,9 @@ fn evaluate(store: &mut StoreOpaque, instance: u32, expr: &ConstExpr) -> Vec<u64
             ConstOp::I64(value) => stack.push(value.cast_unsigned()),
             ConstOp::F32(bits) => stack.push(u64::from(bits)),
             ConstOp::F64(bits) => stack.push(bits),
+            ConstOp::Integer(ty, ref value) => {
+                stack.extend_from_slice(&value.0[..ty.slots() as usize]);
+            }
             ConstOp::V128(bits) => stack.extend([bits as u64, (bits >> 64) as u64]),
             ConstOp::RefNull(_) => stack.push(0),
             ConstOp::GlobalGet(index) => {
@@ -222,11 +225,15 @@ fn evaluate(store: &mut StoreOpaque, instance: u32, expr: &ConstExpr) -> Vec<u64
                 stack.push(store.funcs.slot(number));
             }
             ConstOp::Binary(op) => {
-                // Operands of these are one slot each; sums, differences and products do not trap.
-                let (b, a) = (stack.pop(), stack.pop());
-                let operands = a.zip(b).expect("verified operands");
-                let value = eval_binary(op, operands.0, operands.1);
-                stack.push(
+                // Sums, differences and products do not trap.
+                let slots = op.result().expect("it has a result").slots() as usize;
+                let operands = stack.split_off(stack.len() - 2 * slots);
+                let value = match operands[..] {
+                    [a, b] => eval_binary(op, a, b).map(|value| value.map(|slot| vec![slot])),
+                    _ => eval_pure(op, &operands, 0, 0)
+                        .map(|value| value.map(|value| value[..slots].to_vec())),
+                };
+                stack.extend(
                     value
                         .and_then(Result::ok)
                         .expect("an instruction of constants"),

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 
 use dotvm_isa::semantics::V128;
+use dotvm_isa::semantics::wide::{U256, U512, Uint};
 use dotvm_isa::{HeapType, RefType, ValType};
 
 use crate::context::{AsContext, AsContextMut};
@@ -188,7 +189,18 @@ fn array<const N: usize>(slots: &[u64]) -> [u64; N] {
     *slots.first_chunk().expect("as many slots as the type has")
 }
 
-/// Numbers as people write them (wide ones in hexadecimal), references by kind or `null`.
+/// Prints a signed integer.
+fn decimal<const BITS: usize, const LIMBS: usize>(
+    f: &mut fmt::Formatter<'_>,
+    value: Uint<BITS, LIMBS>,
+) -> fmt::Result {
+    match value.bit(BITS - 1) {
+        true => write!(f, "-{}", value.wrapping_neg()),
+        false => write!(f, "{value}"),
+    }
+}
+
+/// Numbers as people write them (vectors in hexadecimal), references by kind or `null`.
 impl fmt::Display for Val {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hex = |f: &mut fmt::Formatter<'_>, limbs: &[u64]| {
@@ -205,8 +217,10 @@ impl fmt::Display for Val {
             Val::F32(bits) => f32::from_bits(*bits).fmt(f),
             Val::F64(bits) => f64::from_bits(*bits).fmt(f),
             Val::V128(value) => write!(f, "{value:#034x}"),
-            Val::I256(limbs) | Val::V256(limbs) => hex(f, limbs),
-            Val::I512(limbs) | Val::V512(limbs) => hex(f, limbs),
+            Val::I256(limbs) => decimal(f, U256::from_limbs(*limbs)),
+            Val::I512(limbs) => decimal(f, U512::from_limbs(*limbs)),
+            Val::V256(limbs) => hex(f, limbs),
+            Val::V512(limbs) => hex(f, limbs),
             Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) => f.write_str("null"),
             Val::FuncRef(Some(_)) => f.write_str("funcref"),
             Val::ExternRef(Some(_)) => f.write_str("externref"),

@@ -10,7 +10,7 @@ pub(crate) mod memory;
 pub(crate) mod moves;
 pub(crate) mod native;
 pub(crate) mod numeric;
-pub(crate) mod vector;
+pub(crate) mod spans;
 #[cfg(dotvm_tail_dispatch)]
 pub(crate) mod vector_x86;
 

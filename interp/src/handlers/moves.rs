@@ -76,27 +76,6 @@ impl Exec for CopySpan {
     }
 }
 
-/// Copies as many slots as byte 14 says to those at byte 8: from those at byte 10 when the condition
-/// in the accumulator is not zero, else from those at byte 12.
-pub(crate) struct SelectSpan;
-
-impl Exec for SelectSpan {
-    #[inline(always)]
-    unsafe fn exec(r: &mut Regs) -> Flow {
-        // SAFETY: this instruction has these operands.
-        unsafe {
-            let from = if r.acc as u32 != 0 {
-                r.field(10)
-            } else {
-                r.field(12)
-            };
-            std::ptr::copy(r.slot(from), r.slot(r.field(8)), r.field(14));
-            r.advance(2);
-            Flow::Next
-        }
-    }
-}
-
 /// `dst = global`, its number in the 32 bits at byte 12.
 pub(crate) struct GlobalGet<T, D>(PhantomData<(T, D)>);
 

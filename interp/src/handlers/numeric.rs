@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use dotvm_isa::semantics::{Binary, Halves, Unary};
+use dotvm_isa::semantics::{Binary, Unary};
 
 use super::{Get, Put, Value};
 use crate::machine::{Exec, Flow, Regs};
@@ -66,28 +66,6 @@ impl<T: Value, C: Get<u32>, D: Put> Exec for Select<T, C, D> {
             let value = if C::get(r) != 0 { a } else { b };
             D::put(r, T::from_slot(value));
             r.advance(2 + C::WORDS);
-            Flow::Next
-        }
-    }
-}
-
-/// `low, high = O(operands)`: the results' slots at bytes 8 and 10, the operands' at 12, 14, 16 and 18.
-pub(crate) struct TwoHalves<O>(PhantomData<O>);
-
-impl<O: Halves> Exec for TwoHalves<O> {
-    #[inline(always)]
-    unsafe fn exec(r: &mut Regs) -> Flow {
-        // SAFETY: this instruction has as many operands as its kind says, and these two results.
-        unsafe {
-            let mut operands = [0; 4];
-            for (i, operand) in operands[..O::OPERANDS].iter_mut().enumerate() {
-                *operand = *r.slot(r.field(12 + 2 * i));
-            }
-            let [low, high] = O::eval(operands);
-            // In the order of the assignments, where both go to one local.
-            *r.slot(r.field(10)) = high;
-            *r.slot(r.field(8)) = low;
-            r.advance(3);
             Flow::Next
         }
     }

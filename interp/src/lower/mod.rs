@@ -12,19 +12,18 @@
 mod block;
 mod calls;
 mod far;
-mod halves;
 mod ops;
 mod regions;
 mod select;
+mod span_forms;
+mod spans;
 mod stack;
-mod vector;
-mod vector_forms;
 
 use std::cell::Cell;
 
 use dotvm_isa::abi::{CodeCell, FRAME_HEADER_SLOTS};
 use dotvm_isa::verify::{FuncVerifier, ModuleEnv, Shape};
-use dotvm_isa::{AddressType, Malformed, Module, ValType};
+use dotvm_isa::{AddressType, Bits, Malformed, Module, ValType};
 
 use crate::code::{Code, CodeMemory, Options, PREFIX_WORDS};
 use crate::machine::Handler;
@@ -132,12 +131,10 @@ struct Lowerer<'m> {
     binary: Option<ops::Binary>,
     /// The instruction emitted last that adds a constant to a local, as loops do before they jump.
     step: Option<ops::Step>,
-    /// The instruction with two results that was emitted last, where their places may still be changed.
-    halves: Option<halves::Emitted>,
-    /// The vector instruction emitted last, whose result may still go to a local instead.
-    produced: Option<vector::Produced>,
-    /// The constant vectors that entries refer to.
-    constants: Vec<u128>,
+    /// The instruction with results in slots that was emitted last, which may still go to locals instead.
+    produced: Option<spans::Produced>,
+    /// The constants of several slots that entries refer to.
+    constants: Vec<Bits>,
 }
 
 impl<'m> Lowerer<'m> {
@@ -193,7 +190,6 @@ impl<'m> Lowerer<'m> {
             last_instr: usize::MAX,
             binary: None,
             step: None,
-            halves: None,
             produced: None,
             constants: Vec::new(),
             verifier,

@@ -4,15 +4,13 @@ use std::mem::offset_of;
 
 use dotvm_isa::abi::Libcalls;
 use dotvm_isa::ops::Group;
-use dotvm_isa::{Instr, Malformed, Op, ValType, semantics as sem};
+use dotvm_isa::{Instr, Malformed, Op, ValType};
 
 use super::select::{self, Place, pair};
 use super::stack::{Class, Entry, Operand, Where};
 use super::{Lowerer, fields, fields_wide};
 use crate::handlers::memory::{First, MemoryCopy, MemoryFill, MemorySize, Numbered};
-use crate::handlers::moves::{
-    GlobalGet, GlobalGetSpan, GlobalSet, GlobalSetSpan, NonNull, SelectSpan,
-};
+use crate::handlers::moves::{GlobalGet, GlobalGetSpan, GlobalSet, GlobalSetSpan, NonNull};
 use crate::handlers::numeric::Select;
 use crate::handlers::{Acc, S10, Wide};
 use crate::machine::handler;
@@ -69,9 +67,9 @@ macro_rules! by_group {
                 $(Op::$s)|* => l.store(instr),
                 $(Op::$o => LowerOther::$of(l, instr)?,)*
                 op => match op.info().group {
-                    Group::Vector => l.vector(instr),
-                    Group::VectorLoad => l.load_vector(instr),
-                    Group::VectorStore => l.store_vector(instr),
+                    Group::Vector | Group::Wide | Group::Pair => l.pure(instr),
+                    Group::VectorLoad | Group::WideLoad => l.load_span(instr),
+                    Group::VectorStore | Group::WideStore => l.store_span(instr),
                     Group::LaneLoad => l.load_lane(instr),
                     Group::LaneStore => l.store_lane(instr),
                     group => unreachable!("instructions of {group:?} are named above"),
@@ -279,23 +277,6 @@ impl Lowerer<'_> {
         self.emit_result(pair, &[fields(0, operand.slot(), slot_a, slot_b)], a.ty);
     }
 
-    /// Selection between wide values: the condition is copied to the accumulator's slot first.
-    fn select_wide(&mut self, ty: ValType) {
-        let condition = self.pop();
-        let (b, a) = (self.pop(), self.pop());
-        if self.operand(condition, false) != Operand::Acc {
-            let slot = self.slot_operand(condition);
-            let pair = select::binary(Op::I32Or, Place::Slot, Place::Const).expect("has that form");
-            self.free_acc(Class::Int);
-            self.emit(pair.acc, &[fields(0, slot, 0, 0)]);
-            self.restore_int_acc(None);
-        }
-        let words = [fields(a.home, a.home, b.home, ty.slots() as u16)];
-        self.emit(handler::<SelectSpan>(), &words);
-        self.wrote(a.home, ty.slots());
-        self.push(Where::Home, ty);
-    }
-
     /// Pops `count` values and pushes those at the given positions, 0 being the deepest.
     fn rearrange(&mut self, count: usize, order: &[usize]) {
         let mut popped = [Entry::NONE; 3];
@@ -336,7 +317,7 @@ impl Lowerer<'_> {
             return self.push_copy(home, ty);
         };
         match self.entries[index].place {
-            lazy @ (Where::Local(_) | Where::Const(_) | Where::Vector(_)) => self.push(lazy, ty),
+            lazy @ (Where::Local(_) | Where::Const(_) | Where::Span(_)) => self.push(lazy, ty),
             Where::Acc => {
                 self.free_acc(Class::of(ty));
                 self.push_copy(self.entries[index].home, ty);
@@ -445,10 +426,9 @@ impl LowerOther for Lowerer<'_> {
 
     fn select(&mut self, _: &Instr) -> Result<(), Malformed> {
         let ty = self.operand_type(1);
-        match ty {
-            ValType::V128 => self.select_vector(),
-            ty if ty.slots() == 1 => self.select_narrow(),
-            ty => self.select_wide(ty),
+        match ty.slots() {
+            1 => self.select_narrow(),
+            _ => self.select_span(ty),
         }
         Ok(())
     }
@@ -523,19 +503,15 @@ impl LowerOther for Lowerer<'_> {
     fn local_get(&mut self, instr: &Instr) -> Result<(), Malformed> {
         let local = instr.a as u32;
         let ty = self.verifier.locals()[local as usize];
-        match ty {
-            ty if ty.slots() == 1 || ty == ValType::V128 => self.push(Where::Local(local), ty),
-            ty => self.push_copy(self.locals[local as usize], ty),
-        }
+        self.push(Where::Local(local), ty);
         Ok(())
     }
 
     fn local_set(&mut self, instr: &Instr) -> Result<(), Malformed> {
         let value = Lowerer::pop(self);
-        match value.ty {
-            ValType::V128 => self.set_vector(instr.a as u32, value),
-            ty if ty.slots() == 1 => self.set_local(instr.a as u32, value),
-            ty => self.copy(self.locals[instr.a as usize], value.home, ty.slots()),
+        match value.ty.slots() {
+            1 => self.set_local(instr.a as u32, value),
+            _ => self.set_span(instr.a as u32, value),
         }
         Ok(())
     }
@@ -543,17 +519,12 @@ impl LowerOther for Lowerer<'_> {
     fn local_tee(&mut self, instr: &Instr) -> Result<(), Malformed> {
         let local = instr.a as u32;
         let value = Lowerer::pop(self);
-        match value.ty {
-            ValType::V128 => self.set_vector(local, value),
-            ty if ty.slots() == 1 => self.set_local(local, value),
-            ty => {
-                self.copy(self.locals[local as usize], value.home, ty.slots());
-                self.push(Where::Home, ty);
-                return Ok(());
-            }
+        match value.ty.slots() {
+            1 => self.set_local(local, value),
+            _ => self.set_span(local, value),
         }
         match value.place {
-            place @ (Where::Const(_) | Where::Vector(_)) => self.push(place, value.ty),
+            place @ (Where::Const(_) | Where::Span(_)) => self.push(place, value.ty),
             _ => self.push(Where::Local(local), value.ty),
         }
         Ok(())
@@ -635,8 +606,23 @@ impl LowerOther for Lowerer<'_> {
         Ok(())
     }
 
+    fn i128_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        self.push_constant(self.verifier.integer(instr), ValType::I128);
+        Ok(())
+    }
+
+    fn i256_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        self.push_constant(self.verifier.integer(instr), ValType::I256);
+        Ok(())
+    }
+
+    fn i512_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        self.push_constant(self.verifier.integer(instr), ValType::I512);
+        Ok(())
+    }
+
     fn v128_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        self.push_vector(instr.vector());
+        self.push_constant(instr.vector().into(), ValType::V128);
         Ok(())
     }
 
@@ -757,26 +743,6 @@ impl LowerOther for Lowerer<'_> {
 
     fn table_set(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.call_runtime(instr);
-        Ok(())
-    }
-
-    fn i64_add128(&mut self, _: &Instr) -> Result<(), Malformed> {
-        self.two_halves::<sem::I64Add128>();
-        Ok(())
-    }
-
-    fn i64_sub128(&mut self, _: &Instr) -> Result<(), Malformed> {
-        self.two_halves::<sem::I64Sub128>();
-        Ok(())
-    }
-
-    fn i64_mul_wide(&mut self, _: &Instr) -> Result<(), Malformed> {
-        self.two_halves::<sem::I64MulWide>();
-        Ok(())
-    }
-
-    fn i64_mul_wide_u(&mut self, _: &Instr) -> Result<(), Malformed> {
-        self.two_halves::<sem::I64MulWideU>();
         Ok(())
     }
 

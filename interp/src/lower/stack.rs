@@ -4,7 +4,7 @@ use dotvm_isa::ValType;
 use dotvm_isa::verify::Shape;
 
 use super::select::{Pair, Place};
-use super::{Lowerer, fields, fields_wide};
+use super::{Lowerer, fields, fields_wide, span_forms};
 use crate::handlers::moves::{Copy, Copy2, Copy3, CopySpan};
 use crate::handlers::{Acc, S10, Wide};
 use crate::machine::{Handler, handler};
@@ -38,8 +38,8 @@ pub(super) enum Where {
     Local(u32),
     /// Nowhere yet: a constant, as the content of its slot.
     Const(u64),
-    /// Nowhere yet: a constant vector, by its index in [`Lowerer::constants`].
-    Vector(u32),
+    /// Nowhere yet: a constant of several slots, by its index in [`Lowerer::constants`].
+    Span(u32),
     /// Only in the accumulator of its class.
     Acc,
 }
@@ -170,7 +170,7 @@ impl Lowerer<'_> {
             Where::Const(bits) => return Operand::Const(bits),
             Where::Local(local) => self.locals[local as usize],
             Where::Home => entry.home,
-            Where::Vector(_) => unreachable!("vectors are operands in slots"),
+            Where::Span(_) => unreachable!("values of several slots are operands in slots"),
         };
         if !avoid && self.acc(Class::of(entry.ty)).mirror == Some(slot) {
             return Operand::Acc;
@@ -187,8 +187,8 @@ impl Lowerer<'_> {
                 self.put_const(entry.home, bits);
                 entry.home
             }
-            Where::Vector(constant) => {
-                self.put_vector(entry.home, constant);
+            Where::Span(constant) => {
+                self.put_span(entry.home, constant, entry.ty.slots());
                 entry.home
             }
             Where::Acc => {
@@ -288,7 +288,7 @@ impl Lowerer<'_> {
         }
         match slots {
             1 => self.emit(handler::<Copy<u64, S10>>(), &[fields(dst, src, 0, 0)]),
-            2 => self.emit(handler::<Copy2>(), &[fields(dst, src, src + 1, 0)]),
+            2 | 4 | 8 => self.emit(span_forms::copy(slots), &[fields(dst, src, 0, 0)]),
             _ => self.emit(handler::<CopySpan>(), &[fields(dst, src, slots as u16, 0)]),
         };
         self.wrote(dst, slots);
@@ -298,15 +298,15 @@ impl Lowerer<'_> {
     pub(super) fn settle_from(&mut self, from: usize) {
         let mut i = from;
         while i < self.entries.len() {
-            match self.entries[i].place {
+            let Entry { place, ty, home } = self.entries[i];
+            match place {
                 Where::Home => {}
-                Where::Acc => self.free_acc(Class::of(self.entries[i].ty)),
-                Where::Const(bits) => self.put_const(self.entries[i].home, bits),
-                Where::Vector(constant) => self.put_vector(self.entries[i].home, constant),
-                Where::Local(local) if self.entries[i].ty == ValType::V128 => {
+                Where::Acc => self.free_acc(Class::of(ty)),
+                Where::Const(bits) => self.put_const(home, bits),
+                Where::Span(constant) => self.put_span(home, constant, ty.slots()),
+                Where::Local(local) if ty.slots() > 1 => {
                     self.local_uses[local as usize] -= 1;
-                    let from = self.locals[local as usize];
-                    self.copy(self.entries[i].home, from, ValType::V128.slots());
+                    self.copy(home, self.locals[local as usize], ty.slots());
                 }
                 Where::Local(_) => {
                     i = self.settle_locals(i);
@@ -366,7 +366,6 @@ impl Lowerer<'_> {
         self.settled = shape;
         self.top_slot = self.home(shape);
         self.accs = Accumulators::default();
-        self.halves = None;
         self.produced = None;
     }
 
@@ -403,7 +402,7 @@ impl Lowerer<'_> {
         {
             self.redirect(producer, slot);
             self.note_step(slot);
-        } else if self.local_uses[local as usize] == 0 && self.redirect_half(&value, slot) {
+        } else if self.redirect_produced(&value, local) {
             // The value was never at home.
         } else {
             self.preserve_local(local);
@@ -412,7 +411,7 @@ impl Lowerer<'_> {
                 Where::Const(bits) => self.put_const(slot, bits),
                 Where::Home => self.copy(slot, value.home, 1),
                 Where::Local(from) => self.copy(slot, self.locals[from as usize], 1),
-                Where::Vector(_) => unreachable!("vectors have a way of their own"),
+                Where::Span(_) => unreachable!("these have a way of their own"),
             }
         }
         self.wrote(slot, 1);

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::decode::Reader;
 use crate::error::Malformed;
-use crate::instr::write_unsigned;
+use crate::leb128::write_unsigned;
 
 /// One in so many records has its offsets stored.
 pub(super) const GROUP: usize = 32;

@@ -9,7 +9,7 @@ use super::{
     Base, Func, Location, Member, Place, Scope, Source, Spot, Subprogram, SubprogramName, Type,
     TypeKind,
 };
-use crate::instr::{write_signed, write_unsigned};
+use crate::leb128::{write_signed, write_unsigned};
 use crate::module::Bytes;
 
 impl SourceTables {

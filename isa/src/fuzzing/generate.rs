@@ -1,5 +1,6 @@
 //! Valid modules made of random choices.
 
+use crate::bits::Bits;
 use crate::module::{
     ConstExpr, ConstOp, ElemSegment, Export, ExternKind, GlobalDef, Import, ImportDesc, Module,
     Names, SegmentMode, Spaces, TypeGroup,
@@ -62,6 +63,16 @@ impl<'d> Choices<'d> {
         }
     }
 
+    /// The slots of an integer of that type: more often one with runs of equal bits.
+    pub(super) fn integer(&mut self, ty: ValType) -> Bits {
+        let slots = std::array::from_fn(|_| match self.below(4) {
+            0 => 0,
+            1 => u64::MAX,
+            _ => self.number(),
+        });
+        Bits(slots).truncated(ty.bits())
+    }
+
     pub(super) fn name(&mut self) -> String {
         const PARTS: [&str; 8] = ["a", "main", "$", "\"", " ", "é", "\n", "core::fmt"];
         (0..self.below(4)).map(|_| self.pick(&PARTS)).collect()
@@ -69,9 +80,12 @@ impl<'d> Choices<'d> {
 }
 
 /// Value types that constants can have.
-const CONSTANT_TYPES: [ValType; 8] = [
+const CONSTANT_TYPES: [ValType; 11] = [
     ValType::I32,
     ValType::I64,
+    ValType::I128,
+    ValType::I256,
+    ValType::I512,
     ValType::F32,
     ValType::F64,
     ValType::V128,
@@ -271,20 +285,27 @@ fn constant(choices: &mut Choices<'_>, spaces: &Spaces, ty: ValType, globals: u3
         ValType::I64 => ConstOp::I64(number as i64),
         ValType::F32 => ConstOp::F32(number as u32),
         ValType::F64 => ConstOp::F64(number),
+        ValType::I128 | ValType::I256 | ValType::I512 => {
+            ConstOp::Integer(ty, Box::new(choices.integer(ty)))
+        }
         ValType::V128 => ConstOp::V128(u128::from(number) << 64 | u128::from(choices.number())),
         ValType::FuncRef if choices.flag() => {
             ConstOp::RefFunc(choices.below(spaces.funcs.len()) as u32)
         }
         _ => ConstOp::RefNull(ty),
     };
-    let mut ops = vec![op];
-    if let (ValType::I32 | ValType::I64, true) = (ty, choices.flag()) {
-        let ops32 = [Op::I32Add, Op::I32Sub, Op::I32Mul];
-        let ops64 = [Op::I64Add, Op::I64Sub, Op::I64Mul];
-        let binary = choices.pick(if ty == ValType::I32 { &ops32 } else { &ops64 });
-        ops.extend([op, ConstOp::Binary(binary)]);
+    let binary = match ty {
+        ValType::I32 => [Op::I32Add, Op::I32Sub, Op::I32Mul],
+        ValType::I64 => [Op::I64Add, Op::I64Sub, Op::I64Mul],
+        ValType::I128 => [Op::I128Add, Op::I128Sub, Op::I128Mul],
+        ValType::I256 => [Op::I256Add, Op::I256Sub, Op::I256Mul],
+        ValType::I512 => [Op::I512Add, Op::I512Sub, Op::I512Mul],
+        _ => return ConstExpr(vec![op]),
+    };
+    match choices.flag() {
+        true => ConstExpr(vec![op.clone(), op, ConstOp::Binary(choices.pick(&binary))]),
+        false => ConstExpr(vec![op]),
     }
-    ConstExpr(ops)
 }
 
 fn segments(choices: &mut Choices<'_>, module: &mut Module) {

@@ -130,6 +130,10 @@ impl BodyMaker<'_, '_, '_> {
             ValType::I64 => self.code.op1(Op::I64Push, number),
             ValType::F32 => self.code.op1(Op::F32Push, number & 0xffff_ffff),
             ValType::F64 => self.code.op1(Op::F64Push, number),
+            ValType::I128 | ValType::I256 | ValType::I512 if self.choices.flag() => {
+                let value = self.choices.integer(ty);
+                self.code.op_integer(Op::push(ty), value);
+            }
             ValType::V128 if self.choices.flag() => {
                 let high = self.choices.number();
                 self.code.op2(Op::V128Push, number, high);
@@ -308,6 +312,7 @@ impl BodyMaker<'_, '_, '_> {
                 Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
                     usize::from(imm.lanes().unwrap_or(0))
                 }
+                Imm::I128 | Imm::I256 | Imm::I512 => return None,
                 Imm::V128 | Imm::Lanes | Imm::Label | Imm::Labels => return None,
                 Imm::Catches => continue,
                 Imm::RefType => {

@@ -8,12 +8,12 @@
 //! [`crate::semantics`]; `vector_load` and `vector_store` access memory 0 as `load` and `store` do;
 //! `lane_load` and `lane_store` do so with one lane of a vector.
 
-/// Hands `$($before)*` and then the groups of vector instructions to the macro `$m`.
+/// Hands `$($before)*`, the groups of vector instructions and then those of wide integers to the macro `$m`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_simd_ops {
     ($m:ident { $($before:tt)* }) => {
-        $m! {
+        $crate::with_wide_ops! { $m {
         $($before)*
         vector {
             I8x16Shuffle "i8x16.shuffle" 0xfd0d [Lanes] Simd Arch128 1 (V128 V128 -> V128) "Each lane is the byte of that number among the 32 of both operands.";
@@ -280,6 +280,6 @@ macro_rules! with_simd_ops {
             V128Store32Lane "v128.store32_lane" 0xfd5a [Offset Lane4] Simd Arch128 1 (I32 V128 -> ) "Stores 4 bytes: one lane of that width.";
             V128Store64Lane "v128.store64_lane" 0xfd5b [Offset Lane2] Simd Arch128 1 (I32 V128 -> ) "Stores 8 bytes: one lane of that width.";
         }
-        }
+        } }
     };
 }

@@ -18,9 +18,7 @@ pub use ints::*;
 pub use lanes::*;
 pub use memory::*;
 
-use super::SlotValue;
-use crate::ops::{Imm, Op};
-use crate::types::ValType;
+use super::{ByteLanes, Immediates, Lane, Operand, Operands};
 
 /// A vector of 128 bits, as its bytes in memory: lane 0 first, each lane little-endian.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -127,119 +125,6 @@ macro_rules! with_lane {
 }
 use with_lane;
 
-/// A value that is an operand or a result, and how it is kept in 128 bits. Upper bits of narrower ones
-/// are zero.
-pub trait Operand: Copy {
-    /// Its type.
-    const TYPE: ValType;
-    /// Its bits.
-    fn to_bits(self) -> u128;
-    /// The value of these bits; upper ones of narrower values are ignored.
-    fn from_bits(bits: u128) -> Self;
-}
-
-macro_rules! operands {
-    ($($ty:ty: $val:ident;)*) => {
-        $(impl Operand for $ty {
-            const TYPE: ValType = ValType::$val;
-            #[inline(always)]
-            fn to_bits(self) -> u128 {
-                u128::from(self.to_slot())
-            }
-            #[inline(always)]
-            fn from_bits(bits: u128) -> $ty {
-                <$ty>::from_slot(bits as u64)
-            }
-        })*
-    };
-}
-operands! { u32: I32; u64: I64; f32: F32; f64: F64; }
-
-impl Operand for V128 {
-    const TYPE: ValType = ValType::V128;
-    #[inline(always)]
-    fn to_bits(self) -> u128 {
-        self.into()
-    }
-    #[inline(always)]
-    fn from_bits(bits: u128) -> V128 {
-        bits.into()
-    }
-}
-
-/// The operands of an instruction.
-pub trait Operands: Copy {
-    /// Their types.
-    const TYPES: &'static [ValType];
-    /// The operands of these bits; there are as many as types.
-    fn from_bits(bits: &[u128]) -> Self;
-}
-
-macro_rules! tuples {
-    ($($name:ident $at:literal)*) => {
-        impl<$($name: Operand),*> Operands for ($($name,)*) {
-            const TYPES: &'static [ValType] = &[$($name::TYPE),*];
-            fn from_bits(bits: &[u128]) -> Self {
-                ($($name::from_bits(bits[$at]),)*)
-            }
-        }
-    };
-}
-tuples! { A 0 }
-tuples! { A 0 B 1 }
-tuples! { A 0 B 1 C 2 }
-
-/// The immediates of an instruction.
-pub trait Immediates: Copy {
-    /// What they are in the table.
-    const IMMS: &'static [Imm];
-    /// The immediates as [`Instr`](crate::Instr) has them.
-    fn from_instr(a: u64, b: u64) -> Self;
-}
-
-impl Immediates for () {
-    const IMMS: &'static [Imm] = &[];
-    fn from_instr(_: u64, _: u64) {}
-}
-
-/// The number of one of `N` lanes.
-#[derive(Clone, Copy, Debug)]
-pub struct Lane<const N: usize>(pub u8);
-
-impl<const N: usize> Lane<N> {
-    /// The number as an index.
-    #[inline(always)]
-    fn index(self) -> usize {
-        // The verifier has seen to it; this tells the compiler.
-        usize::from(self.0) % N
-    }
-}
-
-impl<const N: usize> Immediates for Lane<N> {
-    const IMMS: &'static [Imm] = match N {
-        2 => &[Imm::Lane2],
-        4 => &[Imm::Lane4],
-        8 => &[Imm::Lane8],
-        _ => &[Imm::Lane16],
-    };
-    #[inline(always)]
-    fn from_instr(a: u64, _: u64) -> Lane<N> {
-        Lane(a as u8)
-    }
-}
-
-/// Sixteen numbers of bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct ByteLanes(pub [u8; 16]);
-
-impl Immediates for ByteLanes {
-    const IMMS: &'static [Imm] = &[Imm::Lanes];
-    #[inline(always)]
-    fn from_instr(a: u64, b: u64) -> ByteLanes {
-        ByteLanes((u128::from(a) | u128::from(b) << 64).to_le_bytes())
-    }
-}
-
 /// An instruction of the group `vector`. None of them traps.
 pub trait Vector {
     /// Its operands; integers are unsigned.
@@ -275,39 +160,3 @@ macro_rules! vectors {
     (@imm) => { () };
 }
 use vectors;
-
-macro_rules! eval {
-    (
-        unary $unary:tt binary $binary:tt load $load:tt store $store:tt other $other:tt
-        vector { $($v:ident $vm:literal $vc:literal [$($vi:ident)*] $vcat:ident $va:ident $vf:literal ($($vp:ident)* -> $vr:ident) $vd:literal;)* }
-        $($rest:tt)*
-    ) => {
-        /// Computes an instruction of the group `vector` on operands and immediates as
-        /// [`Operand::from_bits`] and [`Instr`](crate::Instr) have them; `None` where `op` is of another
-        /// group.
-        pub fn eval_vector(op: Op, args: &[u128], a: u64, b: u64) -> Option<u128> {
-            fn on_bits<O: Vector>(args: &[u128], a: u64, b: u64) -> u128 {
-                O::eval(O::Args::from_bits(args), O::Imm::from_instr(a, b)).to_bits()
-            }
-            Some(match op {
-                $(Op::$v => on_bits::<$v>(args, a, b),)*
-                _ => return None,
-            })
-        }
-
-        #[cfg(test)]
-        mod types_agree_with_the_table {
-            use super::*;
-
-            #[test]
-            fn of_every_vector_instruction() {
-                $(
-                    assert_eq!(<$v as Vector>::Args::TYPES, [$(ValType::$vp),*], $vm);
-                    assert_eq!(<$v as Vector>::Imm::IMMS, [$(Imm::$vi),*], $vm);
-                    assert_eq!(<$v as Vector>::Out::TYPE, ValType::$vr, $vm);
-                )*
-            }
-        }
-    };
-}
-crate::for_each_op!(eval);

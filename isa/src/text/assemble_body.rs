@@ -299,6 +299,11 @@ impl<'t> BodyAssembler<'_, 't, '_> {
                 let catches = self.list(Self::catch)?;
                 self.code().try_region(&catches);
             }
+            [imm] if imm.wide_bits().is_some() => {
+                let ty = op.result().expect("it pushes a constant");
+                let value = self.parser.wide_integer(ty)?;
+                self.code().op_integer(op, value);
+            }
             [Imm::V128] => {
                 let bits = vectors::constant(self.parser)?;
                 self.code().op_vector(op, bits);
@@ -410,9 +415,16 @@ impl<'t> BodyAssembler<'_, 't, '_> {
                 return self.type_index();
             }
             Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
-                return parser.unsigned(8, "a lane");
+                return parser.unsigned(8, "the number of a lane or limb");
             }
-            Imm::V128 | Imm::Lanes | Imm::Label | Imm::Labels | Imm::Catches => {
+            Imm::I128
+            | Imm::I256
+            | Imm::I512
+            | Imm::V128
+            | Imm::Lanes
+            | Imm::Label
+            | Imm::Labels
+            | Imm::Catches => {
                 unreachable!("these are no plain immediates")
             }
             Imm::Global => Space::Global,

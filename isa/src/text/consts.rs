@@ -41,6 +41,7 @@ pub(super) fn expression<'t>(
                 ValType::I64 => ConstOp::I64(parser.number(want)? as i64),
                 ValType::F32 => ConstOp::F32(parser.number(want)? as u32),
                 ValType::F64 => ConstOp::F64(parser.number(want)?),
+                ValType::I128 | ValType::I256 | ValType::I512 => integer(parser, want)?,
                 ValType::V128 => ConstOp::V128(vectors::constant(parser)?),
                 _ => return fault(span, format!("there are no literals of type {want}")),
             };
@@ -81,21 +82,26 @@ fn instruction<'t>(parser: &mut Parser<'t>, symbols: &Symbols<'t>, arch: Arch) -
         Some(Op::I64Push) => ConstOp::I64(parser.number(ValType::I64)? as i64),
         Some(Op::F32Push) => ConstOp::F32(parser.number(ValType::F32)? as u32),
         Some(Op::F64Push) => ConstOp::F64(parser.number(ValType::F64)?),
+        Some(op @ (Op::I128Push | Op::I256Push | Op::I512Push)) => {
+            integer(parser, op.result().expect("it pushes a constant"))?
+        }
         Some(Op::V128Push) => ConstOp::V128(vectors::constant(parser)?),
         Some(Op::GlobalGet) => ConstOp::GlobalGet(symbols.reference(parser, Space::Global)?),
         Some(Op::RefNull) => ConstOp::RefNull(parser.val_type("a reference type")?),
         Some(Op::RefFunc) => ConstOp::RefFunc(symbols.reference(parser, Space::Func)?),
-        Some(
-            op @ (Op::I32Add | Op::I32Sub | Op::I32Mul | Op::I64Add | Op::I64Sub | Op::I64Mul),
-        ) => ConstOp::Binary(op),
-        _ => {
-            let known = "`push`, `add`, `sub`, `mul`, `global.get`, `ref.null` and `ref.func`";
-            return fault(
-                span,
-                format!("in a constant expression there are only {known}"),
-            );
-        }
+        op => match op.and_then(ConstOp::binary) {
+            Some(binary) => binary,
+            None => {
+                let known = "`push`, `add`, `sub`, `mul`, `global.get`, `ref.null` and `ref.func`";
+                let reason = format!("in a constant expression there are only {known}");
+                return fault(span, reason);
+            }
+        },
     })
+}
+
+fn integer(parser: &mut Parser<'_>, ty: ValType) -> Parsed<ConstOp> {
+    Ok(ConstOp::Integer(ty, Box::new(parser.wide_integer(ty)?)))
 }
 
 /// Prints an expression where one of type `want` stands.
@@ -109,13 +115,16 @@ pub(super) fn print(list: &mut Listing<'_>, expr: &ConstExpr, want: ValType) {
         (&[ConstOp::F64(bits)], ValType::F64) => {
             literal::print_float(&mut list.out, bits, literal::F64);
         }
+        ([ConstOp::Integer(ty, value)], _) if *ty == want => {
+            literal::print_integer(&mut list.out, **value, ty.bits());
+        }
         (&[ConstOp::V128(bits)], ValType::V128) => vectors::print_constant(&mut list.out, bits),
-        (&[op @ (ConstOp::GlobalGet(_) | ConstOp::RefNull(_) | ConstOp::RefFunc(_))], _) => {
+        ([op @ (ConstOp::GlobalGet(_) | ConstOp::RefNull(_) | ConstOp::RefFunc(_))], _) => {
             print_op(list, op);
         }
         (ops, _) => {
             list.out.push('(');
-            for (i, &op) in ops.iter().enumerate() {
+            for (i, op) in ops.iter().enumerate() {
                 list.out.push_str(if i == 0 { "" } else { ", " });
                 print_op(list, op);
             }
@@ -134,13 +143,13 @@ pub(super) fn print_element(list: &mut Listing<'_>, expr: &ConstExpr, ty: ValTyp
     }
 }
 
-fn print_op(list: &mut Listing<'_>, op: ConstOp) {
+fn print_op(list: &mut Listing<'_>, op: &ConstOp) {
     let arch = list.arch();
     let mut mnemonic = |op: Op| {
         list.out.push_str(op.mnemonic_on(arch));
         list.out.push(' ');
     };
-    match op {
+    match *op {
         ConstOp::I32(value) => {
             mnemonic(Op::I32Push);
             list.number(value);
@@ -156,6 +165,10 @@ fn print_op(list: &mut Listing<'_>, op: ConstOp) {
         ConstOp::F64(bits) => {
             mnemonic(Op::F64Push);
             literal::print_float(&mut list.out, bits, literal::F64);
+        }
+        ConstOp::Integer(ty, ref value) => {
+            mnemonic(Op::push(ty));
+            literal::print_integer(&mut list.out, **value, ty.bits());
         }
         ConstOp::V128(bits) => {
             mnemonic(Op::V128Push);

@@ -144,6 +144,11 @@ impl BodyPrinter<'_, '_, '_> {
         match imms {
             [Imm::Labels] => self.list(instr, reader.labels(instr), Self::target)?,
             [Imm::Catches] => self.list(instr, reader.catches(instr), Self::catch)?,
+            [imm] if let Some(bits) = imm.wide_bits() => {
+                self.printer.push(" ");
+                let value = reader.integer(instr);
+                literal::print_integer(&mut self.printer.list.out, value, bits);
+            }
             [Imm::V128] => {
                 self.printer.push(" ");
                 vectors::print_constant(&mut self.printer.list.out, instr.vector());
@@ -224,7 +229,13 @@ impl BodyPrinter<'_, '_, '_> {
                 None => list.number(value),
             },
             Imm::Label => self.target(value as u32),
-            Imm::V128 | Imm::Lanes | Imm::Labels | Imm::Catches => {
+            Imm::I128
+            | Imm::I256
+            | Imm::I512
+            | Imm::V128
+            | Imm::Lanes
+            | Imm::Labels
+            | Imm::Catches => {
                 unreachable!("these are no plain immediates")
             }
             Imm::Lane2

@@ -97,9 +97,12 @@ fn architectures() -> String {
 }
 
 /// Every kind of immediate, in the order of the documentation.
-const IMMEDIATES: [Imm; 25] = [
+const IMMEDIATES: [Imm; 28] = [
     Imm::I32,
     Imm::I64,
+    Imm::I128,
+    Imm::I256,
+    Imm::I512,
     Imm::F32,
     Imm::F64,
     Imm::V128,
@@ -131,6 +134,9 @@ fn immediate(imm: Imm) -> [&'static str; 3] {
     match imm {
         Imm::I32 => ["i32", "signed LEB128 of 32 bits", "integer"],
         Imm::I64 => ["i64", "signed LEB128 of 64 bits", "integer"],
+        Imm::I128 => ["i128", "signed LEB128 of 128 bits", "integer"],
+        Imm::I256 => ["i256", "signed LEB128 of 256 bits", "integer"],
+        Imm::I512 => ["i512", "signed LEB128 of 512 bits", "integer"],
         Imm::F32 => ["f32", "4 bytes, little-endian", "float"],
         Imm::F64 => ["f64", "8 bytes, little-endian", "float"],
         Imm::V128 => [

@@ -5,36 +5,24 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::bits::Bits;
+
 /// The widest integer literal, in bits.
 pub const MAX_INT_BITS: u32 = 512;
 
 /// A literal that cannot be read: why.
 pub(super) type Reason = Cow<'static, str>;
 
-/// An integer of up to 512 bits in two's complement, least significant limb first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Wide(pub(super) [u64; 8]);
-
-impl Wide {
-    /// The low 64 bits.
-    pub(super) fn low(self) -> u64 {
-        self.0[0]
-    }
-
-    /// The low 128 bits.
-    pub(super) fn low_128(self) -> u128 {
-        u128::from(self.0[0]) | u128::from(self.0[1]) << 64
-    }
-
-    /// Bits up to the highest one that is set.
-    fn bits(self) -> u32 {
+impl Bits {
+    /// How many there are up to the highest one that is set.
+    fn used(self) -> u32 {
         let limb = self.0.iter().rposition(|&limb| limb != 0);
         limb.map_or(0, |i| (i as u32 + 1) * 64 - self.0[i].leading_zeros())
     }
 
-    fn negate(self) -> Wide {
+    fn negate(self) -> Bits {
         let mut carry = true;
-        Wide(self.0.map(|limb| {
+        Bits(self.0.map(|limb| {
             let (sum, overflow) = (!limb).overflowing_add(u64::from(carry));
             carry = overflow;
             sum
@@ -42,19 +30,43 @@ impl Wide {
     }
 
     /// `self * factor + digit`; `None` where that takes more than 512 bits.
-    fn push_digit(self, factor: u64, digit: u64) -> Option<Wide> {
+    fn push_digit(self, factor: u64, digit: u64) -> Option<Bits> {
         let mut carry = u128::from(digit);
         let limbs = self.0.map(|limb| {
             let sum = u128::from(limb) * u128::from(factor) + carry;
             carry = sum >> 64;
             sum as u64
         });
-        (carry == 0).then_some(Wide(limbs))
+        (carry == 0).then_some(Bits(limbs))
     }
 }
 
+/// The integer of `bits` bits that a text stands for, as in assembler text: decimal, or hexadecimal after
+/// `0x`; underscores may stand between digits. Numbers from half of the range on are those of the same bits
+/// below zero.
+pub fn parse_integer(text: &str, bits: u32) -> Option<Bits> {
+    int(text, bits).ok()
+}
+
+/// Prints an integer of a width over 64 bits, so that [`int`] gives back the same: long ones as hexadecimal.
+pub(super) fn print_integer(out: &mut String, value: Bits, bits: u32) {
+    let signed = value.sign_extended(bits);
+    let written = match signed == Bits::from(value.low()).sign_extended(64) {
+        true => write!(out, "{}", value.low().cast_signed()),
+        false => {
+            let slots = &value.0[..(bits / 64) as usize];
+            let used = slots.iter().rposition(|&slot| slot != 0).unwrap_or(0);
+            let below = slots[..used].iter().rev();
+            below.fold(write!(out, "{:#x}", slots[used]), |written, slot| {
+                written.and_then(|()| write!(out, "{slot:016x}"))
+            })
+        }
+    };
+    written.expect("writing to a string does not fail");
+}
+
 /// Reads an integer of `bits` bits: what is a signed or an unsigned number of that width.
-pub(super) fn int(text: &str, bits: u32) -> Result<Wide, Reason> {
+pub(super) fn int(text: &str, bits: u32) -> Result<Bits, Reason> {
     debug_assert!(bits <= MAX_INT_BITS);
     let (negative, digits) = sign(text);
     let out_of_range = || {
@@ -68,15 +80,15 @@ pub(super) fn int(text: &str, bits: u32) -> Result<Wide, Reason> {
     };
     let value = magnitude(digits)?.ok_or_else(out_of_range)?;
     if !negative {
-        return match value.bits() <= bits {
+        return match value.used() <= bits {
             true => Ok(value),
             false => Err(out_of_range()),
         };
     }
     // The smallest number's magnitude is a power of two, whose predecessor has a bit less.
     let negated = value.negate();
-    let predecessor = Wide(negated.0.map(|limb| !limb));
-    match value.bits() == 0 || predecessor.bits() < bits {
+    let predecessor = Bits(negated.0.map(|limb| !limb));
+    match value.used() == 0 || predecessor.used() < bits {
         true => Ok(negated),
         false => Err(out_of_range()),
     }
@@ -87,9 +99,9 @@ pub(super) fn unsigned(text: &str, bits: u32) -> Result<u64, Reason> {
     let (negative, digits) = sign(text);
     let value = magnitude(digits)?;
     match value {
-        Some(value) if value.bits() == 0 => Ok(0),
+        Some(value) if value.used() == 0 => Ok(0),
         _ if negative => Err("must not be negative".into()),
-        Some(value) if value.bits() <= bits => Ok(value.low()),
+        Some(value) if value.used() <= bits => Ok(value.low()),
         _ => {
             let most = u64::MAX >> (64 - bits);
             Err(format!("is over {most}").into())
@@ -106,12 +118,12 @@ fn sign(text: &str) -> (bool, &str) {
 }
 
 /// Reads digits; `None` where they take more than 512 bits.
-fn magnitude(text: &str) -> Result<Option<Wide>, Reason> {
+fn magnitude(text: &str) -> Result<Option<Bits>, Reason> {
     let (radix, digits) = match text.strip_prefix("0x").or(text.strip_prefix("0X")) {
         Some(digits) => (16, digits),
         None => (10, text),
     };
-    let mut value = Some(Wide([0; 8]));
+    let mut value = Some(Bits::default());
     each_digit(digits, radix, |digit| {
         value = value.and_then(|value| value.push_digit(u64::from(radix), u64::from(digit)));
     })?;
@@ -457,7 +469,7 @@ mod tests {
             // Powers of two end in 2, 4, 6 or 8.
             let (modulus, half) = (power_of_two(bits), power_of_two(bits - 1));
             let largest = int(&change(&modulus, -1), bits).unwrap();
-            assert_eq!(largest.bits(), bits);
+            assert_eq!(largest.used(), bits);
             assert_eq!(largest.push_digit(1, 1).is_none(), bits == MAX_INT_BITS);
             assert!(int(&modulus, bits).is_err(), "{bits}");
             let smallest = int(&format!("-{half}"), bits).unwrap();

@@ -57,3 +57,4 @@ pub use assemble::{MAX_TEXT_BYTES, assemble, assemble_with_source};
 pub use disassemble::{SourceLines, disassemble, disassemble_with_source};
 pub use error::{AsmError, Diagnostic, MAX_DIAGNOSTICS};
 pub use literal::MAX_INT_BITS;
+pub use literal::parse_integer;

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::error::{Parsed, fault};
 use super::lexer::{Kind, Lexer, Token, bytes_value, name_value, string_value};
 use super::literal;
+use crate::bits::Bits;
 use crate::refs::{HeapType, RefType};
 use crate::types::ValType;
 
@@ -166,9 +167,18 @@ impl<'t> Parser<'t> {
         let value = match ty {
             ValType::F32 => literal::float(text, literal::F32),
             ValType::F64 => literal::float(text, literal::F64),
-            _ => literal::int(text, ty.bits()).map(literal::Wide::low),
+            _ => literal::int(text, ty.bits()).map(Bits::low),
         };
         self.literal(value)
+    }
+
+    /// Asks for an integer literal of that type, whatever its width; returns its slots.
+    pub(super) fn wide_integer(&mut self, ty: ValType) -> Parsed<Bits> {
+        if self.kind() != Kind::Number {
+            return self.unexpected("an integer");
+        }
+        let value = literal::int(self.slice(), ty.bits());
+        self.literal(value.map(|value| value.truncated(ty.bits())))
     }
 
     /// Asks for an integer of at most 64 bits, signed or unsigned; returns just its bits.

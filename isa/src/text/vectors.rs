@@ -9,6 +9,7 @@ use super::error::Parsed;
 use super::lexer::Kind;
 use super::literal;
 use super::parser::Parser;
+use crate::bits::Bits;
 use crate::types::ValType;
 
 /// The shapes a constant can be written in: name, bits of a lane, type of floats.
@@ -32,7 +33,7 @@ pub(super) fn is_shape(word: &str) -> bool {
 /// Reads a constant.
 pub(super) fn constant(parser: &mut Parser<'_>) -> Parsed<u128> {
     if parser.kind() == Kind::Number {
-        let value = literal::int(parser.slice(), 128).map(literal::Wide::low_128);
+        let value = literal::int(parser.slice(), 128).map(Bits::low_128);
         return parser.literal(value);
     }
     for (shape, bits, float) in SHAPES {

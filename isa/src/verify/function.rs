@@ -5,10 +5,11 @@ use std::cell::Cell;
 use super::ModuleEnv;
 use super::shapes::{Shape, Shapes};
 use crate::abi::{FRAME_HEADER_SLOTS, MAX_FRAME_SLOTS};
+use crate::bits::Bits;
 use crate::error::Malformed;
 use crate::instr::{Catch, Instr, InstrReader, MAX_LOCALS};
 use crate::module::Module;
-use crate::ops::{Group, Imm, Op, Rule};
+use crate::ops::{Group, Imm, Op, Params, Rule};
 use crate::types::{AddressType, FuncType, ValType};
 
 /// What [`FuncVerifier::step`] read.
@@ -218,6 +219,11 @@ impl<'m> FuncVerifier<'m> {
         self.reader.labels(instr)
     }
 
+    /// The constant of an instruction that pushes a wide integer, as [`InstrReader::integer`] gives it.
+    pub fn integer(&self, instr: &Instr) -> Bits {
+        self.reader.integer(instr)
+    }
+
     /// The catches of a `try`, as [`InstrReader::catches`] gives them.
     pub fn catches(
         &self,
@@ -355,7 +361,9 @@ impl<'m> FuncVerifier<'m> {
             | Group::VectorLoad
             | Group::VectorStore
             | Group::LaneLoad
-            | Group::LaneStore => return self.apply_access(instr),
+            | Group::LaneStore
+            | Group::WideLoad
+            | Group::WideStore => return self.apply_access(instr),
             Group::Other => {
                 if matches!(instr.op, Op::Alloc | Op::Free) {
                     self.check_heap(instr)?;
@@ -367,7 +375,7 @@ impl<'m> FuncVerifier<'m> {
                     self.check_elements(instr)?;
                 }
             }
-            Group::Unary | Group::Binary | Group::Vector => {}
+            Group::Unary | Group::Binary | Group::Vector | Group::Wide | Group::Pair => {}
         }
         match rule.params {
             Some(params) => self.apply_fixed(instr, params, rule)?,
@@ -385,12 +393,7 @@ impl<'m> FuncVerifier<'m> {
 
     /// Pops operands of these types, from the top of the stack down, and pushes the results.
     #[inline(always)]
-    fn apply_fixed(
-        &mut self,
-        instr: &Instr,
-        params: [Option<ValType>; 4],
-        rule: &Rule,
-    ) -> Result<(), Malformed> {
+    fn apply_fixed(&mut self, instr: &Instr, params: Params, rule: &Rule) -> Result<(), Malformed> {
         for ty in params {
             let Some(ty) = ty else { break };
             self.pop_type(instr, ty)?;
@@ -511,7 +514,11 @@ impl<'m> FuncVerifier<'m> {
                 && lane >= count
             {
                 let name = instr.op.mnemonic();
-                let reason = format!("{name}: there is no lane {lane}, only {count}");
+                let what = match instr.op.rule().group {
+                    Group::Wide => "limb",
+                    _ => "lane",
+                };
+                let reason = format!("{name}: there is no {what} {lane}, only {count}");
                 return Err(self.error(instr.offset, reason));
             }
         }

@@ -139,6 +139,15 @@ impl Lowerer<'_, '_> {
         let value = match op {
             L::I32Load => ins.load(types::I32, flags, p, at),
             L::I64Load => ins.load(types::I64, flags, p, at),
+            L::I32LoadBe | L::I64LoadBe => {
+                let ty = if op.bytes() == 4 {
+                    types::I32
+                } else {
+                    types::I64
+                };
+                let value = ins.load(ty, flags, p, at);
+                self.b.ins().bswap(value)
+            }
             L::F32Load => ins.load(types::F32, flags, p, at),
             L::F64Load => ins.load(types::F64, flags, p, at),
             L::I32Load8S => ins.sload8(types::I32, flags, p, at),
@@ -157,11 +166,15 @@ impl Lowerer<'_, '_> {
 
     pub(super) fn store(&mut self, op: StoreOp, instr: &Instr) {
         use StoreOp as S;
-        let value = self.pop_one();
+        let mut value = self.pop_one();
         let address = self.pop_one();
+        if matches!(op, S::I32StoreBe | S::I64StoreBe) {
+            value = self.b.ins().bswap(value);
+        }
         let (flags, p, at) = self.store_place(instr, address, op.bytes());
         let ins = self.b.ins();
         match op {
+            S::I32StoreBe | S::I64StoreBe => ins.store(flags, value, p, at),
             S::I32Store | S::I64Store | S::F32Store | S::F64Store => ins.store(flags, value, p, at),
             S::I32Store8 | S::I64Store8 => ins.istore8(flags, value, p, at),
             S::I32Store16 | S::I64Store16 => ins.istore16(flags, value, p, at),
@@ -194,8 +207,8 @@ impl LoadOp {
         match self {
             L::I32Load8S | L::I32Load8U | L::I64Load8S | L::I64Load8U => 1,
             L::I32Load16S | L::I32Load16U | L::I64Load16S | L::I64Load16U => 2,
-            L::I32Load | L::F32Load | L::I64Load32S | L::I64Load32U => 4,
-            L::I64Load | L::F64Load => 8,
+            L::I32Load | L::I32LoadBe | L::F32Load | L::I64Load32S | L::I64Load32U => 4,
+            L::I64Load | L::I64LoadBe | L::F64Load => 8,
         }
     }
 }
@@ -207,8 +220,8 @@ impl StoreOp {
         match self {
             S::I32Store8 | S::I64Store8 => 1,
             S::I32Store16 | S::I64Store16 => 2,
-            S::I32Store | S::F32Store | S::I64Store32 => 4,
-            S::I64Store | S::F64Store => 8,
+            S::I32Store | S::I32StoreBe | S::F32Store | S::I64Store32 => 4,
+            S::I64Store | S::I64StoreBe | S::F64Store => 8,
         }
     }
 }

@@ -23,6 +23,7 @@
 mod calls;
 mod control;
 mod exceptions;
+mod functions;
 mod memory;
 mod numeric;
 mod ops;
@@ -30,6 +31,7 @@ mod stack;
 mod table;
 mod vector;
 mod vector_memory;
+mod wide;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +39,7 @@ use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
     self, AbiParam, AliasRegion, AliasRegionData, Block, BlockArg, InstBuilder, MemFlagsData,
-    Signature, SourceLoc, Type, Value, types,
+    Signature, SourceLoc, StackSlot, Type, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, Variable};
@@ -49,6 +51,7 @@ use crate::analysis::Analysis;
 use crate::bailout::Bailout;
 use crate::compile::{Request, Unit};
 use crate::places::Places;
+use wide::{PairOp, WideLoadOp, WideOp, WideStoreOp};
 
 use exceptions::Code;
 
@@ -222,6 +225,8 @@ pub(crate) struct Lowerer<'a, 'b> {
     around: Vec<Body>,
     pub(crate) places: Places,
     accesses: Accesses,
+    /// Slots of the native stack that operands and results of functions are passed in.
+    passed: Option<StackSlot>,
     /// Offset of the instruction being lowered.
     offset: u32,
     /// Whether it always leads to a trap.
@@ -270,6 +275,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             places: Places::default(),
             accesses: Accesses::default(),
             offset: 0,
+            passed: None,
             cold: false,
             inlined: 0,
         };
@@ -671,6 +677,10 @@ macro_rules! by_group {
         vector_store { $($vt:ident $vtm:literal $vtc:literal $vti:tt $vtcat:ident $vta:ident $vtf:literal $vts:tt $vtd:literal;)* }
         lane_load { $($il:ident $ilm:literal $ilc:literal $ili:tt $ilcat:ident $ila:ident $ilf:literal $ils:tt $ild:literal;)* }
         lane_store { $($is:ident $ism:literal $isc:literal $isi:tt $iscat:ident $isa:ident $isf:literal $iss:tt $isd:literal;)* }
+        wide { $($w:ident $wk:ident $wu:ident $wm:literal $wc:literal $wi:tt $wcat:ident $wa:ident $wf:literal $ws:tt $wd:literal;)* }
+        pair { $($p:ident $pk:ident $pu:ident $pm:literal $pc:literal $pi:tt $pcat:ident $pa:ident $pf:literal $ps:tt $pd:literal;)* }
+        wide_load { $($wl:ident $wlk:ident $wlu:ident $wlm:literal $wlc:literal $wli:tt $wlcat:ident $wla:ident $wlf:literal $wls:tt $wld:literal;)* }
+        wide_store { $($wt:ident $wtk:ident $wtu:ident $wtm:literal $wtc:literal $wti:tt $wtcat:ident $wta:ident $wtf:literal $wts:tt $wtd:literal;)* }
     ) => {
         /// The instructions of each group, so that a row nobody lowers does not compile.
         #[derive(Clone, Copy, Debug)]
@@ -712,6 +722,10 @@ macro_rules! by_group {
                 $(Op::$vt => l.store_vector(VectorStoreOp::$vt, instr),)*
                 $(Op::$il => l.load_lane(LaneLoadOp::$il, instr),)*
                 $(Op::$is => l.store_lane(LaneStoreOp::$is, instr),)*
+                $(Op::$w => l.wide(WideOp::$wk, instr),)*
+                $(Op::$p => l.pair(PairOp::$pk, instr),)*
+                $(Op::$wl => l.load_wide(WideLoadOp::$wlk, instr),)*
+                $(Op::$wt => l.store_wide(WideStoreOp::$wtk, instr),)*
             }
             Ok(())
         }

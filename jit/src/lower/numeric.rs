@@ -8,7 +8,7 @@ use std::mem::offset_of;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value, types};
 use dotvm_isa::abi::Libcalls;
-use dotvm_isa::{Instr, Op, ValType};
+use dotvm_isa::{Instr, ValType};
 
 use super::{BinaryOp, Lowerer, Operand, UnaryOp};
 
@@ -147,39 +147,6 @@ impl Lowerer<'_, '_> {
             }
         };
         self.push(ty, value);
-    }
-
-    /// `i64.add128` and `i64.sub128`.
-    pub(super) fn sum128(&mut self, op: Op) {
-        let (b, a) = (self.pop_whole(), self.pop_whole());
-        let value = match op {
-            Op::I64Add128 => self.b.ins().iadd(a, b),
-            _ => self.b.ins().isub(a, b),
-        };
-        self.push_halves(value);
-    }
-
-    /// `i64.mul_wide` and `i64.mul_wide_u`.
-    pub(super) fn product128(&mut self, op: Op) {
-        let operands = [self.pop_one(), self.pop_one()];
-        let [b, a] = operands.map(|value| match op {
-            Op::I64MulWide => self.b.ins().sextend(types::I128, value),
-            _ => self.b.ins().uextend(types::I128, value),
-        });
-        let value = self.b.ins().imul(a, b);
-        self.push_halves(value);
-    }
-
-    /// Pops the halves of a number of 128 bits.
-    fn pop_whole(&mut self) -> Value {
-        let (high, low) = (self.pop_one(), self.pop_one());
-        self.b.ins().iconcat(low, high)
-    }
-
-    fn push_halves(&mut self, value: Value) {
-        let (low, high) = self.b.ins().isplit(value);
-        self.push(ValType::I64, low);
-        self.push(ValType::I64, high);
     }
 
     /// Keeps an addition's or multiplication's first operand the first one: Cranelift exchanges them

@@ -59,6 +59,9 @@ rules! {
     i64_push |l, instr| l.i64_push(instr.a);
     f32_push |l, instr| l.f32_push(instr.a);
     f64_push |l, instr| l.f64_push(instr.a);
+    i128_push |l, instr| l.wide_push(instr);
+    i256_push |l, instr| l.wide_push(instr);
+    i512_push |l, instr| l.wide_push(instr);
     v128_push |l, instr| l.v128_push(instr.vector());
     memory_size |l, instr| l.memory_size(instr.a as u16);
     memory_grow |l, instr| l.libcall(instr);
@@ -78,10 +81,6 @@ rules! {
     table_fill |l, instr| l.libcall(instr);
     table_get |l, instr| l.table_get(instr.a as u32);
     table_set |l, instr| l.table_set(instr.a as u32);
-    i64_add128 |l, instr| l.sum128(instr.op);
-    i64_sub128 |l, instr| l.sum128(instr.op);
-    i64_mul_wide |l, instr| l.product128(instr.op);
-    i64_mul_wide_u |l, instr| l.product128(instr.op);
     alloc |l, instr| l.libcall(instr);
     free |l, instr| l.libcall(instr);
 }

@@ -9,6 +9,7 @@
 mod arena;
 mod code;
 pub mod entry;
+pub(crate) mod functions;
 mod memory;
 pub mod stops;
 pub mod traps;

@@ -141,6 +141,7 @@ impl StoreVm {
                 entry_sp: ptr::null_mut(),
                 ctx: ptr::null_mut(),
                 libcalls: ptr::null(),
+                functions: ptr::null(),
             },
             trap_ip: ptr::null(),
             trap_fp: ptr::null_mut(),

@@ -125,6 +125,7 @@ impl NativeStackMemory {
         stack.reserve_end = low.wrapping_add(RESERVE_BYTES);
         stack.top = low.wrapping_add(usable);
         stack.libcalls = entry::libcalls();
+        stack.functions = dotvm_jit::functions();
         Ok(NativeStackMemory {
             _reservation: memory,
         })

@@ -50,17 +50,24 @@ fn compute_vector(tail: &mut Tail<'_>, next: Inst) -> bool {
     }
     let operands = tail.code().len().checked_sub(types.len());
     let operands = operands.map_or(&[][..], |start| &tail.code()[start..]);
-    let args: Vec<u128> = operands.iter().filter_map(|inst| inst.as_bits()).collect();
-    if args.len() != types.len() {
+    let constants: Vec<u128> = operands.iter().filter_map(|inst| inst.as_bits()).collect();
+    if constants.len() != types.len() {
         return false;
     }
-    let result = semantics::eval_vector(op, &args, a, b).expect("of that group");
+    let slots = |(&bits, ty): (&u128, &ValType)| {
+        [bits as u64, (bits >> 64) as u64]
+            .into_iter()
+            .take(ty.slots() as usize)
+    };
+    let args: Vec<u64> = constants.iter().zip(types).flat_map(slots).collect();
+    let result = semantics::eval_pure(op, &args, a, b).expect("of that group");
+    let [low, high, ..] = result.expect("instructions of vectors do not trap");
     let result = match ty {
-        ValType::V128 => Inst::vector(Op::V128Push, result),
-        ty => Inst::constant(ty, result as u64),
+        ValType::V128 => Inst::op2(Op::V128Push, low, high),
+        ty => Inst::constant(ty, low),
     };
     let length: usize = operands.iter().map(|inst| inst.size()).sum();
-    result.size() <= length + next.size() && tail.replace(args.len(), &[result])
+    result.size() <= length + next.size() && tail.replace(constants.len(), &[result])
 }
 
 /// Whether `op` gives this result on every machine.

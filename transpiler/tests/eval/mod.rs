@@ -6,7 +6,7 @@ pub mod generate;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use dotvm_isa::semantics::{self, Halves, LoadOp, SlotValue, StoreOp};
+use dotvm_isa::semantics::{self, LoadOp, SlotValue, StoreOp};
 use dotvm_isa::verify::{ModuleEnv, verify_all, verify_module};
 use dotvm_isa::{
     Bytes, ConstExpr, ConstOp, EncodeOptions, ImportDesc, Instr, InstrReader, Module, Op,
@@ -195,13 +195,15 @@ impl Instance {
 
     fn constant(&self, expr: &ConstExpr) -> u64 {
         let mut stack = Vec::new();
-        for &op in &expr.0 {
-            let value = match op {
+        for op in &expr.0 {
+            let value = match *op {
                 ConstOp::I32(value) => u64::from(value as u32),
                 ConstOp::I64(value) => value as u64,
                 ConstOp::F32(bits) => u64::from(bits),
                 ConstOp::F64(bits) => bits,
-                ConstOp::V128(_) => unreachable!("the evaluator knows no vectors"),
+                ConstOp::Integer(..) | ConstOp::V128(_) => {
+                    unreachable!("the evaluator knows no vectors and no wide integers")
+                }
                 ConstOp::GlobalGet(index) => self.globals[index as usize],
                 ConstOp::RefNull(_) => 0,
                 ConstOp::RefFunc(func) => u64::from(func) + 1,
@@ -413,10 +415,8 @@ impl Instance {
                     .stack
                     .push(if fits { old as u64 } else { 0xffff_ffff });
             }
-            Op::I64Add128 => frame.halves::<semantics::I64Add128>(),
-            Op::I64Sub128 => frame.halves::<semantics::I64Sub128>(),
-            Op::I64MulWide => frame.halves::<semantics::I64MulWide>(),
-            Op::I64MulWideU => frame.halves::<semantics::I64MulWideU>(),
+            Op::I64Add128 | Op::I64Sub128 => frame.halves(instr.op, 4),
+            Op::I64MulWide | Op::I64MulWideU => frame.halves(instr.op, 2),
             Op::DataDrop => self.data[instr.a as usize].clear(),
             Op::ElemDrop => self.elems[instr.a as usize].clear(),
             _ if frame.rearrange(instr) => {}
@@ -592,12 +592,10 @@ impl Frame {
     }
 
     /// Pops the operands of a pure instruction with two results, and pushes these.
-    fn halves<O: Halves>(&mut self) {
-        let at = self.stack.len() - O::OPERANDS;
-        let mut operands = [0; 4];
-        operands[..O::OPERANDS].copy_from_slice(&self.stack[at..]);
-        self.stack.truncate(at);
-        self.stack.extend(O::eval(operands));
+    fn halves(&mut self, op: Op, operands: usize) {
+        let operands = self.stack.split_off(self.stack.len() - operands);
+        let results = semantics::eval_pure(op, &operands, 0, 0).unwrap().unwrap();
+        self.stack.extend(&results[..2]);
     }
 
     /// The instructions that only move values on the stack; false for others.

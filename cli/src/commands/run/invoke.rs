@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use dotvm::isa::text::parse_integer;
 use dotvm::wasi::WasiCtx;
 use dotvm::{Error, ExternType, FuncType, Instance, Module, Store, Val, ValType};
 
@@ -95,41 +96,27 @@ fn count(arguments: usize) -> String {
     }
 }
 
-/// The value of that type that a text stands for.
+/// The value of that type that a text stands for: integers and vectors as in assembler text.
 fn parse(text: &str, ty: ValType) -> Option<Val> {
     match ty {
-        ValType::I32 => integer(text, 32).map(|value| Val::I32(value as i32)),
-        ValType::I64 => integer(text, 64).map(|value| Val::I64(value as i64)),
-        ValType::I128 => integer(text, 128).map(Val::I128),
         ValType::F32 => text.parse::<f32>().ok().map(Val::from),
         ValType::F64 => text.parse::<f64>().ok().map(Val::from),
-        ValType::V128 => integer(text, 128).map(|bits| Val::V128(bits.cast_unsigned())),
         ValType::FuncRef | ValType::ExternRef | ValType::ExnRef => {
             (text == "null").then(|| Val::default_for(ty))
         }
         // There are no instructions on these types that a result could come from.
-        ValType::I256 | ValType::I512 | ValType::V256 | ValType::V512 => None,
-    }
-}
-
-/// Parses an integer of so many bits: signed or unsigned, decimal or `0x` and hexadecimal. The bits
-/// of an unsigned one that is too large for the signed type are kept.
-fn integer(text: &str, bits: u32) -> Option<i128> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let magnitude = match digits.strip_prefix("0x") {
-        Some(digits) if !digits.starts_with('+') => u128::from_str_radix(digits, 16).ok()?,
-        None if !digits.starts_with('+') => digits.parse().ok()?,
-        _ => return None,
-    };
-    if negative {
-        let least = 1_u128 << (bits - 1);
-        (magnitude <= least).then(|| magnitude.wrapping_neg().cast_signed())
-    } else {
-        let most = u128::MAX >> (128 - bits);
-        (magnitude <= most).then(|| magnitude.cast_signed())
+        ValType::V256 | ValType::V512 => None,
+        _ => {
+            let bits = parse_integer(text, ty.bits())?;
+            Some(match ty {
+                ValType::I32 => Val::I32(bits.low() as i32),
+                ValType::I64 => Val::I64(bits.low().cast_signed()),
+                ValType::I128 => Val::I128(bits.low_128().cast_signed()),
+                ValType::V128 => Val::V128(bits.low_128()),
+                ValType::I256 => Val::I256(*bits.0.first_chunk()?),
+                _ => Val::I512(bits.0),
+            })
+        }
     }
 }
 
@@ -159,6 +146,14 @@ mod tests {
             (ValType::FuncRef, "null 0"),
             (ValType::ExternRef, "null 0"),
             (ValType::V128, "0 -1 0x3f8000003f800000"),
+            (
+                ValType::I256,
+                "-1 1_000_000 0x8000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000",
+            ),
+            (
+                ValType::I512,
+                "-170141183460469231731687303715884105729 0x1_",
+            ),
             (ValType::V256, "0"),
         ];
         let mut text = String::new();
@@ -210,6 +205,11 @@ mod tests {
             v128 0 = 0x00000000000000000000000000000000
             v128 -1 = 0xffffffffffffffffffffffffffffffff
             v128 0x3f8000003f800000 = 0x00000000000000003f8000003f800000
+            i256 -1 = -1
+            i256 1_000_000 = 1000000
+            i256 0x8000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000 = -57896044618658097711785492504343953926634992332820282019728792003956564819968
+            i512 -170141183460469231731687303715884105729 = -170141183460469231731687303715884105729
+            i512 0x1_ = -
             v256 0 = -
         "#]].assert_eq(&text);
     }
