@@ -13,6 +13,7 @@ pub mod guest;
 pub mod header;
 pub mod pattern;
 pub mod transcript;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 

@@ -10,6 +10,7 @@ mod stops;
 mod trapping;
 mod traps;
 mod vectors;
+mod words;
 
 use std::time::{Duration, Instant};
 
