@@ -227,38 +227,45 @@ where
 
     #[inline(always)]
     fn mul_wide(self, other: Self) -> (Self, Self) {
-        let (a, b, mut halves) = (self.as_limbs(), other.as_limbs(), [[0; LIMBS]; 2]);
-        let product = halves.as_flattened_mut();
+        let (a, b) = (self.as_limbs(), other.as_limbs());
+        let (mut low, mut high) = ([0; LIMBS], [0; LIMBS]);
         for i in 0..LIMBS {
             let mut carry = 0;
             for j in 0..LIMBS {
-                (product[i + j], carry) = multiply(a[j], b[i], product[i + j], carry);
+                let place = match i + j < LIMBS {
+                    true => &mut low[i + j],
+                    false => &mut high[i + j - LIMBS],
+                };
+                (*place, carry) = multiply(a[j], b[i], *place, carry);
             }
-            product[i + LIMBS] = carry;
+            high[i] = carry;
         }
-        let [low, high] = halves;
         (Self::from_limbs(low), Self::from_limbs(high))
     }
 
     #[inline(always)]
     fn shl(self, count: u32) -> Self {
-        let halves = [[0; LIMBS], *self.as_limbs()];
-        let (from, count) = (LIMBS - count as usize / 64, count % 64);
-        let source = &halves.as_flattened()[from..];
+        let (limb_shift, count) = (count as usize / 64, count % 64);
+        let limb = |i: usize| match i >= limb_shift {
+            true => self.limb_at(i - limb_shift),
+            false => 0,
+        };
         // The limb below is shifted twice, since by 64 bits it cannot be.
         let below = |i: usize| match i {
             0 => 0,
-            _ => source[i - 1] >> 1 >> (63 - count),
+            _ => limb(i - 1) >> 1 >> (63 - count),
         };
-        limbs(|i| source[i] << count | below(i))
+        limbs(|i| limb(i) << count | below(i))
     }
 
     #[inline(always)]
     fn shr(self, count: u32, above: u64) -> Self {
-        let halves = [*self.as_limbs(), [above; LIMBS]];
-        let (from, count) = (count as usize / 64, count % 64);
-        let source = &halves.as_flattened()[from..];
-        limbs(|i| source[i] >> count | source[i + 1] << 1 << (63 - count))
+        let (limb_shift, count) = (count as usize / 64, count % 64);
+        let limb = |i: usize| match i + limb_shift < LIMBS {
+            true => self.limb_at(i + limb_shift),
+            false => above,
+        };
+        limbs(|i| limb(i) >> count | limb(i + 1) << 1 << (63 - count))
     }
 
     #[inline(always)]
