@@ -176,7 +176,7 @@ pub struct NativeStack {
     /// stack.
     pub libcalls: *const Libcalls,
     /// What computes pure instructions for native code. Set with the stack.
-    pub functions: *const PureFunction,
+    pub functions: *const Functions<0>,
 }
 
 /// The state of one thread of guest execution (one store), shared by its instances.
@@ -258,6 +258,18 @@ impl VmContext {
 /// them), the instruction's immediates. Returns 0, or the code of a
 /// [trap](crate::TrapCode) or [exit](EXIT_ERROR).
 pub type Libcall = unsafe extern "C" fn(*mut VmContext, *mut u64, u64) -> u32;
+
+/// What computes pure instructions for native code, with functions for so many of them.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Functions<const ROWS: usize> {
+    /// Quotient of unsigned numbers of 128 bits, which are in registers; the divisor is not 0.
+    pub quotient: extern "sysv64" fn(u128, u128) -> u128,
+    /// Remainder of such numbers.
+    pub remainder: extern "sysv64" fn(u128, u128) -> u128,
+    /// Those of some groups, in the order of the table.
+    pub rows: [PureFunction; ROWS],
+}
 
 /// A pure instruction as a function for native code: operands are in consecutive slots, results replace them,
 /// the second parameter is the instruction's immediate. Returns 0, or the code of a

@@ -4,16 +4,23 @@ use std::mem::offset_of;
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    AbiParam, InstBuilder, Signature, StackSlot, StackSlotData, StackSlotKind, types,
+    AbiParam, InstBuilder, Signature, StackSlot, StackSlotData, StackSlotKind, Type, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
-use dotvm_isa::abi::{Libcalls, NativeStack, Signals, VmContext, VmState};
+use dotvm_isa::abi::{Functions, Libcalls, NativeStack, Signals, VmContext, VmState};
 use dotvm_isa::ops::Sig;
 use dotvm_isa::semantics::{is_folded, traps};
 use dotvm_isa::{Instr, TrapCode, ValType};
 
 use super::{Lowerer, constant_flags, trap_code};
 use crate::native::functions;
+
+/// A result of a division.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Divided {
+    Quotient,
+    Remainder,
+}
 
 impl Lowerer<'_, '_> {
     /// An instruction of the groups `wide` and `pair`, computed by its function. Operands and results are
@@ -31,20 +38,9 @@ impl Lowerer<'_, '_> {
             self.store_slots(place, at, &operand);
             at += operand.ty.slots();
         }
-        self.check_reserve();
-        let mut signature = Signature::new(CallConv::SystemV);
-        signature.params = vec![AbiParam::new(types::I64); 2];
-        signature.returns = vec![AbiParam::new(types::I32)];
-        let signature = self.b.import_signature(signature);
-        let table = self.native_field(offset_of!(NativeStack, functions));
-        let at = functions::offset(instr.op) as i32;
-        let function = self.b.ins().load(types::I64, constant_flags(), table, at);
         let immediate = self.b.ins().iconst(types::I64, instr.a.cast_signed());
-        let call = self
-            .b
-            .ins()
-            .call_indirect(signature, function, &[place, immediate]);
-        let status = self.b.inst_results(call)[0];
+        let at = functions::offset(instr.op);
+        let status = self.call_at(at, &[place, immediate], &[types::I32])[0];
         self.trap_by_status(status, traps(instr.op));
         if !is_folded(instr.op) {
             self.look_at_signals(place);
@@ -55,6 +51,41 @@ impl Lowerer<'_, '_> {
             self.stack.push(value);
             at += ty.slots();
         }
+    }
+
+    /// Quotient or remainder of unsigned numbers of 128 bits, by a function that has them in registers. The
+    /// divisor is not 0.
+    pub(super) fn call_division(
+        &mut self,
+        wanted: Divided,
+        a: &[Value],
+        b: &[Value],
+    ) -> Vec<Value> {
+        let at = match wanted {
+            Divided::Quotient => offset_of!(Functions<0>, quotient),
+            Divided::Remainder => offset_of!(Functions<0>, remainder),
+        };
+        let limbs = self.call_at(at, &[a, b].concat(), &[types::I64; 2]);
+        let passed = self.passed_slots(1);
+        let place = self.b.ins().stack_addr(types::I64, passed, 0);
+        self.look_at_signals(place);
+        limbs
+    }
+
+    /// Calls what is at that offset among the functions.
+    fn call_at(&mut self, at: usize, args: &[Value], results: &[Type]) -> Vec<Value> {
+        self.check_reserve();
+        let mut signature = Signature::new(CallConv::SystemV);
+        signature.params = vec![AbiParam::new(types::I64); args.len()];
+        signature.returns = results.iter().map(|&ty| AbiParam::new(ty)).collect();
+        let signature = self.b.import_signature(signature);
+        let table = self.native_field(offset_of!(NativeStack, functions));
+        let function = self
+            .b
+            .ins()
+            .load(types::I64, constant_flags(), table, at as i32);
+        let call = self.b.ins().call_indirect(signature, function, args);
+        self.b.inst_results(call).to_vec()
     }
 
     /// So many slots of the native stack, the same ones each time.
@@ -71,7 +102,7 @@ impl Lowerer<'_, '_> {
     }
 
     /// A field of the native stack, which does not change while code runs.
-    fn native_field(&mut self, offset: usize) -> cranelift_codegen::ir::Value {
+    fn native_field(&mut self, offset: usize) -> Value {
         let state = self.state();
         let at = offset_of!(VmState, native) + offset;
         self.b
@@ -89,7 +120,7 @@ impl Lowerer<'_, '_> {
     }
 
     /// Traps where a status is the code of one of these traps, which are all that there may be.
-    fn trap_by_status(&mut self, status: cranelift_codegen::ir::Value, traps: &[TrapCode]) {
+    fn trap_by_status(&mut self, status: Value, traps: &[TrapCode]) {
         let Some((&last, others)) = traps.split_last() else {
             return;
         };
@@ -105,7 +136,7 @@ impl Lowerer<'_, '_> {
 
     /// Looks whether code is to stop, after a call in which what asks it to may have been in vain: code that
     /// does little else would hardly ever be found at an instruction of its own.
-    fn look_at_signals(&mut self, slots: cranelift_codegen::ir::Value) {
+    fn look_at_signals(&mut self, slots: Value) {
         let signals = self.ctx_field(offset_of!(VmContext, signals));
         let flags = self.state_flags();
         let at = offset_of!(Signals, hot_limit) as i32;

@@ -1,7 +1,9 @@
 //! Pure instructions as functions, which native code calls for what it has no instructions for.
 
 use dotvm_isa::Op;
-use dotvm_isa::abi::PureFunction;
+use std::mem::offset_of;
+
+use dotvm_isa::abi::{Functions, PureFunction};
 use dotvm_isa::semantics::{Immediates, Operands, Pure, Results, wide};
 
 /// Computes an instruction with that immediate.
@@ -48,25 +50,37 @@ macro_rules! table {
         /// The instructions of the groups `wide` and `pair`, in the order of the table.
         const OPS: &[Op] = &[$(Op::$w,)* $(Op::$p,)*];
 
-        /// The function of each of them.
-        static FUNCTIONS: &[PureFunction] = &[
-            $(compute::<wide::$wk<wide::$wu>>,)*
-            $(compute::<wide::$pk<wide::$pu>>,)*
-        ];
+        static FUNCTIONS: Functions<{ OPS.len() }> = Functions {
+            quotient,
+            remainder,
+            rows: [
+                $(compute::<wide::$wk<wide::$wu>>,)*
+                $(compute::<wide::$pk<wide::$pu>>,)*
+            ],
+        };
     };
 }
 dotvm_isa::for_each_op!(table);
 
-/// The table of functions.
-pub fn functions() -> *const PureFunction {
-    FUNCTIONS.as_ptr()
+extern "sysv64" fn quotient(a: u128, b: u128) -> u128 {
+    a.checked_div(b).unwrap_or(0)
 }
 
-/// Where in the table the function of an instruction is, which is one of the groups `wide` and `pair`, in
+extern "sysv64" fn remainder(a: u128, b: u128) -> u128 {
+    a.checked_rem(b).unwrap_or(0)
+}
+
+/// The functions.
+pub fn functions() -> *const Functions<0> {
+    (&raw const FUNCTIONS).cast()
+}
+
+/// Where among the functions that of an instruction is, which is one of the groups `wide` and `pair`, in
 /// bytes.
 pub(crate) fn offset(op: Op) -> usize {
     // Rows that are neighbours in the table of instructions are so here.
-    (op as usize - OPS[0] as usize) * size_of::<PureFunction>()
+    let row = op as usize - OPS[0] as usize;
+    offset_of!(Functions<0>, rows) + row * size_of::<PureFunction>()
 }
 
 #[cfg(test)]
@@ -75,9 +89,10 @@ mod tests {
 
     #[test]
     fn functions_are_where_they_are_looked_for() {
+        let rows = offset_of!(Functions<{ OPS.len() }>, rows);
         for (i, &op) in OPS.iter().enumerate() {
-            assert_eq!(offset(op), i * size_of::<PureFunction>());
+            assert_eq!(offset(op), rows + i * size_of::<PureFunction>());
         }
-        assert_eq!(OPS.len(), FUNCTIONS.len());
+        assert_eq!(OPS.len(), FUNCTIONS.rows.len());
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn quotient<W: Word>(a: W, b: W, magnitude: W) -> Result<W, TrapCode>
     }
 }
 
-/// Power, by squaring from the exponent's highest bit down.
+/// Power, by squaring from the exponent's lowest bit up: so products and squares do not wait for each other.
 #[inline(never)]
 fn power<W: Word>(base: W, exponent: W) -> W {
     let bits = W::BITS - exponent.leading_zeros();
@@ -59,12 +59,12 @@ fn power<W: Word>(base: W, exponent: W) -> W {
             W::ZERO
         };
     }
-    let mut result = W::ONE;
-    for bit in (0..bits).rev() {
-        result = result.mul(result);
+    let (mut result, mut square) = (W::ONE, base);
+    for bit in 0..bits {
         if exponent.limb_at(bit as usize / 64) >> (bit % 64) & 1 == 1 {
-            result = result.mul(base);
+            result = result.mul(square);
         }
+        square = square.mul(square);
     }
     result
 }

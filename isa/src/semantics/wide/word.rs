@@ -302,7 +302,7 @@ where
     fn div(self, divisor: Self) -> Self {
         match (native(self), native(divisor)) {
             (Some(a), Some(b)) => from_native(a.checked_div(b).unwrap_or(0)),
-            _ => self.wrapping_div(divisor),
+            _ => Word::div_rem(self, divisor).0,
         }
     }
 
@@ -310,7 +310,7 @@ where
     fn rem(self, divisor: Self) -> Self {
         match (native(self), native(divisor)) {
             (Some(a), Some(b)) => from_native(a.checked_rem(b).unwrap_or(0)),
-            _ => self.wrapping_rem(divisor),
+            _ => Word::div_rem(self, divisor).1,
         }
     }
 
@@ -321,7 +321,13 @@ where
                 let quotient = Word::div(self, divisor);
                 (quotient, Word::sub(self, Word::mul(quotient, divisor)).0)
             }
-            _ => self.div_rem(divisor),
+            _ => {
+                // By limbs: `ruint`'s own function first reads vectors, for which the processor has to wait
+                // where limbs were just written one by one.
+                let (mut quotient, mut remainder) = (*self.as_limbs(), *divisor.as_limbs());
+                ruint::algorithms::div(&mut quotient, &mut remainder);
+                (Self::from_limbs(quotient), Self::from_limbs(remainder))
+            }
         }
     }
 

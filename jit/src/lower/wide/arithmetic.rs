@@ -31,25 +31,34 @@ impl Lowerer<'_, '_> {
         let last = pairs.len() - 1;
         let (mut limbs, mut carry) = (Vec::with_capacity(a.len()), carry);
         for (i, (a, b)) in pairs.enumerate() {
-            let a = self.b.ins().iconcat(a[0], a[1]);
-            let b = self.b.ins().iconcat(b[0], b[1]);
             let wanted = wanted || i < last;
-            let (mut pair, mut out) = self.pair_sum(sum, a, b, wanted);
+            let (a, b) = match sum {
+                Sum::Add if self.are_zeros(a) => (b, a),
+                _ => (a, b),
+            };
+            let (mut pair, mut out) = (self.b.ins().iconcat(a[0], a[1]), None);
+            // Zeros, which extended numbers have there, change nothing.
+            if !self.are_zeros(b) {
+                let b = self.b.ins().iconcat(b[0], b[1]);
+                (pair, out) = self.pair_sum(sum, pair, b, wanted);
+            }
             if let Some(carry) = carry {
                 // As limbs, so that the target sees that the upper one is zero.
                 let low = self.b.ins().uextend(types::I64, carry);
                 let high = self.b.ins().iconst(types::I64, 0);
                 let carry = self.b.ins().iconcat(low, high);
                 let (with_carry, second) = self.pair_sum(sum, pair, carry, wanted);
-                out = out
-                    .zip(second)
-                    .map(|(first, second)| self.b.ins().bor(first, second));
+                out = match (out, second) {
+                    (Some(first), Some(second)) => Some(self.b.ins().bor(first, second)),
+                    (first, second) => first.or(second),
+                };
                 pair = with_carry;
             }
             carry = out;
             let (low, high) = self.b.ins().isplit(pair);
             limbs.extend([low, high]);
         }
+        let carry = carry.or_else(|| wanted.then(|| self.b.ins().iconst(types::I8, 0)));
         (limbs, carry)
     }
 
@@ -155,6 +164,11 @@ impl Lowerer<'_, '_> {
         limbs
             .into_iter()
             .for_each(|limb| self.push(ValType::I64, limb));
+    }
+
+    /// Whether limbs are known to be zero.
+    fn are_zeros(&self, limbs: &[Value]) -> bool {
+        limbs.iter().all(|&limb| self.constant(limb) == Some(0))
     }
 
     /// So many limbs of zero.

@@ -118,23 +118,18 @@ impl Lowerer<'_, '_> {
         (0..moved.len())
             .map(|i| {
                 let (limb, below) = (moved[i], Self::below(&moved, i, fill));
-                let ins = self.b.ins();
-                match left {
-                    true => {
-                        let (high, low) = (
-                            ins.ishl_imm_u(limb, bits),
-                            self.b.ins().ushr_imm_u(below, 64 - bits),
-                        );
-                        self.b.ins().bor(high, low)
-                    }
-                    false => {
-                        let (low, high) = (
-                            ins.ushr_imm_u(limb, bits),
-                            self.b.ins().ishl_imm_u(below, 64 - bits),
-                        );
-                        self.b.ins().bor(high, low)
-                    }
-                }
+                let (here, there) = match left {
+                    true => (
+                        self.b.ins().ishl_imm_u(limb, bits),
+                        self.b.ins().ushr_imm_u(below, 64 - bits),
+                    ),
+                    false => (
+                        self.b.ins().ushr_imm_u(limb, bits),
+                        self.b.ins().ishl_imm_u(below, 64 - bits),
+                    ),
+                };
+                // The target would make a double shift of `bor`, which takes some processors long.
+                self.b.ins().iadd(here, there)
             })
             .collect()
     }

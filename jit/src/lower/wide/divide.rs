@@ -1,9 +1,11 @@
-//! Division by powers of two. Other divisions are computed by functions.
+//! Division by powers of two, and what signs add to that of 128 bits. Other divisions are computed by
+//! functions.
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
-use dotvm_isa::Instr;
+use dotvm_isa::{Instr, TrapCode, ValType};
 
-use super::super::Lowerer;
+use super::super::functions::Divided;
+use super::super::{Lowerer, trap_code};
 use super::{PairOp, WideOp};
 
 /// What is wanted of a division.
@@ -32,20 +34,27 @@ impl Lowerer<'_, '_> {
 
     fn divide_for(&mut self, wanted: Wanted, signed: bool, instr: &Instr) {
         let divisor = *self.stack.last().expect("verified");
-        let Some(shift) = self.power_of_two(divisor.limbs()) else {
-            return self.call_function(instr);
-        };
-        if signed && shift + 1 >= divisor.ty.bits() {
-            // It is the smallest number.
-            return self.call_function(instr);
-        }
-        let (ty, a, _) = self.pop_two();
-        let (quotient, remainder) = match signed {
-            true => self.divide_signed(&a, shift),
-            false => {
-                let zero = self.b.ins().iconst(types::I64, 0);
-                (self.shifted_right(&a, shift, zero), self.masked(&a, shift))
+        let smallest = divisor.ty.bits() - 1;
+        let (ty, quotient, remainder) = match self.power_of_two(divisor.limbs()) {
+            // By the smallest signed number.
+            Some(shift) if signed && shift == smallest => return self.call_function(instr),
+            Some(shift) => {
+                let (ty, a, _) = self.pop_two();
+                let (quotient, remainder) = match signed {
+                    true => self.divide_signed(&a, shift),
+                    false => {
+                        let zero = self.b.ins().iconst(types::I64, 0);
+                        (self.shifted_right(&a, shift, zero), self.masked(&a, shift))
+                    }
+                };
+                (ty, quotient, remainder)
             }
+            None if divisor.ty == ValType::I128 => {
+                let (ty, a, b) = self.pop_two();
+                let (quotient, remainder) = self.divide_pairs(wanted, signed, &a, &b);
+                (ty, quotient, remainder)
+            }
+            None => return self.call_function(instr),
         };
         if wanted != Wanted::Remainder {
             self.push_limbs(ty, &quotient);
@@ -53,6 +62,51 @@ impl Lowerer<'_, '_> {
         if wanted != Wanted::Quotient {
             self.push_limbs(ty, &remainder);
         }
+    }
+
+    /// Of numbers of 128 bits; what is not wanted may be anything.
+    fn divide_pairs(
+        &mut self,
+        wanted: Wanted,
+        signed: bool,
+        a: &[Value],
+        b: &[Value],
+    ) -> (Vec<Value>, Vec<Value>) {
+        let divisor = self.any_bits(b);
+        let by_zero = trap_code(TrapCode::IntegerDivideByZero);
+        self.b.ins().trapz(divisor, by_zero);
+        if !signed {
+            return self.divide_magnitudes(wanted, a, b);
+        }
+        let (sign_a, sign_b) = (self.sign(a), self.sign(b));
+        let (a, b) = (self.neg_by(a, sign_a), self.neg_by(b, sign_b));
+        let (quotient, remainder) = self.divide_magnitudes(wanted, &a, &b);
+        let sign = self.b.ins().bxor(sign_a, sign_b);
+        if wanted != Wanted::Remainder {
+            // Only the smallest number is as large as that, and only as a negative one.
+            let positive = self.b.ins().band_not(quotient[1], sign);
+            let overflow = self.is_negative(positive);
+            let trap = trap_code(TrapCode::IntegerOverflow);
+            self.b.ins().trapnz(overflow, trap);
+        }
+        let quotient = self.neg_by(&quotient, sign);
+        (quotient, self.neg_by(&remainder, sign_a))
+    }
+
+    fn divide_magnitudes(
+        &mut self,
+        wanted: Wanted,
+        a: &[Value],
+        b: &[Value],
+    ) -> (Vec<Value>, Vec<Value>) {
+        if wanted == Wanted::Remainder {
+            let remainder = self.call_division(Divided::Remainder, a, b);
+            return (remainder.clone(), remainder);
+        }
+        let quotient = self.call_division(Divided::Quotient, a, b);
+        let product = self.product(&quotient, b, b.len());
+        let remainder = self.sub(a, &product);
+        (quotient, remainder)
     }
 
     /// Rounded towards zero: negative numbers are brought up before they are rounded down.

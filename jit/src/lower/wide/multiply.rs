@@ -1,4 +1,5 @@
-//! Products, column by column: all products of limbs that belong to a column are added up before the next one.
+//! Products, row by row: a limb of the first operand times all of the other is added to the rows before. A
+//! product of limbs, what was there and the limb carried from the right fit two limbs together.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -14,76 +15,46 @@ const MANY_LIMBS: usize = 8;
 impl Lowerer<'_, '_> {
     /// The low `columns` limbs of an unsigned product.
     pub(super) fn product(&mut self, a: &[Value], b: &[Value], columns: usize) -> Vec<Value> {
-        let mut limbs = Vec::with_capacity(columns);
-        // What the columns before add to this one: a limb, and the number of times they had too much for two.
-        let (mut carry, mut excess) = (None, None);
-        for column in 0..columns {
-            let pairs: Vec<(Value, Value)> = (0..=column)
-                .filter_map(|i| Some((*a.get(i)?, *b.get(column - i)?)))
-                .filter(|&(a, b)| self.constant(a) != Some(0) && self.constant(b) != Some(0))
-                .collect();
-            if column + 1 == columns {
-                // Of the highest limb's products only the lower halves count, and what is above not at all.
-                let sum = pairs.iter().fold(carry, |sum, &(a, b)| {
-                    let product = self.b.ins().imul(a, b);
-                    Some(self.added(sum, product))
-                });
-                limbs.push(self.or_zero(sum));
-                break;
+        let mut limbs: Vec<Option<Value>> = vec![None; columns];
+        for (i, &a) in a.iter().enumerate() {
+            if self.constant(a) == Some(0) {
+                continue;
             }
-            let tracked = column + 2 < columns;
-            let mut sum = self.column_start(carry, excess);
-            let (mut overflows, certain) = (None, excess.is_none());
-            for (i, &(a, b)) in pairs.iter().enumerate() {
-                let product = self.wide_product(a, b);
-                let Some(before) = sum else {
-                    sum = Some(product);
-                    continue;
+            let mut carry = None;
+            for (&b, limb) in b.iter().zip(&mut limbs[i..columns - 1]) {
+                let before = limb.take();
+                let sum = match self.constant(b) {
+                    Some(0) => None,
+                    _ => Some(self.wide_product(a, b)),
                 };
-                // One product and one limb always fit.
-                if !tracked || certain && i == 0 {
-                    sum = Some(self.b.ins().iadd(before, product));
-                    continue;
+                let sum = self.with_limb(sum, before);
+                let sum = self.with_limb(sum, carry.take());
+                if let Some(sum) = sum {
+                    let (low, high) = self.b.ins().isplit(sum);
+                    (*limb, carry) = (Some(low), Some(high));
                 }
-                let (after, overflow) = self.b.ins().uadd_overflow(before, product);
-                let overflow = self.b.ins().uextend(types::I64, overflow);
-                overflows = Some(self.added(overflows, overflow));
-                sum = Some(after);
             }
-            excess = overflows;
-            let Some(sum) = sum else {
-                limbs.push(self.or_zero(None));
-                carry = None;
+            let Some(left) = limbs.get_mut(i + b.len()) else {
+                // Of what goes to the highest limb only the lower half counts.
+                let top = &mut limbs[columns - 1];
+                let product = self.b.ins().imul(a, b[columns - 1 - i]);
+                let sum = top.map_or(product, |top| self.b.ins().iadd(top, product));
+                *top = Some(carry.map_or(sum, |carry| self.b.ins().iadd(sum, carry)));
                 continue;
             };
-            let (low, high) = self.b.ins().isplit(sum);
-            limbs.push(low);
-            carry = Some(high);
+            *left = carry;
         }
-        limbs
+        let zero = self.b.ins().iconst(types::I64, 0);
+        limbs.into_iter().map(|limb| limb.unwrap_or(zero)).collect()
     }
 
-    /// What a column starts with.
-    fn column_start(&mut self, carry: Option<Value>, excess: Option<Value>) -> Option<Value> {
-        if carry.is_none() && excess.is_none() {
-            return None;
-        }
-        let low = self.or_zero(carry);
-        Some(match excess {
-            Some(high) => self.b.ins().iconcat(low, high),
-            None => self.b.ins().uextend(types::I128, low),
-        })
-    }
-
-    fn added(&mut self, sum: Option<Value>, limb: Value) -> Value {
-        match sum {
-            Some(sum) => self.b.ins().iadd(sum, limb),
-            None => limb,
-        }
-    }
-
-    fn or_zero(&mut self, limb: Option<Value>) -> Value {
-        limb.unwrap_or_else(|| self.b.ins().iconst(types::I64, 0))
+    /// Adds a limb to what fits two of them with it.
+    fn with_limb(&mut self, sum: Option<Value>, limb: Option<Value>) -> Option<Value> {
+        let Some(limb) = limb else {
+            return sum;
+        };
+        let limb = self.b.ins().uextend(types::I128, limb);
+        Some(sum.map_or(limb, |sum| self.b.ins().iadd(sum, limb)))
     }
 
     fn wide_product(&mut self, a: Value, b: Value) -> Value {
@@ -99,12 +70,6 @@ impl Lowerer<'_, '_> {
             self.shifted_left(&a, shift)
         } else if let Some(shift) = self.power_of_two(&a) {
             self.shifted_left(&b, shift)
-        } else if let [a0, a1] = a[..] {
-            let a = self.b.ins().iconcat(a0, a1);
-            let b = self.b.ins().iconcat(b[0], b[1]);
-            let product = self.b.ins().imul(a, b);
-            let (low, high) = self.b.ins().isplit(product);
-            vec![low, high]
         } else {
             self.product(&a, &b, a.len())
         };
