@@ -33,15 +33,15 @@ const LOOPS: [(&str, &str); 8] = [
     (
         "div",
         "local.get $y, local.get $x, i32.push HALF, shr_u, push 1, or, div_u,
-         local.get $x, i32.push HALF, shl, xor, local.set $x",
+         local.get $x, i32.push HALF, shl, xor, local.get $m, xor, local.set $x",
     ),
     (
         "mod",
         "local.get $y, local.get $x, i32.push HALF, shr_u, push 1, or, mod_u,
-         local.get $x, i32.push HALF, shl, xor, local.set $x",
+         local.get $x, i32.push HALF, shl, xor, local.get $m, xor, local.set $x",
     ),
     ("mulmod", "local.get $x, local.get $y, local.get $m, mulmod, local.set $x"),
-    ("exp", "local.get $x, local.get $m, i32.push HALF, shr_u, exp, local.set $x"),
+    ("exp", "local.get $x, local.get $m, i32.push HALF, shr_u, push 1, or, exp, local.set $x"),
 ];
 
 /// What Rust does in each of the loops.
@@ -71,10 +71,14 @@ fn native<const BITS: usize, const LIMBS: usize>(
             x ^= x >> 7;
             x = x.wrapping_add(Uint::from(u8::from(x & m < y)));
         }),
-        "div" => (0..n).for_each(|_| x = y.wrapping_div(x >> (BITS / 2) | one) ^ (x << (BITS / 2))),
-        "mod" => (0..n).for_each(|_| x = y.wrapping_rem(x >> (BITS / 2) | one) ^ (x << (BITS / 2))),
+        "div" => (0..n).for_each(|_| {
+            x = y.wrapping_div(x >> (BITS / 2) | one) ^ (x << (BITS / 2)) ^ m;
+        }),
+        "mod" => (0..n).for_each(|_| {
+            x = y.wrapping_rem(x >> (BITS / 2) | one) ^ (x << (BITS / 2)) ^ m;
+        }),
         "mulmod" => (0..n).for_each(|_| x = x.mul_mod(y, m)),
-        _ => (0..n).for_each(|_| x = x.pow(m >> (BITS / 2))),
+        _ => (0..n).for_each(|_| x = x.pow(m >> (BITS / 2) | one)),
     }
     x
 }
@@ -99,8 +103,8 @@ fn native_u128(name: &str, n: u64, mut x: u128, mut y: u128, m: u128) -> Option<
             x ^= x >> 7;
             x = x.wrapping_add(u128::from(x & m < y));
         }),
-        "div" => (0..n).for_each(|_| x = (y / (x >> 64 | 1)) ^ (x << 64)),
-        "mod" => (0..n).for_each(|_| x = (y % (x >> 64 | 1)) ^ (x << 64)),
+        "div" => (0..n).for_each(|_| x = (y / (x >> 64 | 1)) ^ (x << 64) ^ m),
+        "mod" => (0..n).for_each(|_| x = (y % (x >> 64 | 1)) ^ (x << 64) ^ m),
         _ => return None,
     }
     Some(x)
