@@ -30,10 +30,17 @@ source_of() {
     if [ -f "$here/$1.rs" ]; then echo "$here/$1.rs"; else echo "$here/$1/src/main.rs"; fi
 }
 
+# build_sdk: builds what some examples use, as $work/libdotvm_sdk.rlib.
+build_sdk() {
+    "${RUSTC:-rustc}" -O --edition 2021 --crate-type rlib --crate-name dotvm_sdk \
+        --cap-lints allow -o "$work/libdotvm_sdk.rlib" "$here/../sdk/src/lib.rs"
+}
+
 # build NAME: builds an example natively as $work/NAME.
 build() {
     if [ -f "$here/$1.rs" ]; then
-        "${RUSTC:-rustc}" -O -o "$work/$1" "$here/$1.rs"
+        "${RUSTC:-rustc}" -O --edition 2021 --extern dotvm_sdk="$work/libdotvm_sdk.rlib" \
+            -o "$work/$1" "$here/$1.rs"
     else
         CARGO_TARGET_DIR=$work/target "${CARGO:-cargo}" build --quiet --release --offline \
             --manifest-path "$here/$1/Cargo.toml"
@@ -84,6 +91,7 @@ if [ $# -eq 0 ]; then
     cd "$here"
     set -- *.rs */Cargo.toml
 fi
+build_sdk
 for name in "$@"; do
     name=${name%/Cargo.toml}
     bless "${name%.rs}"

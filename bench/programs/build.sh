@@ -36,12 +36,26 @@ find_wasm_rustc() {
     exit 1
 }
 
+# build_sdk RUSTC NAME [OPTION...]: builds the guest SDK as lib$NAME.rlib.
+build_sdk() {
+    rustc=$1
+    library=$work/lib$2.rlib
+    shift 2
+    "$rustc" -O --edition 2021 --crate-type rlib --crate-name dotvm_sdk --cap-lints allow "$@" \
+        -o "$library" "$here/../../sdk/src/lib.rs"
+}
+
 # build_example NAME
 build_example() {
+    if grep -q dotvm_sdk "$examples/$1.rs" && [ ! -f "$work/libnative.rlib" ]; then
+        build_sdk "$wasm_rustc" wasm --target "$wasm_target"
+        build_sdk "${RUSTC:-rustc}" native
+    fi
     # Debian's standard library brings 6 MB of debug information, which would dominate loading.
-    "$wasm_rustc" -O -C strip=symbols --target "$wasm_target" \
-        -o "$out/$1.wasm" "$examples/$1.rs"
-    "${RUSTC:-rustc}" -O -o "$out/native/$1" "$examples/$1.rs"
+    "$wasm_rustc" -O -C strip=symbols --target "$wasm_target" --edition 2021 \
+        --extern dotvm_sdk="$work/libwasm.rlib" -o "$out/$1.wasm" "$examples/$1.rs"
+    "${RUSTC:-rustc}" -O --edition 2021 --extern dotvm_sdk="$work/libnative.rlib" \
+        -o "$out/native/$1" "$examples/$1.rs"
 }
 
 # fetch_sqlite: unpacks the amalgamation and sets sqlite to its directory.

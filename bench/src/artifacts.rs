@@ -1,11 +1,13 @@
 //! Building programs: WebAssembly, bytecode, what is compiled before it runs, and native.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, ensure};
+use dotvm::Arch;
 use dotvm_transpiler::{DriverOptions, OptLevel, load_wasm};
 use wasm_encoder::{RawSection, Section};
 use wasmparser::{Parser, Payload};
@@ -97,16 +99,18 @@ impl Workshop {
         };
         let name = &artifacts.program.name;
         match &artifacts.program.source {
-            Source::Rust(source) => rust(source, &artifacts, tools),
+            Source::Rust(source) => self.rust(source, &artifacts, tools),
             Source::Script => script(name, &self.folder, &artifacts),
         }
         .with_context(|| name.clone())?;
         let mut transpile = Command::new(tools.dotvm());
-        transpile.args(["transpile", "--arch", "arch64", "-O", "2", "--input"]);
-        run(transpile
-            .arg(&artifacts.wasm)
-            .arg("--output")
-            .arg(&artifacts.dotvm))?;
+        transpile.args(["transpile", "-O", "2", "--output"]);
+        transpile.arg(&artifacts.dotvm).arg("--input");
+        run(match &artifacts.program.source {
+            // What it is to other machines has no wide words.
+            Source::Rust(source) if uses_sdk(source)? => transpile.arg(source).arg("--strip-names"),
+            _ => transpile.arg(&artifacts.wasm).args(["--arch", "arch64"]),
+        })?;
         let output = artifacts.dotvm.with_extension("dotc");
         let mut compile = Command::new(tools.dotvm());
         compile.arg("compile").arg(&artifacts.dotvm);
@@ -124,20 +128,42 @@ impl Workshop {
         }
         Ok(artifacts)
     }
+
+    /// Builds a Rust file for both machines.
+    fn rust(&self, source: &Path, artifacts: &Artifacts, tools: &Tools) -> Result<()> {
+        if !is_current(&artifacts.wasm, &[source]) {
+            eprintln!("building {}", artifacts.program.name);
+            fs::write(&artifacts.wasm, compile_to_wasm(source)?)?;
+        }
+        if !is_current(&artifacts.native, &[source]) {
+            let mut sdk = OsString::from("dotvm_sdk=");
+            sdk.push(self.native_sdk(tools)?);
+            let mut compile = Command::new(tools.native_compiler());
+            compile.args(["-O", "--edition", "2021", "--extern"]);
+            run(compile
+                .arg(sdk)
+                .arg("-o")
+                .arg(&artifacts.native)
+                .arg(source))?;
+        }
+        Ok(())
+    }
+
+    /// The guest SDK for this computer.
+    fn native_sdk(&self, tools: &Tools) -> Result<PathBuf> {
+        let library = self.folder.join("native").join("libdotvm_sdk.rlib");
+        let source = root().join("sdk").join("src").join("lib.rs");
+        let mut compile = Command::new(tools.native_compiler());
+        compile.args(["-O", "--edition", "2021", "--crate-type", "rlib"]);
+        compile.args(["--crate-name", "dotvm_sdk", "--cap-lints", "allow", "-o"]);
+        run(compile.arg(&library).arg(source))?;
+        Ok(library)
+    }
 }
 
-/// Builds a Rust file for both machines.
-fn rust(source: &Path, artifacts: &Artifacts, tools: &Tools) -> Result<()> {
-    if !is_current(&artifacts.wasm, &[source]) {
-        eprintln!("building {}", artifacts.program.name);
-        fs::write(&artifacts.wasm, compile_to_wasm(source)?)?;
-    }
-    if !is_current(&artifacts.native, &[source]) {
-        let mut compile = Command::new(tools.native_compiler());
-        compile.args(["-O", "--edition", "2021", "-o"]);
-        run(compile.arg(&artifacts.native).arg(source))?;
-    }
-    Ok(())
+/// Whether a Rust file uses the guest SDK.
+fn uses_sdk(source: &Path) -> Result<bool> {
+    Ok(fs::read_to_string(source)?.contains("dotvm_sdk"))
 }
 
 /// Has the script build a program for both machines.
@@ -159,6 +185,8 @@ fn script(name: &str, folder: &Path, artifacts: &Artifacts) -> Result<()> {
 /// Where there is none (the message says what to install), or where it fails.
 pub fn compile_to_wasm(source: &Path) -> Result<Vec<u8>> {
     let options = DriverOptions {
+        // Other machines have no wide words.
+        arch: Some(Arch::Arch64),
         opt_level: OptLevel::O2,
         ..DriverOptions::default()
     };

@@ -10,7 +10,7 @@ use crate::root;
 
 /// The programs of `examples/` that compute something for as long as it takes to be measured. Their
 /// default size is meant for that (see `examples/README.md`).
-pub const WORKLOADS: [&str; 23] = [
+pub const WORKLOADS: [&str; 27] = [
     "fib",
     "nbody",
     "spectral_norm",
@@ -34,6 +34,10 @@ pub const WORKLOADS: [&str; 23] = [
     "utf8_validate",
     "matmul_i8",
     "nbody_f32x4",
+    "secp256k1",
+    "rsa512",
+    "pedersen",
+    "decimals",
 ];
 
 /// The program that `bench/programs/build.sh` makes of a database.

@@ -105,6 +105,7 @@ fn warn_of_debug_info(path: &Path, report: &Report) {
 fn load(path: &Path, source: &Source, style: Style) -> Result<Vec<u8>> {
     let interruption = Interruption::catch();
     let driver = DriverOptions {
+        arch: source.target.arch(),
         opt_level: source.target.opt_level(),
         bin: source.bin.clone(),
         debug_info: style.debug_info,

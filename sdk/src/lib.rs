@@ -16,14 +16,16 @@
 //! [`num`].
 //!
 //! There are two implementations of the arithmetic. `portable` is for any target, so that programs are
-//! tested where they are written. `machine` is for the virtual machine: built for `wasm32` with `--cfg
-//! dotvm`, as its command builds programs, an operation is a call of an import that the transpiler
-//! replaces by the machine's instruction.
+//! tested where they are written. `machine` is for the virtual machine: operations are calls of imports, which
+//! the transpiler replaces by the machine's instructions. It is chosen for `wasm32` where the compiler is
+//! told which words there are (`--cfg dotvm --cfg 'dotvm="i256"'`), as the `dotvm` command does.
 
 #![no_std]
 #![cfg_attr(not(all(target_arch = "wasm32", dotvm)), forbid(unsafe_code))]
 #![cfg_attr(all(target_arch = "wasm32", dotvm), deny(unsafe_code))]
-#![warn(missing_docs)]
+#![warn(missing_docs, unreachable_pub)]
+// Newer compilers are not told of `dotvm`, since telling them makes older ones complain.
+#![allow(unknown_lints, unexpected_cfgs)]
 // Reasons for exceptions from lints are comments: Rust 1.63 has no others.
 #![allow(clippy::allow_attributes_without_reason)]
 // Limbs are numbered: the same index is meant in several arrays.

@@ -1,6 +1,7 @@
 //! Every program of `examples/`, compiled once, at every optimization level in the interpreter and as
 //! native code, for arch32 and arch64 or, with vectors, for wider ones: it prints what its native build
-//! prints (`NAME.expected`) and exits as its header says.
+//! prints (`NAME.expected`) and exits as its header says. Programs that use the guest SDK are compiled with
+//! wide words and without.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,11 +18,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 /// Programs that there must be at least.
 const PROGRAMS_MIN: usize = 14;
 
-/// Architectures that programs are run on.
-const ARCHS: [&str; 2] = ["arch32", "arch64"];
-
-/// Architectures that programs with vectors are run on.
-const ARCHS_WITH_VECTORS: [&str; 2] = ["arch128", "arch512"];
+/// Architectures that programs are run on which need no wider one.
+const ARCHS: [Arch; 2] = [Arch::Arch32, Arch::Arch64];
 
 /// How programs become native code: all of it at the start, everything when it is first called, and
 /// what gets hot while the program runs.
@@ -88,21 +86,28 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 fn check_compiled(path: &Path, source: &Path) -> Result<(), Failed> {
     let header = Header::of(&fs::read_to_string(source)?, "//!");
     let expected = fs::read_to_string(path.with_extension("expected"))?;
-    let wasm = compile(path)?;
+    check_wasm(&compile(path, Some(Arch::Arch64))?, &header, &expected)?;
+    if fs::read_to_string(source)?.contains("dotvm_sdk") {
+        check_wasm(&compile(path, None)?, &header, &expected)?;
+    }
+    Ok(())
+}
+
+fn check_wasm(wasm: &[u8], header: &Header, expected: &str) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("program.wasm");
-    fs::write(&file, &wasm)?;
-    let archs = match check_size(&wasm)? {
+    fs::write(&file, wasm)?;
+    let archs = match check_size(wasm)? {
         Arch::Arch64 => ARCHS,
-        _ => ARCHS_WITH_VECTORS,
+        needed => [needed, Arch::Arch512],
     };
-    for arch in archs {
+    for arch in archs.map(Arch::name) {
         for level in OptLevel::ALL {
             let level = level.to_string();
             let options = ["-a", arch, "--opt-level", &level, "--jit=off"];
-            check_run(&file, &options, &header, &expected)?;
+            check_run(&file, &options, header, expected)?;
         }
-        check_tiers(&file, &["-a", arch], &header, &expected)?;
+        check_tiers(&file, &["-a", arch], header, expected)?;
     }
     Ok(())
 }

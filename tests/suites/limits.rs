@@ -222,7 +222,7 @@ fn lateness(wat: &str, timeout: Duration) -> Duration {
 fn load(engine: &Engine, wat: &str) -> Module {
     let program = Program::new(wat);
     let wasm =
-        dotvm_tests::guest::compile(&program.path()).expect("WebAssembly text that is right");
+        dotvm_tests::guest::compile(&program.path(), None).expect("WebAssembly text that is right");
     let output = transpile(&wasm, &Options::default()).expect("a module that transpiles");
     Module::from_parts(engine, output.module, output.names).expect("a module that loads")
 }

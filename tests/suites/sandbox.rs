@@ -53,7 +53,7 @@ impl Outside {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
         let source = folder.join(name);
         let header = Header::of(&fs::read_to_string(&source).expect("a program"), "//!");
-        let wasm = compile(&source).unwrap_or_else(|error| panic!("{error}"));
+        let wasm = compile(&source, None).unwrap_or_else(|error| panic!("{error}"));
         let program = tempfile::NamedTempFile::new().expect("a temporary file");
         fs::write(program.path(), wasm).expect("a temporary file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_dotvm-under-test"));

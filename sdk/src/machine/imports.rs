@@ -170,12 +170,15 @@ macro_rules! width {
     };
 }
 
+#[cfg(dotvm = "i128")]
 width!(i128 = "i128", 2, [0 1], ["limb1"], ["limb2" "limb3"]);
+#[cfg(dotvm = "i256")]
 width!(
     i256 = "i256", 4, [0 1 2 3],
     ["limb1" "limb2" "limb3"],
     ["limb4" "limb5" "limb6" "limb7"]
 );
+#[cfg(dotvm = "i512")]
 width!(
     i512 = "i512", 8, [0 1 2 3 4 5 6 7],
     ["limb1" "limb2" "limb3" "limb4" "limb5" "limb6" "limb7"],

@@ -1,10 +1,15 @@
 //! Arithmetic on limbs by the machine's instructions: the same functions as `portable` has, which stays in
-//! charge of widths that the machine has no instructions for.
+//! charge of widths that the architecture has no instructions for.
 
 mod imports;
 
 use crate::portable;
-use imports::{i128, i256, i512};
+#[cfg(dotvm = "i128")]
+use imports::i128;
+#[cfg(dotvm = "i256")]
+use imports::i256;
+#[cfg(dotvm = "i512")]
+use imports::i512;
 
 /// Values of a width that is known by another name: the same where the widths are.
 trait Fit<T> {
@@ -50,8 +55,11 @@ macro_rules! by_width {
             #[inline(always)]
             pub(crate) fn $name<const N: usize>($($arg: $type),*) -> $result {
                 match N {
+                    #[cfg(dotvm = "i128")]
                     2 => i128::$name($($arg.fit()),*).fit(),
+                    #[cfg(dotvm = "i256")]
                     4 => i256::$name($($arg.fit()),*).fit(),
+                    #[cfg(dotvm = "i512")]
                     8 => i512::$name($($arg.fit()),*).fit(),
                     _ => portable::$name($($arg),*),
                 }

@@ -1,17 +1,18 @@
 //! Compiling a Rust file or a Cargo project to WebAssembly.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::process::{self, Finished};
 use super::toolchain::{self, Toolchain};
-use super::{DriverOptions, Progress, file_error, input_error, read};
+use super::{DriverOptions, Progress, file_error, input_error, read, sdk};
 use crate::OptLevel;
 use crate::error::Error;
 
 /// The edition of files that belong to no project.
-const EDITION: &str = "2021";
+pub(super) const EDITION: &str = "2021";
 
 /// Compiles a file.
 pub(super) fn file(
@@ -34,27 +35,25 @@ pub(super) fn file(
     let toolchain = Toolchain::find(Path::new("."))?;
     let folder = temporary_folder()?;
     let output = folder.path().join("out.wasm");
-    let mut command = Command::new(&toolchain.rustc);
-    command
-        .args([
-            "--target",
-            toolchain.target,
-            "--edition",
-            EDITION,
-            "--crate-type",
-            "bin",
-            "--crate-name",
-            &crate_name(path),
-        ])
-        .args([
-            "-C",
-            &format!("opt-level={}", rust_opt_level(options.opt_level)),
-        ])
-        .args(match options.debug_info {
-            true => ["-C", "debuginfo=2"],
+    let flags = [
+        format!("-Copt-level={}", rust_opt_level(options.opt_level)),
+        match options.debug_info {
+            true => "-Cdebuginfo=2".to_owned(),
             // That of the standard library, too; names stay.
-            false => ["-C", "strip=debuginfo"],
-        })
+            false => "-Cstrip=debuginfo".to_owned(),
+        },
+    ];
+    let mut command = toolchain.rustc();
+    if uses_sdk(path)? {
+        let library = sdk::library(&toolchain, &flags, folder.path(), options, progress)?;
+        let mut argument = OsString::from(format!("{}=", sdk::NAME));
+        argument.push(library);
+        command.arg("--extern").arg(argument);
+    }
+    command
+        .args(["--edition", EDITION, "--crate-type", "bin"])
+        .args(["--crate-name", &crate_name(path)])
+        .args(flags)
         .arg("-o")
         .arg(&output)
         .arg(no_option(path));
@@ -89,6 +88,7 @@ pub(super) fn project(
         .arg("--target-dir")
         .arg(target_folder())
         .env("RUSTC", &toolchain.rustc)
+        .env(sdk::WORDS_VARIABLE, sdk::words(options.arch).join(" "))
         // Names are wanted in listings and backtraces.
         .env(
             "CARGO_PROFILE_RELEASE_STRIP",
@@ -112,6 +112,13 @@ pub(super) fn project(
     let finished = run(command, "cargo build", &step, options, progress)?;
     let binaries = binaries(&finished.stdout);
     read(&choose(folder, &binaries)?)
+}
+
+/// Whether a file names the SDK.
+fn uses_sdk(path: &Path) -> Result<bool, Error> {
+    let source = read(path)?;
+    let name = sdk::NAME.as_bytes();
+    Ok(source.windows(name.len()).any(|window| window == name))
 }
 
 /// Where Cargo builds: beside the project's own artifacts, as seen from the project's folder. Other
@@ -149,7 +156,7 @@ fn no_option(path: &Path) -> PathBuf {
 ///
 /// # Errors
 /// What it printed, where it fails.
-fn run(
+pub(super) fn run(
     command: Command,
     name: &str,
     step: &str,

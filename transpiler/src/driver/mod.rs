@@ -3,6 +3,7 @@
 
 mod build;
 mod process;
+mod sdk;
 mod toolchain;
 
 use std::fs::File;
@@ -11,6 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+use dotvm_isa::Arch;
 
 use crate::error::Error;
 use crate::{OptLevel, unfold_try};
@@ -21,6 +24,9 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 /// How sources are compiled.
 #[derive(Clone, Debug, Default)]
 pub struct DriverOptions {
+    /// The architecture that the program is for, if that is known: where it lacks words, the guest SDK
+    /// does without. With `None` the SDK uses those of every width.
+    pub arch: Option<Arch>,
     /// How much the Rust compiler optimizes: not at all, a little, or all it can (at 2 and 3).
     pub opt_level: OptLevel,
     /// Whether debug information is generated.

@@ -38,6 +38,22 @@ impl Toolchain {
         })
     }
 
+    /// The compiler, told what to compile for.
+    pub(super) fn rustc(&self) -> Command {
+        let mut command = Command::new(&self.rustc);
+        command.args(["--target", self.target]);
+        command
+    }
+
+    /// What the compiler says that it is, as far as it says something.
+    pub(super) fn version(&self) -> Vec<u8> {
+        let output = Command::new(&self.rustc)
+            .arg("-vV")
+            .stdin(Stdio::null())
+            .output();
+        output.map(|output| output.stdout).unwrap_or_default()
+    }
+
     /// The `cargo` that belongs to the compiler.
     pub(super) fn cargo(&self) -> PathBuf {
         let name = format!("cargo{EXE_SUFFIX}");

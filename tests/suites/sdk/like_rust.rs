@@ -1,15 +1,13 @@
 //! At 128 bits everything is as Rust's own integers have it: results, panics, text.
 
-mod common;
-
 use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::panic::catch_unwind;
 
-use common::Numbers;
+use crate::numbers::{Numbers, big, big_signed};
 use dotvm_sdk::num::{Integer, Signed};
-use dotvm_sdk::{ParseIntError, I128, I256, U128, U256, U512};
+use dotvm_sdk::{I128, I256, ParseIntError, U128, U256, U512};
 
 const CASES: u32 = 2_000;
 
@@ -280,10 +278,10 @@ fn text_is_formatted_alike() {
         );
         let octal = format!("{number:o}");
         assert_eq!(U512::from_str_radix(&octal, 8), Ok(number));
-        assert_eq!(common::big(number).to_str_radix(8), octal);
-        assert_eq!(common::big(number).to_string(), number.to_string());
+        assert_eq!(big(number).to_str_radix(8), octal);
+        assert_eq!(big(number).to_string(), number.to_string());
         assert_eq!(
-            common::big_signed(number.cast_signed()).to_string(),
+            big_signed(number.cast_signed()).to_string(),
             number.cast_signed().to_string()
         );
     }
@@ -344,7 +342,7 @@ fn text_is_parsed_alike() {
     }
     for (a, _) in pairs(6) {
         for radix in 2..=36 {
-            let text = common::big(U128::from(a)).to_str_radix(radix);
+            let text = big(U128::from(a)).to_str_radix(radix);
             assert_eq!(U128::from_str_radix(&text, radix), Ok(U128::from(a)));
             assert_eq!(
                 U128::from_str_radix(&text.to_uppercase(), radix),
@@ -381,9 +379,9 @@ fn conversions_keep_the_number_or_fail() {
     let mut numbers = Numbers::new(7);
     for _ in 0..CASES {
         let wide = numbers.uint::<4>();
-        let exact = common::big(wide);
+        let exact = big(wide);
         let signed = wide.cast_signed();
-        let exact_signed = common::big_signed(signed);
+        let exact_signed = big_signed(signed);
         macro_rules! same {
             ($($type:ty)*) => {
                 $(

@@ -1,25 +1,21 @@
 //! Numbers to test with, and what they are to other libraries.
 
-// Not every test uses all of it.
-#![allow(dead_code, unreachable_pub)]
-#![allow(clippy::allow_attributes_without_reason)]
-
 use dotvm_sdk::{Int, Uint};
 use num_bigint::{BigInt, BigUint, Sign};
 
 /// Numbers that are drawn: some at random, most of them where carries and signs are.
-pub struct Numbers {
+pub(crate) struct Numbers {
     state: u64,
 }
 
 impl Numbers {
     /// The same numbers for the same seed.
-    pub fn new(seed: u64) -> Numbers {
+    pub(crate) fn new(seed: u64) -> Numbers {
         Numbers { state: seed }
     }
 
     /// 64 random bits (Vigna's SplitMix64).
-    pub fn bits(&mut self) -> u64 {
+    pub(crate) fn bits(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +24,7 @@ impl Numbers {
     }
 
     /// A number below `bound`.
-    pub fn below(&mut self, bound: u32) -> u32 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         (self.bits() % u64::from(bound)) as u32
     }
 
@@ -45,7 +41,7 @@ impl Numbers {
     }
 
     /// A number of any length.
-    pub fn uint<const N: usize>(&mut self) -> Uint<N> {
+    pub(crate) fn uint<const N: usize>(&mut self) -> Uint<N> {
         let power = Uint::ONE.wrapping_shl(self.below(64 * N as u32));
         match self.below(8) {
             0 => power,
@@ -64,7 +60,7 @@ impl Numbers {
 }
 
 /// The same number.
-pub fn big<const N: usize>(number: Uint<N>) -> BigUint {
+pub(crate) fn big<const N: usize>(number: Uint<N>) -> BigUint {
     let limbs = number.limbs();
     let words = limbs
         .iter()
@@ -73,7 +69,7 @@ pub fn big<const N: usize>(number: Uint<N>) -> BigUint {
 }
 
 /// The same number.
-pub fn big_signed<const N: usize>(number: Int<N>) -> BigInt {
+pub(crate) fn big_signed<const N: usize>(number: Int<N>) -> BigInt {
     let sign = if number.is_negative() {
         Sign::Minus
     } else {
@@ -83,7 +79,7 @@ pub fn big_signed<const N: usize>(number: Int<N>) -> BigInt {
 }
 
 /// The number modulo two to the width, and whether that is another one.
-pub fn wrap<const N: usize>(number: &BigUint) -> (Uint<N>, bool) {
+pub(crate) fn wrap<const N: usize>(number: &BigUint) -> (Uint<N>, bool) {
     let mut limbs = [0; N];
     let mut digits = number.iter_u64_digits();
     for limb in &mut limbs {
@@ -93,7 +89,7 @@ pub fn wrap<const N: usize>(number: &BigUint) -> (Uint<N>, bool) {
 }
 
 /// The number modulo two to the width, and whether that is another one.
-pub fn wrap_signed<const N: usize>(number: &BigInt) -> (Int<N>, bool) {
+pub(crate) fn wrap_signed<const N: usize>(number: &BigInt) -> (Int<N>, bool) {
     let (magnitude, _) = wrap::<N>(number.magnitude());
     let bits = match number.sign() {
         Sign::Minus => magnitude.wrapping_neg(),

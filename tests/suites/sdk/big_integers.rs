@@ -1,9 +1,7 @@
 //! Every operation against integers of any size (num-bigint) and, where those have none, against another
 //! library of fixed width (ruint), on edge cases and random numbers.
 
-mod common;
-
-use common::{big, big_signed, wrap, wrap_signed, Numbers};
+use crate::numbers::{Numbers, big, big_signed, wrap, wrap_signed};
 use dotvm_sdk::Uint;
 use num_bigint::{BigInt, BigUint};
 use num_integer::Integer;

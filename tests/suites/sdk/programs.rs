@@ -1,0 +1,133 @@
+//! Programs that use the SDK: files, which need nothing installed, and Cargo projects.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dotvm_tests::command::{Outcome, run};
+use dotvm_tests::root;
+use tempfile::TempDir;
+
+/// Prints a product of 256 bits, and one of 512.
+const PROGRAM: &str = "
+use dotvm_sdk::{u256, U512};
+fn main() {
+    let a = u256!(0x1_0000_0000_0000_0000_0000_0000_0000_0001).wrapping_mul(u256!(3));
+    println!(\"{a:#x} {}\", U512::from(a).pow(2).isqrt() == U512::from(a));
+}
+";
+
+const OUTPUT: &str = "0x300000000000000000000000000000003 true\n";
+
+/// A folder for programs and one for what is kept.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("program.rs"), PROGRAM).expect("written");
+        Place { folder }
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    fn dotvm(&self, args: &[&str]) -> Outcome {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dotvm-under-test"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env("XDG_CACHE_HOME", self.cache());
+        run(&mut command, b"")
+    }
+
+    /// Runs a program, which prints what it is to.
+    fn check(&self, args: &[&str]) {
+        let outcome = self.dotvm(args);
+        assert_eq!(outcome.stdout, OUTPUT, "{}", outcome.stderr);
+        assert_eq!(outcome.stderr, "");
+    }
+
+    /// The libraries that are kept, and when they were made.
+    fn kept(&self) -> Vec<(PathBuf, std::time::SystemTime)> {
+        let entries = fs::read_dir(self.cache().join("dotvm/sdk")).expect("a folder of libraries");
+        let mut kept: Vec<_> = entries
+            .map(|entry| entry.expect("an entry"))
+            .map(|entry| {
+                let metadata = entry.metadata().expect("metadata");
+                (entry.path(), metadata.modified().expect("a time"))
+            })
+            .collect();
+        kept.sort();
+        kept
+    }
+}
+
+#[test]
+fn files_find_the_sdk_and_keep_it() {
+    let place = Place::new();
+    place.check(&["run", "program.rs"]);
+    let kept = place.kept();
+    assert_eq!(kept.len(), 1);
+    place.check(&["run", "program.rs"]);
+    assert_eq!(place.kept(), kept, "it was made again");
+    // Without optimization, and with what debug assertions check.
+    place.check(&["run", "-O0", "program.rs"]);
+    assert_eq!(place.kept().len(), 2);
+}
+
+#[test]
+fn programs_are_for_any_architecture() {
+    let place = Place::new();
+    for arch in ["arch32", "arch64", "arch128", "arch256", "arch512"] {
+        place.check(&["run", "-a", arch, "program.rs"]);
+    }
+}
+
+#[test]
+fn nothing_is_kept_where_nothing_can_be() {
+    let place = Place::new();
+    fs::write(place.cache(), "no folder").expect("written");
+    place.check(&["run", "program.rs"]);
+}
+
+#[test]
+fn files_that_do_without_are_not_kept_waiting() {
+    let place = Place::new();
+    fs::write(place.folder.path().join("plain.rs"), "fn main() {}").expect("written");
+    assert_eq!(place.dotvm(&["run", "plain.rs"]).code(), 0);
+    assert!(!place.cache().exists());
+}
+
+#[test]
+fn mistakes_are_the_compilers_to_explain() {
+    let place = Place::new();
+    let wrong = "fn main() { dotvm_sdk::u256!(12x); }";
+    fs::write(place.folder.path().join("wrong.rs"), wrong).expect("written");
+    let outcome = place.dotvm(&["run", "wrong.rs"]);
+    assert_eq!(outcome.code(), 1);
+    assert!(outcome.stderr.contains("wrong.rs:1"), "{}", outcome.stderr);
+}
+
+#[test]
+fn projects_depend_on_the_crate() {
+    let place = Place::new();
+    let project = place.folder.path().join("project");
+    write_project(&project);
+    place.check(&["run", "project"]);
+    place.check(&["run", "-a", "arch64", "project"]);
+}
+
+fn write_project(folder: &Path) {
+    let manifest = format!(
+        "[package]\nname = \"project\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\
+         [dependencies]\ndotvm-sdk = {{ path = {:?} }}\n[workspace]\n",
+        root().join("sdk")
+    );
+    fs::create_dir_all(folder.join("src")).expect("created");
+    fs::write(folder.join("Cargo.toml"), manifest).expect("written");
+    fs::write(folder.join("src/main.rs"), PROGRAM).expect("written");
+}
