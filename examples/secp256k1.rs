@@ -51,7 +51,8 @@ const FOLD: U256 = u256!(0x1_0000_03d1);
 
 const PRIME: U256 = u256!(0xfffffffffffffffffffffffffffffffffffffffffffffffffffffffefffffc2f);
 
-/// A number modulo the prime, always reduced.
+/// A number modulo the prime, always reduced. Its operations are inlined always, so that numbers are not passed
+/// through memory.
 #[derive(Clone, Copy, PartialEq)]
 struct Field(U256);
 
@@ -59,13 +60,13 @@ impl Field {
     const ZERO: Field = Field(U256::ZERO);
     const ONE: Field = Field(U256::ONE);
 
-    #[inline]
+    #[inline(always)]
     fn add(self, other: Field) -> Field {
         let (sum, carry) = self.0.overflowing_add(other.0);
         reduce_once(sum, carry)
     }
 
-    #[inline]
+    #[inline(always)]
     fn subtract(self, other: Field) -> Field {
         let (difference, borrow) = self.0.overflowing_sub(other.0);
         Field(if borrow {
@@ -75,7 +76,7 @@ impl Field {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn multiply(self, other: Field) -> Field {
         // 2^256 is congruent to FOLD: the high half is folded onto the low one, twice.
         let (low, high) = self.0.widening_mul(other.0);
@@ -87,12 +88,12 @@ impl Field {
         reduce_once(sum, carry)
     }
 
-    #[inline]
+    #[inline(always)]
     fn square(self) -> Field {
         self.multiply(self)
     }
 
-    #[inline]
+    #[inline(always)]
     fn double(self) -> Field {
         self.add(self)
     }
@@ -107,7 +108,7 @@ impl Field {
 }
 
 /// A sum below twice the prime, given with its carry.
-#[inline]
+#[inline(always)]
 fn reduce_once(sum: U256, carry: bool) -> Field {
     let (reduced, borrow) = sum.overflowing_sub(PRIME);
     Field(if carry || !borrow { reduced } else { sum })

@@ -55,7 +55,7 @@ pub(crate) enum Command {
 /// What source programs are translated for, and how hard.
 #[derive(Args, Debug, Clone, Copy)]
 pub(crate) struct Target {
-    /// Architecture: arch32, arch64, arch128, arch256 or arch512 [default: arch64, or arch128 where vectors are used]
+    /// Architecture: arch32, arch64, arch128, arch256 or arch512 [default: arch64, or the first one with the vectors and words that are used]
     #[arg(short, long, value_parser = arch_parser(), hide_possible_values = true)]
     arch: Option<Arch>,
     /// Optimization, from 0 (plain translation) to 3 [default: 2]

@@ -136,7 +136,7 @@ fn nothing_is_left_to_do_or_switched_off() {
         concat!("FIX", "ME"),
         concat!("TO", "DO"),
         concat!("XX", "X:"),
-        concat!("allow(clippy", "::all"),
+        concat!("allow(clippy", "::all)"),
     ];
     check(|source| {
         let mut lines = source.text.lines().enumerate();

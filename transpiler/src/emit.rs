@@ -1,6 +1,6 @@
 //! From the intermediate form to encoded function bodies.
 
-use dotvm_isa::{Catch, CodeBuilder, Label as CodeLabel, Op, ValType};
+use dotvm_isa::{Bits, Catch, CodeBuilder, Label as CodeLabel, Op, ValType};
 
 use crate::ir::{Func, Inst, Label};
 
@@ -39,6 +39,11 @@ pub(crate) fn emit(func: &Func) -> Vec<u8> {
                     .map(|catch| catch.with_target(at(catch.target)))
                     .collect();
                 code.try_region(&catches);
+            }
+            Inst::Op { op, a, b, .. }
+                if op.info().imms.iter().any(|imm| imm.wide_bits().is_some()) =>
+            {
+                code.op_integer(op, Bits::from_slots(&[a, b]));
             }
             Inst::Op { op, memory, a, b } => code.access(memory, op, a, b),
         }

@@ -32,6 +32,15 @@ pub enum Error {
         /// The first architecture that has it.
         needs: Arch,
     },
+    /// A function that is imported as an instruction, and is none or is not used like one.
+    Import {
+        /// Module and name of the import.
+        name: String,
+        /// Byte of the file at which it is imported.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// The file is a component of the component model, which core modules are packed in.
     Component,
     /// A function is larger than the machine allows.
@@ -80,6 +89,7 @@ impl Error {
             Error::Invalid { .. }
                 | Error::Unsupported { .. }
                 | Error::Architecture { .. }
+                | Error::Import { .. }
                 | Error::Component
                 | Error::Limit { .. }
                 | Error::Text(_)
@@ -109,6 +119,11 @@ impl fmt::Display for Error {
                     "offset {offset:#x}: {feature} needs the architecture {needs} or a wider one"
                 )
             }
+            Error::Import {
+                name,
+                offset,
+                reason,
+            } => write!(f, "offset {offset:#x}: import {name}: {reason}"),
             Error::Component => f.write_str(
                 "offset 0x4: a WebAssembly component, not a core module, which is what can be run here\n\
                  compile it as a core module: for Rust, with --target wasm32-wasip1; for C, with \

@@ -98,7 +98,7 @@ impl fmt::Display for OptLevel {
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// The architecture of the output; `None` for the first one from arch64 on that has what the module
-    /// needs: arch128 where it uses vectors.
+    /// needs: arch128 where it uses vectors, that of the widest words where it uses some.
     pub arch: Option<Arch>,
     /// How much to optimize.
     pub opt_level: OptLevel,
@@ -149,6 +149,10 @@ pub struct Report {
     pub bytes_in: u64,
     /// Bytes of all encoded function bodies.
     pub bytes_out: u64,
+    /// Calls of imports that became instructions on words.
+    pub word_instructions: usize,
+    /// Words that are read whole, where they were put together of limbs.
+    pub whole_words: usize,
     /// Functions whose whole work became a wide instruction's.
     pub raised: usize,
     /// Rewrites of a few instructions by fewer or cheaper ones: constants folded, dead values
@@ -189,12 +193,14 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
         env,
         code_start,
         wasm_code_bytes,
+        word_instructions,
     } = translate::translate(wasm, options.arch, options.features)?;
     let mut report = Report {
         arch: module.arch,
         functions: funcs.len(),
         bytes_in: wasm_code_bytes,
         instructions_in: instructions(&funcs),
+        word_instructions,
         ..Report::default()
     };
     let mut info = match options.debug_info {
@@ -247,6 +253,7 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
 impl Report {
     fn add(&mut self, counts: opt::Counts) {
         self.raised = counts.raised;
+        self.whole_words = counts.words;
         self.simplified = counts.simplified;
         self.unreachable = counts.unreachable;
         self.threaded_jumps = counts.threaded;

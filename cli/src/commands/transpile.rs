@@ -71,6 +71,11 @@ fn show(report: &Report) -> String {
          instructions: {instructions_out}, before optimization {instructions_in}\n"
     );
     let effects = [
+        (
+            "calls of the SDK that are instructions now",
+            report.word_instructions,
+        ),
+        ("words kept whole", report.whole_words),
         ("functions raised to wide instructions", report.raised),
         ("simplified", report.simplified),
         ("unreachable instructions removed", report.unreachable),

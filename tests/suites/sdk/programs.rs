@@ -8,6 +8,10 @@ use dotvm_tests::command::{Outcome, run};
 use dotvm_tests::root;
 use tempfile::TempDir;
 
+#[path = "../../programs/words.rs"]
+#[allow(dead_code, reason = "what it does as a program")]
+mod words;
+
 /// Prints a product of 256 bits, and one of 512.
 const PROGRAM: &str = "
 use dotvm_sdk::{u256, U512};
@@ -51,6 +55,21 @@ impl Place {
         assert_eq!(outcome.stderr, "");
     }
 
+    /// Runs the program that uses every operation; it prints what the same computes here.
+    fn check_words(&self, args: &[&str]) {
+        const ROUNDS: u32 = 100;
+        let file = root().join("tests/programs/words.rs");
+        let rounds = ROUNDS.to_string();
+        let program = [file.to_str().expect("a name that is text"), &rounds];
+        let outcome = self.dotvm(&[&["run"], args, &program].concat());
+        let (there, here) = (outcome.stdout.lines(), words::digests(ROUNDS));
+        for (there, here) in there.zip(here.lines()) {
+            assert_eq!(there, here, "{args:?}");
+        }
+        assert_eq!(outcome.stderr, "");
+        assert_eq!(outcome.stdout, here);
+    }
+
     /// The libraries that are kept, and when they were made.
     fn kept(&self) -> Vec<(PathBuf, std::time::SystemTime)> {
         let entries = fs::read_dir(self.cache().join("dotvm/sdk")).expect("a folder of libraries");
@@ -84,6 +103,24 @@ fn programs_are_for_any_architecture() {
     let place = Place::new();
     for arch in ["arch32", "arch64", "arch128", "arch256", "arch512"] {
         place.check(&["run", "-a", arch, "program.rs"]);
+    }
+}
+
+#[test]
+fn words_compute_what_limbs_do() {
+    let place = Place::new();
+    for level in ["0", "1", "2", "3"] {
+        place.check_words(&["-O", level, "--jit=off"]);
+        place.check_words(&["-O", level, "--jit=eager"]);
+    }
+}
+
+#[test]
+fn some_words_are_too_wide_for_an_architecture() {
+    let place = Place::new();
+    for arch in ["arch64", "arch128", "arch256"] {
+        place.check_words(&["-a", arch, "--jit=off"]);
+        place.check_words(&["-a", arch, "--jit-threshold", "20"]);
     }
 }
 

@@ -27,7 +27,7 @@ const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk_sources
 
 /// Names of the words that an architecture has instructions for; without one, of all that there are.
 pub(super) fn words(arch: Option<Arch>) -> Vec<&'static str> {
-    let arch = arch.map_or(Arch::Arch64, |arch| arch.min(Arch::Arch64));
+    let arch = arch.unwrap_or(Arch::Arch512);
     let words = [ValType::I128, ValType::I256, ValType::I512].into_iter();
     words
         .filter(|&word| arch.has(word))

@@ -94,6 +94,11 @@ impl Inst {
         Inst::op1(Op::I64Push, value as u64)
     }
 
+    /// Pushes a constant word of that type, as far as it has no more than 128 bits.
+    pub(crate) fn word(ty: ValType, bits: u128) -> Inst {
+        Inst::op2(Op::push(ty), bits as u64, (bits >> 64) as u64)
+    }
+
     /// Pushes the constant of that type whose slot has these bits.
     ///
     /// # Panics
@@ -112,6 +117,7 @@ impl Inst {
     pub(crate) fn zero(ty: ValType) -> Inst {
         match ty {
             ValType::V128 => Inst::vector(Op::V128Push, 0),
+            ValType::I128 | ValType::I256 | ValType::I512 => Inst::word(ty, 0),
             ty if ty.is_ref() => Inst::op1(Op::RefNull, u64::from(ty.code())),
             ty => Inst::constant(ty, 0),
         }
@@ -204,7 +210,7 @@ impl Inst {
         };
         match op.info().group {
             Group::Unary | Group::Binary => !may_trap(op),
-            Group::Vector => true,
+            Group::Vector | Group::Wide | Group::Pair => semantics::traps(op).is_empty(),
             group if group.accesses_memory() => false,
             _ => matches!(
                 op,
@@ -213,6 +219,9 @@ impl Inst {
                     | Op::F32Push
                     | Op::F64Push
                     | Op::V128Push
+                    | Op::I128Push
+                    | Op::I256Push
+                    | Op::I512Push
                     | Op::LocalGet
                     | Op::GlobalGet
                     | Op::RefNull
@@ -250,6 +259,10 @@ impl Inst {
                         dotvm_isa::Imm::F32 => 4,
                         dotvm_isa::Imm::F64 => 8,
                         dotvm_isa::Imm::V128 | dotvm_isa::Imm::Lanes => 16,
+                        imm if imm.wide_bits().is_some() => {
+                            let bits = u128::from(a) | u128::from(b) << 64;
+                            (128 - bits.leading_zeros() as usize) / 7 + 1
+                        }
                         dotvm_isa::Imm::RefType => 1,
                         _ => unsigned(value),
                     })

@@ -66,7 +66,7 @@ fn line(func: &Func, inst: Inst) -> String {
             })
         }
         Inst::Op {
-            op: Op::V128Push | Op::I8x16Shuffle,
+            op: Op::V128Push | Op::I8x16Shuffle | Op::I128Push | Op::I256Push | Op::I512Push,
             a,
             b,
             ..
@@ -196,7 +196,7 @@ fn parse_line(func: &mut Func, line: &str) -> Inst {
             let op = Op::from_mnemonic(mnemonic, Arch::Arch512)
                 .unwrap_or_else(|| panic!("unknown mnemonic {mnemonic}"));
             let imms = op.info().imms;
-            if let [Imm::V128 | Imm::Lanes] = imms {
+            if let [Imm::V128 | Imm::Lanes | Imm::I128 | Imm::I256 | Imm::I512] = imms {
                 let bits = args[0].trim_start_matches("0x");
                 return Inst::vector(op, u128::from_str_radix(bits, 16).expect("128 bits"));
             }

@@ -8,6 +8,7 @@
 //! | [`thread`]: jumps go straight to where control ends up | 1 |
 //! | [`locals`]: unread locals go, hot ones get short indices | 1 |
 //! | [`raise`]: functions that multiply 128-bit numbers use the machine's instruction | 2 |
+//! | [`words`], [`limbs`]: words that were passed as limbs stay words | 2 |
 //! | [`peephole`], [`condition`]: simpler arithmetic, simpler conditions | 2 |
 //! | [`copies`], [`stores`]: copies are read at their source, dead writes go | 2 |
 //! | [`rotate`]: loops test at the bottom | 2 |
@@ -26,6 +27,7 @@ mod dead;
 mod fold;
 mod inline;
 mod ints;
+mod limbs;
 mod locals;
 mod peephole;
 mod raise;
@@ -36,6 +38,7 @@ mod stores;
 mod testing;
 mod thread;
 mod unreachable;
+mod words;
 
 pub(crate) use locals::Renaming;
 use simplify::Rule;
@@ -48,6 +51,8 @@ use crate::ir::{Env, Func};
 pub(crate) struct Counts {
     /// Functions that got a wide instruction for what they spelled out.
     pub(crate) raised: usize,
+    /// Words read whole that were put together of limbs.
+    pub(crate) words: usize,
     /// Rewriting rules applied: constants folded, dead values dropped, peepholes.
     pub(crate) simplified: usize,
     /// Unreachable instructions and unneeded labels removed.
@@ -83,7 +88,7 @@ impl Plan {
         let values = level >= OptLevel::O2;
         let mut rules = [fold::RULES, dead::RULES].concat();
         if values {
-            rules.extend([condition::RULES, peephole::RULES].concat());
+            rules.extend([condition::RULES, peephole::RULES, limbs::RULES].concat());
         }
         let most = level == OptLevel::O3;
         Plan {
@@ -123,6 +128,19 @@ impl Plan {
         self.rewrite(func, env, counts);
     }
 
+    /// Lets words be words in a function that is simplified, and simplifies it again.
+    fn keep_words(&self, func: &mut Func, env: &Env, counts: &mut Counts) {
+        // What is read as a word may be what others are made of.
+        for _ in 0..self.rounds {
+            let words = words::run(func, env);
+            if words == 0 {
+                return;
+            }
+            counts.words += words;
+            self.simplify(func, env, counts);
+        }
+    }
+
     fn rewrite(&self, func: &mut Func, env: &Env, counts: &mut Counts) {
         counts.simplified += simplify::run(func, env, &self.rules);
         counts.unreachable += unreachable::run(func);
@@ -144,6 +162,9 @@ pub(crate) fn run(
             counts.raised += raise::run(func, env);
         }
         plan.simplify(func, env, counts);
+        if plan.values {
+            plan.keep_words(func, env, counts);
+        }
     }
     let size: usize = funcs.iter().map(Func::size).sum();
     let mut budget = room.saturating_sub(size);
@@ -162,6 +183,7 @@ pub(crate) fn run(
             if calls > 0 {
                 counts.inlined += calls;
                 plan.simplify(func, env, counts);
+                plan.keep_words(func, env, counts);
             }
         }
         if inlined.iter().all(|&calls| calls == 0) {

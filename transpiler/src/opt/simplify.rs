@@ -114,7 +114,12 @@ fn completes_pattern(inst: Inst) -> bool {
         Inst::Label(_) | Inst::Loop(_) | Inst::Jmp(_) | Inst::Try(_) => false,
         Inst::Jz(_) | Inst::Jnz(_) | Inst::BrTable(_) => true,
         Inst::Op { op, .. } => match op.info().group {
-            Group::Unary | Group::Binary | Group::Store | Group::Vector => true,
+            Group::Unary
+            | Group::Binary
+            | Group::Store
+            | Group::Vector
+            | Group::Wide
+            | Group::Pair => true,
             group if group.accesses_memory() => false,
             _ => matches!(
                 op,

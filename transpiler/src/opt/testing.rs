@@ -78,7 +78,7 @@ pub(super) fn verify(funcs: &[Func], env: &Env) {
     };
     let limits = Limits { min: 1, max: None };
     let mut module = Module {
-        arch: Arch::Arch128,
+        arch: Arch::Arch512,
         types: [env.types.clone(), vec![FuncType::default()]].concat(),
         memories: vec![MemoryType::new(limits); 2],
         tables: vec![TableType::new(ValType::FuncRef, limits).into()],

@@ -13,12 +13,14 @@ use dotvm_isa::{Arch, FuncType, Op, RefType, ValType};
 use wasmparser::{BlockType, BrTable, FuncValidator, FunctionBody, Operator, ValidatorResources};
 
 use super::hints::{self, Hints};
+use super::words::Imports;
 use super::{Fault, ops, simd, types};
 use crate::error::Error;
 use crate::ir::{Env, Func, Inst, Label, Pos};
 use regions::{Handler, Region};
 
 mod regions;
+mod words;
 
 /// The most values `slide` keeps; a branch that carries more goes through locals.
 const MAX_SLIDE: usize = u8::MAX as usize;
@@ -27,20 +29,30 @@ const MAX_SLIDE: usize = u8::MAX as usize;
 /// come near; without it a few kilobytes could make gigabytes of code.
 pub(super) const SPILL_BUDGET: usize = 1 << 20;
 
-/// Translates the body that `validator` is for, validating it on the way; returns also the first
-/// architecture that has all its instructions and locals. The code section's contents start at offset
+/// What a function needs of the machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Needs {
+    /// The first architecture that has all its instructions and locals.
+    pub(super) arch: Arch,
+    /// Calls of imports that are instructions.
+    pub(super) word_instructions: usize,
+}
+
+/// Translates the body that `validator` is for, validating it on the way; returns also what it needs. The code section's contents start at offset
 /// `code_start` of the file.
 pub(super) fn translate(
     validator: &mut FuncValidator<ValidatorResources>,
     body: &FunctionBody<'_>,
     env: &Env,
+    imports: &Imports,
     hints: Hints,
     code_start: u64,
     spill_budget: &mut usize,
-) -> Result<(Func, Arch), Fault> {
+) -> Result<(Func, Needs), Fault> {
     let index = validator.index();
     let mut translator = Translator {
         env,
+        imports,
         func: Func::default(),
         index,
         start: body.range().start,
@@ -52,6 +64,9 @@ pub(super) fn translate(
         pos: Pos::default(),
         spills: HashMap::new(),
         spill_budget,
+        hidden: HashMap::new(),
+        word_slots: 0,
+        word_instructions: 0,
         arch: env.arch,
     };
     let ty = env.funcs[index as usize];
@@ -73,8 +88,13 @@ pub(super) fn translate(
     }
     reader.finish()?;
     translator.func.max_stack *= translator.widest();
+    translator.func.max_stack += translator.word_slots;
     translator.check_frame()?;
-    Ok((translator.func, translator.arch))
+    let needs = Needs {
+        arch: translator.arch,
+        word_instructions: translator.word_instructions,
+    };
+    Ok((translator.func, needs))
 }
 
 /// What kind of control construct a frame is.
@@ -112,6 +132,8 @@ struct Frame {
 
 struct Translator<'a> {
     env: &'a Env,
+    /// The functions that are instructions.
+    imports: &'a Imports,
     func: Func,
     index: u32,
     /// Offset of the body in the file.
@@ -128,6 +150,12 @@ struct Translator<'a> {
     /// Locals for values that branches carry around a drop, by type.
     spills: HashMap<ValType, Vec<u32>>,
     spill_budget: &'a mut usize,
+    /// Locals for operands and results of instructions on words.
+    hidden: HashMap<(words::Role, ValType), u32>,
+    /// How many instructions on words there are.
+    word_instructions: usize,
+    /// Slots that reading those takes on the operand stack.
+    word_slots: u32,
     /// The first architecture that has everything so far.
     arch: Arch,
 }
@@ -241,6 +269,14 @@ impl Translator<'_> {
                 self.emit(Inst::op(Op::RefIsNull));
                 self.br_if(relative_depth, height, false, None)?;
                 self.emit(Inst::op(Op::Pop));
+            }
+            Operator::Call { function_index } | Operator::ReturnCall { function_index }
+                if let Some(import) = self.imports.get(function_index) =>
+            {
+                self.call_import(import);
+                if let Operator::ReturnCall { .. } = op {
+                    self.emit(Inst::op(Op::Ret));
+                }
             }
             Operator::TypedSelect { .. } => self.emit(Inst::op(Op::Select)),
             _ => {

@@ -9,6 +9,7 @@ mod names;
 mod ops;
 mod simd;
 mod types;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,8 @@ pub(crate) struct Translated {
     pub(crate) code_start: u64,
     /// Bytes of the code section.
     pub(crate) wasm_code_bytes: u64,
+    /// Calls of imports that are instructions.
+    pub(crate) word_instructions: usize,
 }
 
 /// Translates a binary module, for that architecture or for the first one from arch64 on that has what
@@ -73,6 +76,8 @@ pub(crate) fn translate(
         spill_budget: func::SPILL_BUDGET,
         names: None,
         hints: HashMap::new(),
+        arch,
+        instructions: words::Imports::default(),
         needs: Arch::default(),
     };
     match translator.run(wasm, features.on(arch)) {
@@ -112,6 +117,10 @@ struct Translator<'a> {
     names: Option<wasmparser::NameSectionReader<'a>>,
     /// Branch hints by function.
     hints: HashMap<u32, hints::Hints>,
+    /// The architecture asked for.
+    arch: Option<Arch>,
+    /// The imports that are instructions.
+    instructions: words::Imports,
     /// The first architecture, from arch64 on, that has what the functions need.
     needs: Arch,
 }
@@ -134,13 +143,14 @@ impl<'a> Translator<'a> {
             match validator.payload(&payload)? {
                 ValidPayload::Func(func, body) => {
                     let mut validator = func.into_validator(allocations);
-                    let env = &self.out.env;
+                    let (env, imports) = (&self.out.env, &self.instructions);
                     let hints = self.hints.remove(&validator.index()).unwrap_or_default();
                     let start = self.out.code_start;
                     let budget = &mut self.spill_budget;
                     let (func, needs) =
-                        func::translate(&mut validator, &body, env, hints, start, budget)?;
-                    self.needs = self.needs.max(needs);
+                        func::translate(&mut validator, &body, env, imports, hints, start, budget)?;
+                    self.needs = self.needs.max(needs.arch);
+                    self.out.word_instructions += needs.word_instructions;
                     allocations = validator.into_allocations();
                     self.out.funcs.push(func);
                     self.out.bodies.push(body.range());
@@ -148,8 +158,7 @@ impl<'a> Translator<'a> {
                 _ => self.declarations(payload)?,
             }
         }
-        self.finish();
-        Ok(())
+        Ok(self.finish()?)
     }
 
     fn declarations(&mut self, payload: Payload<'a>) -> Result<(), Fault> {
@@ -238,6 +247,15 @@ impl<'a> Translator<'a> {
         for import in section.into_imports_with_offsets() {
             let (offset, import) = import?;
             let desc = match import.ty {
+                TypeRef::Func(ty) if import.module == words::MODULE => {
+                    let env = &mut self.out.env;
+                    let (index, signature) = (env.funcs.len() as u32, &env.types[ty as usize]);
+                    let name = import.name;
+                    self.instructions
+                        .add(index, name, signature, offset, self.arch)?;
+                    env.funcs.push(ty);
+                    continue;
+                }
                 TypeRef::Func(ty) => {
                     self.out.env.funcs.push(ty);
                     self.out.env.imported_funcs += 1;
@@ -343,11 +361,19 @@ impl<'a> Translator<'a> {
     }
 
     /// What needs the whole module.
-    fn finish(&mut self) {
-        let Translated { module, env, .. } = &mut self.out;
+    fn finish(&mut self) -> Result<(), Error> {
+        let Translated {
+            module, env, names, ..
+        } = &mut self.out;
         self.needs = self.needs.max(env.arch);
-        module.types.clone_from(&env.types);
         module.start = self.start;
+        if let Some(reader) = self.names.take() {
+            let funcs = env.funcs.len() as u32;
+            *names = names::names(reader, funcs).unwrap_or_default();
+        }
+        self.instructions.remove_from(&mut self.out)?;
+        let Translated { module, env, .. } = &mut self.out;
+        module.types.clone_from(&env.types);
         let segments = self.data.drain(..);
         module.set_data(segments.map(|(mode, bytes)| (mode, bytes.to_vec())));
         module.entry = module
@@ -355,10 +381,7 @@ impl<'a> Translator<'a> {
             .filter(|export| export.kind == ExternKind::Func)
             .map(|export| export.index)
             .filter(|&func| *env.func_type(func) == FuncType::default());
-        if let Some(reader) = self.names.take() {
-            let funcs = self.out.env.funcs.len() as u32;
-            self.out.names = names::names(reader, funcs).unwrap_or_default();
-        }
+        Ok(())
     }
 }
 

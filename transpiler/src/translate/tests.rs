@@ -3,6 +3,7 @@
 mod exceptions;
 mod features;
 mod vectors;
+mod words;
 
 use std::fmt::Write;
 

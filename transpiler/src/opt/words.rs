@@ -1,0 +1,253 @@
+//! Wide words that stay words. The guest SDK passes words as limbs, which compilers put into locals of 64
+//! bits; so between two instructions a word is taken apart and put together again. Where the limbs that are
+//! put together are those of one word, that word is read from a local instead.
+//!
+//! A block is looked at by itself ([`scan`]): it says which limbs make up each word, and where these come
+//! from. Limbs that were in locals at the block's start are those of a *shadow* ([`shadows`]): a local for
+//! words that holds what a group of locals does, wherever somebody reads it. It is brought up to date in each
+//! block that writes to the group, which costs little if the group gets the limbs of one word, as it does
+//! where a loop carries a word.
+//!
+//! Limbs are still put into their locals; what nobody reads any more goes with [`super::stores`] and
+//! [`super::dead`].
+
+mod scan;
+mod shadows;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+
+use dotvm_isa::{Op, ValType};
+
+use crate::ir::cfg::Cfg;
+use crate::ir::{Code, Env, Func, Inst, Pos};
+use scan::{Block, Site, Source, WordId};
+use shadows::{Shadows, Update};
+
+/// Functions with more instructions are left alone: time is to stay linear in practice.
+const MAX_INSTS: usize = 1 << 18;
+
+/// Reads words where their limbs were put together; returns how many times.
+pub(super) fn run(func: &mut Func, env: &Env) -> usize {
+    let makes_words = |inst: &Inst| inst.opcode().and_then(word_of_limbs).is_some();
+    let is_small = func.insts.len() <= MAX_INSTS;
+    if func.has_regions() || !is_small || !func.insts.iter().any(makes_words) {
+        return 0;
+    }
+    let cfg = Cfg::new(func);
+    let blocks: Vec<Block> = cfg
+        .blocks
+        .iter()
+        .map(|range| Block::scan(func, env, range.clone()))
+        .collect();
+    let shadows = Shadows::plan(func, &cfg, &blocks);
+    let mut edits = Edits::default();
+    let mut scratch = Scratch::default();
+    for (index, block) in blocks.iter().enumerate() {
+        let mut rewrite = Rewrite {
+            block,
+            shadows: &shadows,
+            edits: &mut edits,
+            saved: HashMap::new(),
+            scratch: &mut scratch,
+            func,
+        };
+        rewrite.run(index);
+        scratch.release_all();
+    }
+    if edits.reads == 0 {
+        return 0;
+    }
+    shadows.enter(func, &mut edits);
+    edits.apply(func);
+    edits.reads
+}
+
+/// The type of the words that an instruction makes of limbs.
+pub(super) fn word_of_limbs(op: Op) -> Option<ValType> {
+    match op {
+        Op::I128FromLimbs => Some(ValType::I128),
+        Op::I256FromLimbs => Some(ValType::I256),
+        Op::I512FromLimbs => Some(ValType::I512),
+        _ => None,
+    }
+}
+
+/// The instruction that makes words of that type of limbs.
+fn from_limbs(word: ValType) -> Inst {
+    Inst::op(match word {
+        ValType::I128 => Op::I128FromLimbs,
+        ValType::I256 => Op::I256FromLimbs,
+        _ => Op::I512FromLimbs,
+    })
+}
+
+fn local(op: Op, local: u32) -> Inst {
+    Inst::op1(op, u64::from(local))
+}
+
+/// Changes of a function's code, by the indices of its instructions.
+#[derive(Debug, Default)]
+struct Edits {
+    /// What the function starts with.
+    start: Vec<Inst>,
+    before: BTreeMap<usize, Vec<Inst>>,
+    replaced: BTreeMap<usize, Inst>,
+    after: BTreeMap<usize, Vec<Inst>>,
+    /// How many words are read that were put together.
+    reads: usize,
+    /// Slots that inserted code takes on the operand stack.
+    slots: u32,
+}
+
+impl Edits {
+    /// Inserts instructions in front of one, behind those that are there already.
+    fn insert_before(&mut self, at: usize, insts: &[Inst]) {
+        self.before.entry(at).or_default().extend(insts);
+    }
+
+    /// Inserts instructions behind one, in front of those that are there already.
+    fn insert_after(&mut self, at: usize, insts: &[Inst]) {
+        self.after
+            .entry(at)
+            .or_default()
+            .splice(0..0, insts.iter().copied());
+    }
+
+    /// Inserts instructions behind one and whatever is there already.
+    fn append_after(&mut self, at: usize, insts: &[Inst]) {
+        self.after.entry(at).or_default().extend(insts);
+    }
+
+    /// Puts a word at the function's start.
+    fn insert_at_start(&mut self, insts: &[Inst], ty: ValType) {
+        self.start.extend(insts);
+        self.slots = self.slots.max(ty.slots());
+    }
+
+    fn apply(&self, func: &mut Func) {
+        let mut code = Code::with_capacity(func.insts.len());
+        code.extend(&self.start, Pos::default());
+        for (i, (inst, pos)) in func.insts.located().enumerate() {
+            let inserted = |edits: &BTreeMap<usize, Vec<Inst>>| edits.get(&i).cloned();
+            code.extend(&inserted(&self.before).unwrap_or_default(), pos);
+            code.push(self.replaced.get(&i).copied().unwrap_or(inst), pos);
+            code.extend(&inserted(&self.after).unwrap_or_default(), pos);
+        }
+        func.insts = code;
+        func.max_stack += self.slots;
+    }
+}
+
+/// Locals for words within one block. They are used for the next block again.
+#[derive(Debug, Default)]
+struct Scratch {
+    free: HashMap<ValType, Vec<u32>>,
+    taken: Vec<(ValType, u32)>,
+}
+
+impl Scratch {
+    fn take(&mut self, func: &mut Func, ty: ValType) -> u32 {
+        let free = self.free.entry(ty).or_default().pop();
+        let local = free.unwrap_or_else(|| {
+            func.locals.push(ty);
+            func.locals.len() as u32 - 1
+        });
+        self.taken.push((ty, local));
+        local
+    }
+
+    fn release_all(&mut self) {
+        for (ty, local) in self.taken.drain(..) {
+            self.free.entry(ty).or_default().push(local);
+        }
+    }
+}
+
+/// The changes of one block.
+struct Rewrite<'a> {
+    block: &'a Block,
+    shadows: &'a Shadows,
+    edits: &'a mut Edits,
+    /// The locals that keep words of this block.
+    saved: HashMap<WordId, u32>,
+    scratch: &'a mut Scratch,
+    func: &'a mut Func,
+}
+
+impl Rewrite<'_> {
+    fn run(&mut self, index: usize) {
+        for site in &self.block.sites {
+            if let Some(read) = self.source_of(site) {
+                self.edits.replaced.insert(site.at, read);
+                for &push in &site.pushes {
+                    self.edits.append_after(push, &[Inst::op(Op::Pop)]);
+                }
+                self.edits.reads += 1;
+            }
+        }
+        for (shadow, update) in self.shadows.updates(index, self.block) {
+            self.update(shadow, update);
+        }
+    }
+
+    /// The instruction that reads the word that a site makes, where there is one.
+    fn source_of(&mut self, site: &Site) -> Option<Inst> {
+        let word = match &site.source {
+            Source::Word(word) => Some(*word),
+            Source::Entry(group) => match self.shadows.find(group) {
+                Some(shadow) => return Some(local(Op::LocalGet, self.shadows.local(shadow))),
+                None => site.same_as,
+            },
+            Source::Other => site.same_as,
+        };
+        self.read(word?, site.at)
+    }
+
+    /// Reads a word in front of the instruction at `at`.
+    fn read(&mut self, word: WordId, at: usize) -> Option<Inst> {
+        if let Some(holder) = self.block.holder(word, at) {
+            return Some(local(Op::LocalGet, holder));
+        }
+        let place = self.block.place_to_save(word, at)?;
+        if let Some(&saved) = self.saved.get(&word) {
+            return Some(local(Op::LocalGet, saved));
+        }
+        let saved = self.scratch.take(self.func, self.block.ty(word));
+        let tee = [local(Op::LocalTee, saved)];
+        match place {
+            scan::Place::Before(at) => self.edits.insert_before(at, &tee),
+            scan::Place::After(at) => self.edits.insert_after(at, &tee),
+        }
+        self.saved.insert(word, saved);
+        Some(local(Op::LocalGet, saved))
+    }
+
+    /// Brings a shadow up to date behind the last write to its group.
+    fn update(&mut self, shadow: usize, update: Update) {
+        let ty = self.shadows.ty(shadow);
+        let Update { at, source } = update;
+        let read = match source {
+            shadows::Source::Word(word) => self.read(word, at + 1),
+            shadows::Source::Shadow { of, kept: true } => {
+                Some(local(Op::LocalGet, self.shadows.local(of)))
+            }
+            shadows::Source::Shadow { of, kept: false } => {
+                let saved = self.scratch.take(self.func, ty);
+                let copy = [self.shadows.local(of), saved];
+                let copy = [local(Op::LocalGet, copy[0]), local(Op::LocalSet, copy[1])];
+                self.edits.insert_before(self.block.start, &copy);
+                Some(local(Op::LocalGet, saved))
+            }
+            shadows::Source::Limbs => None,
+        };
+        let mut insts = match read {
+            Some(read) => vec![read],
+            None => self.shadows.make(shadow),
+        };
+        insts.push(local(Op::LocalSet, self.shadows.local(shadow)));
+        self.edits.append_after(at, &insts);
+        self.edits.slots = self.edits.slots.max(ty.slots());
+    }
+}

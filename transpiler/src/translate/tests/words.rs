@@ -1,0 +1,247 @@
+//! Imports that are instructions.
+
+use dotvm_isa::Arch;
+use expect_test::{Expect, expect};
+
+use super::{Features, check, check_error, translate, translated};
+
+#[test]
+fn calls_become_instructions() {
+    check(
+        r#"(module
+            (import "dotvm" "i128.add" (func $add (param i64 i64 i64 i64) (result i64)))
+            (import "dotvm" "i128.limb1" (func $high (result i64)))
+            (func (param i64 i64) (result i64 i64)
+                (call $add (local.get 0) (local.get 1) (i64.const 5) (i64.const 0))
+                (call $high)))"#,
+        expect![[r#"
+            func (i64 i64) -> (i64 i64) i128 i128
+                local.get 0
+                local.get 1
+                i64.push 5
+                i64.push 0
+                i128.from_limbs
+                local.set 2
+                i128.from_limbs
+                local.get 2
+                i128.add
+                local.tee 3
+                i64.limb_i128 0
+                local.get 3
+                i64.limb_i128 1
+                ret
+        "#]],
+    );
+}
+
+#[test]
+fn scalars_stay_scalars() {
+    check(
+        r#"(module
+            (import "dotvm" "i128.shl" (func $shl (param i64 i64 i32) (result i64)))
+            (import "dotvm" "i128.lt_u" (func $less (param i64 i64 i64 i64) (result i32)))
+            (func (param i64 i64 i32) (result i64)
+                (call $shl (local.get 0) (local.get 1) (local.get 2)))
+            (func (param i64 i64) (result i32)
+                (return_call $less
+                    (local.get 0) (local.get 1) (local.get 1) (local.get 0))))"#,
+        expect![[r#"
+            func (i64 i64 i32) -> (i64) i32 i128
+                local.get 0
+                local.get 1
+                local.get 2
+                local.set 3
+                i128.from_limbs
+                local.get 3
+                i128.shl
+                local.tee 4
+                i64.limb_i128 0
+                ret
+            func (i64 i64) -> (i32) i128
+                local.get 0
+                local.get 1
+                local.get 1
+                local.get 0
+                i128.from_limbs
+                local.set 2
+                i128.from_limbs
+                local.get 2
+                i128.lt_u
+                ret
+        "#]],
+    );
+}
+
+#[test]
+fn second_results_are_fetched() {
+    check(
+        r#"(module
+            (import "dotvm" "i128.add_carry"
+                (func $add (param i64 i64 i64 i64 i32) (result i64)))
+            (import "dotvm" "i128.mul_wide_u"
+                (func $mul (param i64 i64 i64 i64) (result i64)))
+            (import "dotvm" "i128.limb2" (func $limb2 (result i64)))
+            (import "dotvm" "i128.flag" (func $flag (result i32)))
+            (func (param i64 i64) (result i64 i32 i64)
+                (call $add
+                    (local.get 0) (local.get 1) (local.get 0) (local.get 1) (i32.const 1))
+                (call $flag)
+                (drop (call $mul (local.get 0) (local.get 1) (local.get 0) (local.get 1)))
+                (call $limb2)))"#,
+        expect![[r#"
+            func (i64 i64) -> (i64 i32 i64) i32 i128 i32 i128 i128
+                local.get 0
+                local.get 1
+                local.get 0
+                local.get 1
+                i32.push 1
+                local.set 2
+                i128.from_limbs
+                local.set 3
+                i128.from_limbs
+                local.get 3
+                local.get 2
+                i128.add_carry
+                local.set 4
+                local.tee 5
+                i64.limb_i128 0
+                local.get 4
+                local.get 0
+                local.get 1
+                local.get 0
+                local.get 1
+                i128.from_limbs
+                local.set 3
+                i128.from_limbs
+                local.get 3
+                i128.mul_wide_u
+                local.set 6
+                local.tee 5
+                i64.limb_i128 0
+                pop
+                local.get 6
+                i64.limb_i128 0
+                ret
+        "#]],
+    );
+}
+
+#[test]
+fn functions_are_counted_without_them() {
+    let text = r#"(module
+        (import "dotvm" "i256.limb3" (func $limb (result i64)))
+        (import "host" "f" (func $f))
+        (import "dotvm" "i256.limb2" (func (result i64)))
+        (table funcref (elem $g))
+        (global funcref (ref.func $g))
+        (func $g (export "g") (drop (call $limb)) (call $f) (drop (ref.func $g)) (call $g))
+        (func $start (call $g))
+        (start $start))"#;
+    let module = translated(text);
+    assert_eq!(module.env.imported_funcs, 1);
+    assert_eq!(module.module.imports.len(), 1);
+    assert_eq!(module.module.arch, Arch::Arch256);
+    assert_eq!(
+        module.module.export("g").map(|export| export.index),
+        Some(1)
+    );
+    assert_eq!(module.module.start, Some(2));
+    assert_eq!(module.names.func(0), Some("f"));
+    assert_eq!(module.names.func(1), Some("g"));
+    check(
+        text,
+        expect![[r#"
+        func () -> () i256
+            local.get 0
+            i64.limb_i256 3
+            pop
+            call 0
+            ref.func 1
+            pop
+            call 1
+            ret
+        func () -> ()
+            call 1
+            ret
+    "#]],
+    );
+}
+
+#[test]
+fn what_is_no_instruction_is_refused() {
+    let import = |declaration: &str, expected: Expect| {
+        check_error(
+            &format!(r#"(module (import "dotvm" {declaration}))"#),
+            expected,
+        );
+    };
+    import(
+        r#""i256.foo" (func)"#,
+        expect![
+            "offset 0x11: import dotvm.i256.foo: the machine has no such instruction to import"
+        ],
+    );
+    import(
+        r#""i256.limb8" (func (result i64))"#,
+        expect![
+            "offset 0x12: import dotvm.i256.limb8: the machine has no such instruction to import"
+        ],
+    );
+    import(
+        r#""i256.limb01" (func (result i64))"#,
+        expect![
+            "offset 0x12: import dotvm.i256.limb01: the machine has no such instruction to import"
+        ],
+    );
+    import(
+        r#""i64.add" (func (param i64 i64) (result i64))"#,
+        expect!["offset 0x14: import dotvm.i64.add: the machine has no such instruction to import"],
+    );
+    import(
+        r#""add" (func (param i64 i64) (result i64))"#,
+        expect!["offset 0x14: import dotvm.add: the machine has no such instruction to import"],
+    );
+    import(
+        r#""i128.add" (func (param i64 i64) (result i64))"#,
+        expect![
+            "offset 0x14: import dotvm.i128.add: it is imported as (i64 i64) -> (i64), and is (i64 i64 i64 i64) -> (i64)"
+        ],
+    );
+    import(
+        r#""i128.limb1" (func (result i32))"#,
+        expect![
+            "offset 0x12: import dotvm.i128.limb1: it is imported as () -> (i32), and is () -> (i64)"
+        ],
+    );
+}
+
+#[test]
+fn instructions_can_only_be_called() {
+    check_error(
+        r#"(module
+            (import "dotvm" "i128.limb1" (func $limb (result i64)))
+            (export "limb" (func $limb)))"#,
+        expect!["offset 0x12: import dotvm.i128.limb1: an instruction can only be called"],
+    );
+    check_error(
+        r#"(module
+            (import "dotvm" "i128.limb1" (func $limb (result i64)))
+            (func (drop (ref.func $limb)))
+            (elem declare func $limb))"#,
+        expect!["offset 0x15: import dotvm.i128.limb1: an instruction can only be called"],
+    );
+}
+
+#[test]
+fn an_architecture_may_lack_them() {
+    let text = r#"(module (import "dotvm" "i256.limb1" (func (result i64))))"#;
+    let wasm = wat::parse_str(text).expect("valid text");
+    let on = |arch| translate(&wasm, Some(arch), Features::ALL);
+    let error = on(Arch::Arch128).expect_err("too narrow");
+    expect!["offset 0x12: i256.limb1 needs the architecture arch256 or a wider one"]
+        .assert_eq(&error.to_string());
+    assert_eq!(
+        on(Arch::Arch512).expect("wide enough").module.arch,
+        Arch::Arch512
+    );
+}

@@ -1,0 +1,269 @@
+//! Imports that are instructions: functions of module `dotvm`, by which the guest SDK computes with wide
+//! words (`docs/sdk.md`).
+//!
+//! A function is named as the instruction is. Words are passed as their limbs; what it returns is the first
+//! result or that one's lowest limb. The rest is returned by functions that are called behind it:
+//! `i256.limb1` and so on, and `i256.flag` for a second result that is a scalar.
+
+use std::collections::BTreeMap;
+
+use dotvm_isa::ops::{Group, Sig};
+use dotvm_isa::{Arch, ConstExpr, ConstOp, ExternKind, FuncType, Imm, Op, SegmentMode, ValType};
+
+use super::Translated;
+use crate::error::Error;
+use crate::ir::Inst;
+
+/// The module that instructions are imported from.
+pub(super) const MODULE: &str = "dotvm";
+
+/// What an import stands for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Import {
+    /// An instruction.
+    Op(Op),
+    /// A limb of what the last instruction with a result of that type has left: of its first result, or of
+    /// its second.
+    Limb {
+        word: ValType,
+        second: bool,
+        index: u32,
+    },
+    /// The second result, which is a scalar, of an instruction whose first one is of that type.
+    Flag { word: ValType },
+}
+
+impl Import {
+    /// What the function of that name and type stands for.
+    ///
+    /// # Errors
+    /// Why it is none that there is.
+    fn new(name: &str, ty: &FuncType) -> Result<Import, String> {
+        let import = Self::named(name).ok_or("the machine has no such instruction to import")?;
+        let expected = import.ty();
+        if *ty != expected {
+            return Err(format!("it is imported as {ty}, and is {expected}"));
+        }
+        Ok(import)
+    }
+
+    fn named(name: &str) -> Option<Import> {
+        let op = Op::from_mnemonic(name, Arch::Arch512).filter(|op| op.mnemonic() == name);
+        if let Some(op) = op.filter(|&op| computes_words(op)) {
+            return Some(Import::Op(op));
+        }
+        let (word, part) = name.split_once('.')?;
+        let word = ValType::from_name(word).filter(|&ty| is_word(ty))?;
+        if part == "flag" {
+            return Some(Import::Flag { word });
+        }
+        let limbs = word.slots();
+        let index = (1..2 * limbs).find(|index| part == format!("limb{index}"))?;
+        Some(Import::Limb {
+            word,
+            second: index >= limbs,
+            index: index % limbs,
+        })
+    }
+
+    /// The type of the function.
+    fn ty(self) -> FuncType {
+        match self {
+            Import::Op(op) => {
+                let (params, results) = signature(op);
+                let result = results.iter().flat_map(|&ty| limbs(ty)).next();
+                FuncType::new(params.iter().flat_map(|&ty| limbs(ty)), result)
+            }
+            Import::Limb { .. } => FuncType::new([], [ValType::I64]),
+            Import::Flag { .. } => FuncType::new([], [ValType::I32]),
+        }
+    }
+
+    /// The first architecture that has it.
+    pub(super) fn first_arch(self) -> Arch {
+        match self {
+            Import::Op(op) => op.info().first_arch,
+            Import::Limb { word, .. } | Import::Flag { word } => word.first_arch(),
+        }
+    }
+}
+
+/// The functions of a module that are instructions, by their indices.
+#[derive(Debug, Default)]
+pub(super) struct Imports {
+    imports: BTreeMap<u32, Import>,
+    /// Names of each, and where in the file it is imported, for messages.
+    places: BTreeMap<u32, (String, u64)>,
+}
+
+impl Imports {
+    /// Takes function `index` in, which is imported at `offset` of the file.
+    ///
+    /// # Errors
+    /// Where it is no instruction, or has another type; where an architecture is asked for that lacks it.
+    pub(super) fn add(
+        &mut self,
+        index: u32,
+        name: &str,
+        ty: &FuncType,
+        offset: u64,
+        arch: Option<Arch>,
+    ) -> Result<(), Error> {
+        self.places.insert(index, (name.to_owned(), offset));
+        let import = Import::new(name, ty).map_err(|reason| self.fault(index, reason))?;
+        let needs = import.first_arch();
+        if arch.is_some_and(|arch| arch < needs) {
+            return Err(Error::Architecture {
+                feature: name.to_owned(),
+                offset,
+                needs,
+            });
+        }
+        self.imports.insert(index, import);
+        Ok(())
+    }
+
+    /// What a function stands for, if it is an instruction.
+    pub(super) fn get(&self, func: u32) -> Option<Import> {
+        self.imports.get(&func).copied()
+    }
+
+    #[cold]
+    fn fault(&self, func: u32, reason: String) -> Error {
+        let (name, offset) = &self.places[&func];
+        Error::Import {
+            name: format!("{MODULE}.{name}"),
+            offset: *offset,
+            reason,
+        }
+    }
+
+    /// The index of a function once there are no instructions among the functions.
+    fn renumbered(&self, func: u32) -> Result<u32, Error> {
+        if self.imports.contains_key(&func) {
+            let reason = "an instruction can only be called".to_owned();
+            return Err(self.fault(func, reason));
+        }
+        Ok(func - self.imports.range(..func).count() as u32)
+    }
+
+    /// Takes the instructions out of the functions of a module that is translated otherwise.
+    ///
+    /// # Errors
+    /// Where one is used for something else than being called.
+    pub(super) fn remove_from(&self, out: &mut Translated) -> Result<(), Error> {
+        if self.imports.is_empty() {
+            return Ok(());
+        }
+        let Translated {
+            module,
+            funcs,
+            names,
+            env,
+            ..
+        } = out;
+        let mut index = 0;
+        env.funcs.retain(|_| {
+            index += 1;
+            !self.imports.contains_key(&(index - 1))
+        });
+        for func in funcs {
+            for inst in &mut func.insts {
+                if let Inst::Op { op, a, .. } = inst
+                    && op.info().imms.first() == Some(&Imm::Func)
+                {
+                    *a = u64::from(self.renumbered(*a as u32)?);
+                }
+            }
+        }
+        for export in &mut module.exports {
+            if export.kind == ExternKind::Func {
+                export.index = self.renumbered(export.index)?;
+            }
+        }
+        if let Some(start) = &mut module.start {
+            *start = self.renumbered(*start)?;
+        }
+        let globals = module.globals.iter_mut().map(|global| &mut global.init);
+        let tables = module
+            .tables
+            .iter_mut()
+            .filter_map(|table| table.init.as_mut());
+        let elems = module.elems.iter_mut().flat_map(|elem| {
+            let offset = match &mut elem.mode {
+                SegmentMode::Active(_, offset) => Some(offset),
+                _ => None,
+            };
+            offset.into_iter().chain(&mut elem.items)
+        });
+        for ConstExpr(ops) in globals.chain(tables).chain(elems) {
+            for op in ops {
+                if let ConstOp::RefFunc(func) = op {
+                    *func = self.renumbered(*func)?;
+                }
+            }
+        }
+        names
+            .funcs
+            .retain(|(func, _)| !self.imports.contains_key(func));
+        names
+            .locals
+            .retain(|(func, _)| !self.imports.contains_key(func));
+        let funcs = names.funcs.iter_mut().map(|(func, _)| func);
+        for func in funcs.chain(names.locals.iter_mut().map(|(func, _)| func)) {
+            *func = self.renumbered(*func)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether values of a type are wide words.
+pub(crate) fn is_word(ty: ValType) -> bool {
+    matches!(ty, ValType::I128 | ValType::I256 | ValType::I512)
+}
+
+/// Makes a word of its limbs.
+pub(super) fn from_limbs(word: ValType) -> Inst {
+    Inst::op(match word {
+        ValType::I128 => Op::I128FromLimbs,
+        ValType::I256 => Op::I256FromLimbs,
+        _ => Op::I512FromLimbs,
+    })
+}
+
+/// Takes one limb of a word.
+pub(super) fn limb(word: ValType, index: u32) -> Inst {
+    let op = match word {
+        ValType::I128 => Op::I64LimbI128,
+        ValType::I256 => Op::I64LimbI256,
+        _ => Op::I64LimbI512,
+    };
+    Inst::op1(op, u64::from(index))
+}
+
+/// Whether an instruction computes with words, and does nothing else.
+fn computes_words(op: Op) -> bool {
+    let info = op.info();
+    let is_pure = matches!(info.group, Group::Wide | Group::Pair) && info.imms.is_empty();
+    is_pure && {
+        let (params, results) = signature(op);
+        params.iter().chain(results).any(|&ty| is_word(ty))
+    }
+}
+
+/// Operands and results of an instruction that computes with words.
+pub(super) fn signature(op: Op) -> (&'static [ValType], &'static [ValType]) {
+    match op.info().sig {
+        Sig::Fixed(params, results) => (params, results),
+        Sig::Poly => unreachable!("instructions that compute with words have one signature"),
+    }
+}
+
+/// How a value is passed: a word as its limbs.
+fn limbs(ty: ValType) -> impl Iterator<Item = ValType> {
+    let (ty, count) = match is_word(ty) {
+        true => (ValType::I64, ty.slots()),
+        false => (ty, 1),
+    };
+    (0..count).map(move |_| ty)
+}
