@@ -109,7 +109,8 @@ impl Workshop {
         run(match &artifacts.program.source {
             // What it is to other machines has no wide words.
             Source::Rust(source) if uses_sdk(source)? => transpile.arg(source).arg("--strip-names"),
-            _ => transpile.arg(&artifacts.wasm).args(["--arch", "arch64"]),
+            // Words of 128 bits are what `u128` is made of.
+            _ => transpile.arg(&artifacts.wasm).args(["--arch", "arch128"]),
         })?;
         let output = artifacts.dotvm.with_extension("dotc");
         let mut compile = Command::new(tools.dotvm());

@@ -45,7 +45,7 @@ use std::ops::Range;
 
 use dotvm_isa::decode::MAX_SECTION_BYTES;
 use dotvm_isa::instr::MAX_BODY_BYTES;
-use dotvm_isa::{Arch, EncodeOptions, Module, Names, encode};
+use dotvm_isa::{Arch, EncodeOptions, Module, Names, ValType, encode};
 
 use dwarf::CodeMap;
 use source::Change;
@@ -155,6 +155,8 @@ pub struct Report {
     pub whole_words: usize,
     /// Functions whose whole work became a wide instruction's.
     pub raised: usize,
+    /// Calls of the compilers' runtime library for 128-bit numbers that are instructions now.
+    pub raised_calls: usize,
     /// Rewrites of a few instructions by fewer or cheaper ones: constants folded, dead values
     /// dropped, arithmetic simplified.
     pub simplified: usize,
@@ -214,8 +216,11 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
     let mut renamings = None;
     if options.opt_level > OptLevel::O0 {
         let room = room_for_bodies(&module, funcs.len(), wasm_code_bytes, options.opt_level);
-        let mut counts = opt::Counts::default();
-        let changed = opt::run(&mut funcs, &env, options.opt_level, room, &mut counts);
+        let (level, mut counts) = (options.opt_level, opt::Counts::default());
+        if module.arch.has(ValType::I128) {
+            opt::raise_calls(&mut funcs, &env, &names, level, &mut counts);
+        }
+        let changed = opt::run(&mut funcs, &env, level, room, &mut counts);
         rename_locals(&mut names, &changed, env.imported_funcs);
         renamings = Some(changed);
         report.add(counts);
@@ -253,6 +258,7 @@ pub fn transpile(wasm: &[u8], options: &Options) -> Result<Output, Error> {
 impl Report {
     fn add(&mut self, counts: opt::Counts) {
         self.raised = counts.raised;
+        self.raised_calls = counts.helpers;
         self.whole_words = counts.words;
         self.simplified = counts.simplified;
         self.unreachable = counts.unreachable;

@@ -77,6 +77,10 @@ fn show(report: &Report) -> String {
         ),
         ("words kept whole", report.whole_words),
         ("functions raised to wide instructions", report.raised),
+        (
+            "calls of the runtime library that are instructions now",
+            report.raised_calls,
+        ),
         ("simplified", report.simplified),
         ("unreachable instructions removed", report.unreachable),
         ("jumps threaded", report.threaded_jumps),

@@ -7,6 +7,7 @@
 //! | [`unreachable`]: code nothing leads to goes | 1 |
 //! | [`thread`]: jumps go straight to where control ends up | 1 |
 //! | [`locals`]: unread locals go, hot ones get short indices | 1 |
+//! | [`helpers`]: calls of the runtime library are the machine's instructions, on arch128 and up | 2 |
 //! | [`raise`]: functions that multiply 128-bit numbers use the machine's instruction | 2 |
 //! | [`words`], [`limbs`]: words that were passed as limbs stay words | 2 |
 //! | [`peephole`], [`condition`]: simpler arithmetic, simpler conditions | 2 |
@@ -25,6 +26,7 @@ mod condition;
 mod copies;
 mod dead;
 mod fold;
+mod helpers;
 mod inline;
 mod ints;
 mod limbs;
@@ -40,6 +42,7 @@ mod thread;
 mod unreachable;
 mod words;
 
+use dotvm_isa::Names;
 pub(crate) use locals::Renaming;
 use simplify::Rule;
 
@@ -51,6 +54,8 @@ use crate::ir::{Env, Func};
 pub(crate) struct Counts {
     /// Functions that got a wide instruction for what they spelled out.
     pub(crate) raised: usize,
+    /// Calls of the compilers' runtime library that are instructions now.
+    pub(crate) helpers: usize,
     /// Words read whole that were put together of limbs.
     pub(crate) words: usize,
     /// Rewriting rules applied: constants folded, dead values dropped, peepholes.
@@ -144,6 +149,20 @@ impl Plan {
     fn rewrite(&self, func: &mut Func, env: &Env, counts: &mut Counts) {
         counts.simplified += simplify::run(func, env, &self.rules);
         counts.unreachable += unreachable::run(func);
+    }
+}
+
+/// Puts instructions for words of 128 bits, which the architecture must have, in place of calls of functions
+/// with those names.
+pub(crate) fn raise_calls(
+    funcs: &mut [Func],
+    env: &Env,
+    names: &Names,
+    level: OptLevel,
+    counts: &mut Counts,
+) {
+    if Plan::of(level).values {
+        counts.helpers += helpers::run(funcs, env, names);
     }
 }
 

@@ -292,7 +292,7 @@ impl Evaluation {
 mod tests {
     use expect_test::expect;
 
-    use super::super::testing::{check_pass, parse_all};
+    use super::super::testing::{changes, check_pass, parse_all};
     use super::run;
     use crate::ir::{Func, Inst, eval_binary, eval_unary};
     use dotvm_isa::{Op, ops::Group};
@@ -582,52 +582,5 @@ func (i32 i64 i64 i64 i64) -> () i64
         }
         // Such as factors exchanged, or a sum's other addend compared.
         assert!(accepted > 0, "some changes change nothing");
-    }
-
-    /// Instructions that could stand in place of one.
-    fn changes(inst: Inst, locals: usize) -> Vec<Inst> {
-        const BINARY: [Op; 10] = [
-            Op::I64Add,
-            Op::I64Sub,
-            Op::I64Mul,
-            Op::I64And,
-            Op::I64Or,
-            Op::I64Xor,
-            Op::I64Shl,
-            Op::I64ShrU,
-            Op::I64Shr,
-            Op::I64Rotl,
-        ];
-        const COMPARISON: [Op; 5] = [Op::I64LtU, Op::I64GtU, Op::I64LeU, Op::I64Lt, Op::I64Ne];
-        let replaced = |ops: &[Op]| ops.iter().map(|&op| Inst::op(op)).collect();
-        let Inst::Op { op, a, .. } = inst else {
-            return Vec::new();
-        };
-        match op {
-            Op::LocalGet | Op::LocalSet | Op::LocalTee => (1..locals as u64)
-                .flat_map(|local| {
-                    [Op::LocalGet, Op::LocalSet, Op::LocalTee].map(|op| Inst::op1(op, local))
-                })
-                .filter(|changed| changed.opcode() == Some(op))
-                .collect(),
-            Op::I64Push => [
-                a - 1,
-                a + 1,
-                a << 1,
-                a >> 1,
-                64 - a.min(64),
-                31,
-                0,
-                u64::MAX,
-            ]
-            .map(|n| Inst::op1(Op::I64Push, n))
-            .to_vec(),
-            Op::I64Store => [0, 4, 8, 16]
-                .map(|offset| Inst::op1(Op::I64Store, offset))
-                .to_vec(),
-            op if BINARY.contains(&op) => replaced(&BINARY),
-            op if COMPARISON.contains(&op) => replaced(&COMPARISON),
-            _ => Vec::new(),
-        }
     }
 }

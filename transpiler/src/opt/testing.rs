@@ -2,14 +2,14 @@
 
 use dotvm_isa::{
     Arch, ConstExpr, ConstOp, ElemSegment, FuncType, GlobalDef, GlobalType, Limits, MemoryType,
-    Module, SegmentMode, TableType, ValType, verify,
+    Module, Op, SegmentMode, TableType, ValType, verify,
 };
 use expect_test::Expect;
 
 use super::simplify::{self, Rule};
 use crate::emit::emit;
 use crate::ir::text::{listing, parse_with_type};
-use crate::ir::{Env, Func};
+use crate::ir::{Env, Func, Inst};
 
 pub(super) use crate::ir::text::parse;
 
@@ -93,5 +93,52 @@ pub(super) fn verify(funcs: &[Func], env: &Env) {
     module.set_bodies(funcs.iter().map(|func| (func.ty, emit(func))));
     if let Err(fault) = verify::verify_all(&module) {
         panic!("{fault}\n{}", listings(funcs, env));
+    }
+}
+
+/// Instructions that could stand in place of one.
+pub(super) fn changes(inst: Inst, locals: usize) -> Vec<Inst> {
+    const BINARY: [Op; 10] = [
+        Op::I64Add,
+        Op::I64Sub,
+        Op::I64Mul,
+        Op::I64And,
+        Op::I64Or,
+        Op::I64Xor,
+        Op::I64Shl,
+        Op::I64ShrU,
+        Op::I64Shr,
+        Op::I64Rotl,
+    ];
+    const COMPARISON: [Op; 5] = [Op::I64LtU, Op::I64GtU, Op::I64LeU, Op::I64Lt, Op::I64Ne];
+    let replaced = |ops: &[Op]| ops.iter().map(|&op| Inst::op(op)).collect();
+    let Inst::Op { op, a, .. } = inst else {
+        return Vec::new();
+    };
+    match op {
+        Op::LocalGet | Op::LocalSet | Op::LocalTee => (1..locals as u64)
+            .flat_map(|local| {
+                [Op::LocalGet, Op::LocalSet, Op::LocalTee].map(|op| Inst::op1(op, local))
+            })
+            .filter(|changed| changed.opcode() == Some(op))
+            .collect(),
+        Op::I64Push => [
+            a.wrapping_sub(1),
+            a.wrapping_add(1),
+            a << 1,
+            a >> 1,
+            64 - a.min(64),
+            31,
+            0,
+            u64::MAX,
+        ]
+        .map(|n| Inst::op1(Op::I64Push, n))
+        .to_vec(),
+        Op::I64Store => [0, 4, 8, 16]
+            .map(|offset| Inst::op1(Op::I64Store, offset))
+            .to_vec(),
+        op if BINARY.contains(&op) => replaced(&BINARY),
+        op if COMPARISON.contains(&op) => replaced(&COMPARISON),
+        _ => Vec::new(),
     }
 }
