@@ -12,6 +12,7 @@ mod convert;
 mod memory;
 mod modular;
 mod pairs;
+mod reciprocal;
 mod word;
 
 pub use arithmetic::*;

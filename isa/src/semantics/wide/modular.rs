@@ -1,11 +1,11 @@
 //! Arithmetic by a modulus.
 
 use super::arithmetic::nonzero;
-use super::{U64, Word, words};
+use super::{U64, Word, reciprocal, words};
 
 words! {
     AddMod slow [IntegerDivideByZero]: (a: W, b: W, m: W) => W, nonzero(m).map(|m| a.add_mod(b, m));
-    MulMod slow [IntegerDivideByZero]: (a: W, b: W, m: W) => W, nonzero(m).map(|m| a.mul_mod(b, m));
+    MulMod slow [IntegerDivideByZero]: (a: W, b: W, m: W) => W, nonzero(m).map(|m| reciprocal::product(a, b, m));
     PowMod slow [IntegerDivideByZero]: (a: W, b: W, m: W) => W, nonzero(m).map(|m| power(a, b, m));
     InvMod slow [IntegerDivideByZero]: (a: W, m: W) => W, nonzero(m).map(|m| a.inv_mod(m).unwrap_or(W::ZERO));
 }

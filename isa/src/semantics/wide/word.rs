@@ -64,6 +64,8 @@ pub trait Word:
     fn sub(self, other: Self) -> (Self, bool);
     /// Wrapping product.
     fn mul(self, other: Self) -> Self;
+    /// Wrapping product with itself.
+    fn square(self) -> Self;
     /// Product: its lower and its upper half.
     fn mul_wide(self, other: Self) -> (Self, Self);
     /// Shifted left by less than the width.
@@ -84,6 +86,9 @@ pub trait Word:
     fn rem(self, divisor: Self) -> Self;
     /// Both of these: slow.
     fn div_rem(self, divisor: Self) -> (Self, Self);
+    /// Quotient of a number of two words, lower and upper one, of which the upper one is less than the
+    /// divisor: slow.
+    fn quotient_wide(low: Self, high: Self, divisor: Self) -> Self;
     /// Remainder of the sum by a number that is not zero: slow.
     fn add_mod(self, other: Self, modulus: Self) -> Self;
     /// Remainder of the product by a number that is not zero: slow.
@@ -226,6 +231,33 @@ where
     }
 
     #[inline(always)]
+    fn square(self) -> Self {
+        let (a, mut product) = (self.as_limbs(), [0; LIMBS]);
+        // Products of different limbs are there twice.
+        for i in 0..LIMBS.div_ceil(2) {
+            let mut carry = 0;
+            for j in i + 1..LIMBS - i {
+                (product[i + j], carry) = multiply(a[j], a[i], product[i + j], carry);
+            }
+        }
+        for i in (1..LIMBS).rev() {
+            product[i] = product[i] << 1 | product[i - 1] >> 63;
+        }
+        product[0] <<= 1;
+        let mut carry = 0;
+        for i in 0..LIMBS.div_ceil(2) {
+            let (low, high) = multiply(a[i], a[i], product[2 * i], carry);
+            product[2 * i] = low;
+            if let Some(next) = product.get_mut(2 * i + 1) {
+                let (sum, wrapped) = next.overflowing_add(high);
+                *next = sum;
+                carry = wrapped.into();
+            }
+        }
+        Self::from_limbs(product)
+    }
+
+    #[inline(always)]
     fn mul_wide(self, other: Self) -> (Self, Self) {
         let (a, b) = (self.as_limbs(), other.as_limbs());
         let (mut low, mut high) = ([0; LIMBS], [0; LIMBS]);
@@ -329,6 +361,14 @@ where
                 (Self::from_limbs(quotient), Self::from_limbs(remainder))
             }
         }
+    }
+
+    #[inline(never)]
+    fn quotient_wide(low: Self, high: Self, divisor: Self) -> Self {
+        let mut quotient = [*low.as_limbs(), *high.as_limbs()];
+        let mut remainder = *divisor.as_limbs();
+        ruint::algorithms::div(quotient.as_flattened_mut(), &mut remainder);
+        Self::from_limbs(quotient[0])
     }
 
     #[inline(always)]
