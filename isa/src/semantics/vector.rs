@@ -21,8 +21,11 @@ pub use memory::*;
 use super::{ByteLanes, Immediates, Lane, Operand, Operands};
 
 /// A vector of 128 bits, as its bytes in memory: lane 0 first, each lane little-endian.
+///
+/// Aligned as the processor's are: otherwise its bytes would lie around those of a trap in the result of an
+/// operation, and would go piece by piece.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-#[repr(transparent)]
+#[repr(C, align(16))]
 pub struct V128(pub [u8; 16]);
 
 impl From<u128> for V128 {
