@@ -316,11 +316,13 @@ fn indirect_calls() {
 }
 
 /// The types of locals behind the parameter: one for operands, and behind them one of each for results.
-const LOCALS: [ValType; 7] = [
+const LOCALS: [ValType; 9] = [
     ValType::I64,
     ValType::F32,
     ValType::F64,
     ValType::V128,
+    ValType::V256,
+    ValType::V512,
     ValType::I128,
     ValType::I256,
     ValType::I512,
@@ -340,7 +342,7 @@ fn push_seven(code: &mut CodeBuilder, ty: ValType) {
         ValType::F64 => code.op1(Op::F64Push, 7),
         ValType::V128 => code.op_vector(Op::V128Push, u128::MAX / 3),
         ValType::I32 | ValType::I64 => code.op1(Op::push(ty), 7),
-        _ => code.op_integer(Op::push(ty), 7u64.into()),
+        _ => code.op_constant(Op::push(ty), 7u64.into()),
     }
 }
 

@@ -14,12 +14,13 @@ use crate::encode::{
     VERSION, limit_flags,
 };
 use crate::error::{Malformed, Place};
-use crate::leb128::{read_integer, read_signed, read_unsigned};
+use crate::instr::{malformed_wide, read_wide};
+use crate::leb128::{read_signed, read_unsigned};
 use crate::module::{
     Body, Bytes, ConstExpr, ConstOp, DataSegment, DebugSection, ElemSegment, Export, ExternKind,
     GlobalDef, Import, ImportDesc, Module, Names, SegmentMode, TableDef, TypeGroup,
 };
-use crate::ops::{Op, PREFIXES};
+use crate::ops::{Imm, Op, PREFIXES};
 use crate::refs::{HeapType, RefType};
 use crate::types::{
     AddressType, Arch, FuncType, GlobalType, Limits, MemoryType, TableType, ValType,
@@ -420,12 +421,11 @@ impl Reader<'_> {
             .ok_or_else(|| self.error_at(at, format!("malformed {bits}-bit integer")))
     }
 
-    /// Reads a constant of a width over 64 bits; returns its slots.
-    fn integer(&mut self, bits: u32) -> Result<Bits, Malformed> {
+    /// Reads a wide constant; returns its slots.
+    fn wide_constant(&mut self, imm: Imm) -> Result<Bits, Malformed> {
         let at = self.pos;
-        read_integer(self.bytes, &mut self.pos, bits)
-            .map(|value| value.truncated(bits))
-            .ok_or_else(|| self.error_at(at, format!("malformed {bits}-bit integer")))
+        read_wide(self.bytes, &mut self.pos, imm)
+            .ok_or_else(|| self.error_at(at, malformed_wide(imm)))
     }
 
     pub(crate) fn range(&mut self, len: usize) -> Result<Range<usize>, Malformed> {
@@ -638,9 +638,12 @@ impl Reader<'_> {
                 Some(Op::GlobalGet) => ConstOp::GlobalGet(self.u32()?),
                 Some(Op::RefNull) => ConstOp::RefNull(self.val_type()?),
                 Some(Op::RefFunc) => ConstOp::RefFunc(self.u32()?),
-                Some(op @ (Op::I128Push | Op::I256Push | Op::I512Push)) => {
+                Some(op)
+                    if let [imm] = op.info().imms
+                        && imm.wide_bits().is_some() =>
+                {
                     let ty = op.result().expect("it pushes a constant");
-                    ConstOp::Integer(ty, Box::new(self.integer(ty.bits())?))
+                    ConstOp::Wide(ty, Box::new(self.wide_constant(*imm)?))
                 }
                 Some(op) => match ConstOp::binary(op) {
                     Some(binary) => binary,

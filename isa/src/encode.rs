@@ -304,7 +304,7 @@ fn const_expr(out: &mut Vec<u8>, expr: &ConstExpr) {
             ConstOp::I64(value) => code.op1(Op::I64Push, value as u64),
             ConstOp::F32(bits) => code.op1(Op::F32Push, u64::from(bits)),
             ConstOp::F64(bits) => code.op1(Op::F64Push, bits),
-            ConstOp::Integer(ty, ref value) => code.op_integer(Op::push(ty), **value),
+            ConstOp::Wide(ty, ref value) => code.op_constant(Op::push(ty), **value),
             ConstOp::V128(bits) => code.op_vector(Op::V128Push, bits),
             ConstOp::GlobalGet(index) => code.op1(Op::GlobalGet, u64::from(index)),
             ConstOp::RefNull(ty) => code.op1(Op::RefNull, u64::from(ty.code())),

@@ -18,8 +18,8 @@ use crate::types::ValType;
 /// [`Imm::Catches`], they are the number of catches and the offset of the first one; read them with
 /// [`InstrReader::catches`]. The 16 bytes
 /// of [`Imm::V128`] and [`Imm::Lanes`] are `a` and then `b`, little-endian: see [`Instr::vector`]. For
-/// constants that are wider than 64 bits, `a` is the offset of the first byte; read them with
-/// [`InstrReader::integer`].
+/// other constants that are wider than 64 bits, `a` is the offset of the first byte; read them with
+/// [`InstrReader::constant`].
 ///
 /// Loads and stores access memory 0 unless they stand behind [`MEMORY_PREFIX`] and the index of
 /// another memory.
@@ -220,12 +220,11 @@ impl<'a> InstrReader<'a> {
         (0..instr.a).map(move |_| reader.catch(from))
     }
 
-    /// The constant of an instruction that pushes a wide integer: its slots.
-    pub fn integer(&self, instr: &Instr) -> Bits {
-        let bits = instr.op.info().imms.iter().find_map(|imm| imm.wide_bits());
-        let bits = bits.expect("an instruction with such a constant");
-        let value = read_integer(self.bytes, &mut (instr.a as usize), bits);
-        value.expect("it was read before").truncated(bits)
+    /// The constant of an instruction that pushes a wide integer or vector: its slots.
+    pub fn constant(&self, instr: &Instr) -> Bits {
+        let imm = wide_immediate(instr.op);
+        let value = read_wide(self.bytes, &mut (instr.a as usize), imm);
+        value.expect("it was read before")
     }
 
     fn catch(&mut self, from: u32) -> Result<Catch<u32>, Malformed> {
@@ -278,9 +277,7 @@ impl<'a> InstrReader<'a> {
             Imm::I64 => self.signed(64)? as u64,
             Imm::F32 => u64::from(u32::from_le_bytes(self.array()?)),
             Imm::F64 => u64::from_le_bytes(self.array()?),
-            Imm::I128 => self.wide(128)?,
-            Imm::I256 => self.wide(256)?,
-            Imm::I512 => self.wide(512)?,
+            Imm::I128 | Imm::I256 | Imm::I512 | Imm::V256 | Imm::V512 => self.wide(imm)?,
             Imm::V128 | Imm::Lanes => {
                 let low = u64::from_le_bytes(self.array()?);
                 instr.b = u64::from_le_bytes(self.array()?);
@@ -297,9 +294,13 @@ impl<'a> InstrReader<'a> {
             | Imm::Tag
             | Imm::Count => u64::from(self.u32()?),
             Imm::Offset => self.unsigned(64)?,
-            Imm::RefType | Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
-                u64::from(self.byte()?)
-            }
+            Imm::RefType
+            | Imm::Lane2
+            | Imm::Lane4
+            | Imm::Lane8
+            | Imm::Lane16
+            | Imm::Lane32
+            | Imm::Lane64 => u64::from(self.byte()?),
             Imm::Label => self.label(instr.offset)?,
             Imm::Labels => {
                 let count = u64::from(self.u32()?) + 1;
@@ -407,11 +408,11 @@ impl<'a> InstrReader<'a> {
 
     /// Reads a constant; returns the offset of its first byte.
     #[inline(never)]
-    fn wide(&mut self, bits: u32) -> Result<u64, Malformed> {
+    fn wide(&mut self, imm: Imm) -> Result<u64, Malformed> {
         let at = self.pos;
-        match read_integer(self.bytes, &mut self.pos, bits) {
+        match read_wide(self.bytes, &mut self.pos, imm) {
             Some(_) => Ok(at as u64),
-            None => Err(self.error(at, format!("malformed {bits}-bit integer"))),
+            None => Err(self.error(at, malformed_wide(imm))),
         }
     }
 
@@ -431,6 +432,39 @@ impl<'a> InstrReader<'a> {
             None => Err(self.error(at, format!("malformed {bits}-bit integer"))),
         }
     }
+}
+
+/// The immediate of an instruction that pushes a wide constant.
+fn wide_immediate(op: Op) -> Imm {
+    let mut imms = op.info().imms.iter().copied();
+    let wide = imms.find(|imm| imm.wide_bits().is_some());
+    wide.expect("an instruction with such a constant")
+}
+
+/// Reads a wide constant, and zeros for the slots that its type does not have; `None` where it is malformed.
+pub(crate) fn read_wide(bytes: &[u8], pos: &mut usize, imm: Imm) -> Option<Bits> {
+    let bits = imm.wide_bits()?;
+    if !imm.is_wide_vector() {
+        return Some(read_integer(bytes, pos, bits)?.truncated(bits));
+    }
+    let (slots, _) = bytes.get(*pos..)?.get(..bits as usize / 8)?.as_chunks();
+    *pos += bits as usize / 8;
+    let mut value = Bits::default();
+    for (slot, &bytes) in value.0.iter_mut().zip(slots) {
+        *slot = u64::from_le_bytes(bytes);
+    }
+    Some(value)
+}
+
+/// Why a wide constant cannot be read.
+pub(crate) fn malformed_wide(imm: Imm) -> String {
+    let bits = imm.wide_bits().unwrap_or(0);
+    let what = if imm.is_wide_vector() {
+        "vector"
+    } else {
+        "integer"
+    };
+    format!("malformed {bits}-bit {what}")
 }
 
 /// Bytes of the longest displacement: 32 bits as LEB128.
@@ -524,22 +558,28 @@ impl CodeBuilder {
         self.op2(op, bits as u64, (bits >> 64) as u64);
     }
 
-    /// Appends an instruction that pushes a wide integer, of its slots.
+    /// Appends an instruction that pushes a wide integer or vector, of its slots.
     ///
     /// # Panics
     /// For other instructions.
-    pub fn op_integer(&mut self, op: Op, value: Bits) {
-        let width = op.info().imms.iter().find_map(|imm| imm.wide_bits());
-        let width = width.expect("an instruction with such a constant");
+    pub fn op_constant(&mut self, op: Op, value: Bits) {
+        let imm = wide_immediate(op);
+        let bits = imm.wide_bits().expect("of a wide constant");
         self.opcode(op);
-        write_integer(&mut self.bytes, value.sign_extended(width));
+        if imm.is_wide_vector() {
+            let slots = &value.0[..bits as usize / 64];
+            self.bytes
+                .extend(slots.iter().flat_map(|slot| slot.to_le_bytes()));
+        } else {
+            write_integer(&mut self.bytes, value.sign_extended(bits));
+        }
     }
 
     /// Appends an instruction with two immediates; those its row lacks are ignored.
     ///
     /// # Panics
     /// Where the instruction takes labels or a wide constant: see [`CodeBuilder::jump`],
-    /// [`CodeBuilder::br_table`], [`CodeBuilder::try_region`] and [`CodeBuilder::op_integer`].
+    /// [`CodeBuilder::br_table`], [`CodeBuilder::try_region`] and [`CodeBuilder::op_constant`].
     pub fn op2(&mut self, op: Op, a: u64, b: u64) {
         self.opcode(op);
         for (&imm, value) in op.info().imms.iter().zip([a, b]) {
@@ -552,12 +592,21 @@ impl CodeBuilder {
                     self.bytes.extend(a.to_le_bytes());
                     self.bytes.extend(b.to_le_bytes());
                 }
-                Imm::RefType | Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
-                    self.bytes.push(value as u8);
-                }
-                Imm::Label | Imm::Labels | Imm::Catches | Imm::I128 | Imm::I256 | Imm::I512 => {
-                    panic!("{} takes no plain immediates", op.mnemonic())
-                }
+                Imm::RefType
+                | Imm::Lane2
+                | Imm::Lane4
+                | Imm::Lane8
+                | Imm::Lane16
+                | Imm::Lane32
+                | Imm::Lane64 => self.bytes.push(value as u8),
+                Imm::Label
+                | Imm::Labels
+                | Imm::Catches
+                | Imm::I128
+                | Imm::I256
+                | Imm::I512
+                | Imm::V256
+                | Imm::V512 => panic!("{} takes no plain immediates", op.mnemonic()),
                 _ => write_unsigned(&mut self.bytes, value),
             }
         }

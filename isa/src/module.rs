@@ -260,9 +260,9 @@ pub enum ConstOp {
     F32(u32),
     /// Pushes a constant, given as its bits.
     F64(u64),
-    /// Pushes a constant of that type, an integer of more than 64 bits; its slots are boxed, since hardly any
-    /// constant is one.
-    Integer(ValType, Box<Bits>),
+    /// Pushes a constant of that type, an integer of more than 64 bits or a vector of more than 128; its slots
+    /// are boxed, since hardly any constant is one.
+    Wide(ValType, Box<Bits>),
     /// Pushes a constant.
     V128(u128),
     /// Pushes an immutable global.

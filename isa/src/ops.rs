@@ -7,17 +7,19 @@
 //! The groups tell consumers the shape: `unary` and `binary` are pure functions whose meaning is in
 //! [`crate::semantics`]; `load` and `store` access a memory at a popped address plus an immediate
 //! offset, and their signature is that for memories with 32-bit addresses; `other` is everything with a rule of its own. Codes up to `0xff` are one byte; the
-//! others are a prefix byte and a second byte. Prefixes 0xe0 to 0xe2 are those of wide integers; 0xe3 to
-//! 0xf7 are free.
+//! others are a prefix byte and a second byte. Prefixes 0xe0 to 0xe2 are those of wide integers, 0xe3 to 0xe5
+//! those of wide vectors; 0xe6 to 0xf7 are free.
 //!
 //! The groups of vectors and of wide integers are in files of their own; see there.
 
 mod simd;
 mod wide;
+mod wide_vectors;
 
 /// Hands the opcode table to the macro `$m`: `unary { rows } binary { rows } load { rows }
 /// store { rows } other { rows }`, then `vector`, `vector_load`, `vector_store`, `lane_load`,
-/// `lane_store`, `wide`, `pair`, `wide_load` and `wide_store` in the same way.
+/// `lane_store`, `wide`, `pair`, `wide_load`, `wide_store`, `parts`, `whole`, `parts_load`, `parts_store` and
+/// `gather` in the same way.
 #[macro_export]
 macro_rules! for_each_op {
     ($m:ident) => {
@@ -243,6 +245,8 @@ macro_rules! for_each_op {
             I256Push i256_push "i256.push" 0xe100 [I256] Stack Arch256 1 ( -> I256) "Pushes a constant.";
             I512Push i512_push "i512.push" 0xe200 [I512] Stack Arch512 1 ( -> I512) "Pushes a constant.";
             V128Push v128_push "v128.push" 0xfd0c [V128] Simd Arch128 1 ( -> V128) "Pushes a constant.";
+            V256Push v256_push "v256.push" 0xe30c [V256] Simd Arch256 1 ( -> V256) "Pushes a constant.";
+            V512Push v512_push "v512.push" 0xe40c [V512] Simd Arch512 1 ( -> V512) "Pushes a constant.";
             MemorySize memory_size "memory.size" 0x3f [Memory] Memory Arch32 1 poly "Pushes the memory's size in pages.";
             MemoryGrow memory_grow "memory.grow" 0x40 [Memory] Memory Arch32 1 poly "Grows the memory by that many pages; pushes the old size, or -1 where it may not grow.";
             RefNull ref_null "ref.null" 0xd0 [RefType] Reference Arch32 1 poly "Pushes the null reference of that type.";
@@ -327,6 +331,10 @@ pub enum Imm {
     F64,
     /// 16 bytes, lane 0 first.
     V128,
+    /// 32 bytes, lane 0 first.
+    V256,
+    /// 64 bytes, lane 0 first.
+    V512,
     /// 16 bytes: numbers of bytes, each below 32.
     Lanes,
     /// One byte: the number of a lane, below 2.
@@ -337,6 +345,10 @@ pub enum Imm {
     Lane8,
     /// One byte: the number of a lane, below 16.
     Lane16,
+    /// One byte: the number of a lane, below 32.
+    Lane32,
+    /// One byte: the number of a lane, below 64.
+    Lane64,
     /// Index of a local; unsigned LEB128, as all indices.
     Local,
     /// Index of a global.
@@ -378,6 +390,8 @@ impl Imm {
             Imm::Lane4 => 4,
             Imm::Lane8 => 8,
             Imm::Lane16 => 16,
+            Imm::Lane32 => 32,
+            Imm::Lane64 => 64,
             _ => return None,
         })
     }
@@ -386,10 +400,15 @@ impl Imm {
     pub const fn wide_bits(self) -> Option<u32> {
         Some(match self {
             Imm::I128 => 128,
-            Imm::I256 => 256,
-            Imm::I512 => 512,
+            Imm::I256 | Imm::V256 => 256,
+            Imm::I512 | Imm::V512 => 512,
             _ => return None,
         })
+    }
+
+    /// Whether it is a constant vector of more than 128 bits.
+    pub(crate) const fn is_wide_vector(self) -> bool {
+        matches!(self, Imm::V256 | Imm::V512)
     }
 
     /// Whether it is an index into something that the module or function declares.
@@ -449,15 +468,36 @@ pub enum Group {
     WideLoad,
     /// A store of a wide integer.
     WideStore,
+    /// A pure function of wide vectors, made of one of vectors of 128 bits.
+    Parts,
+    /// Another pure function of wide vectors.
+    Whole,
+    /// A load of a wide vector.
+    PartsLoad,
+    /// A store of a wide vector.
+    PartsStore,
+    /// A load of lanes from where a wide vector says.
+    Gather,
 }
 
 impl Group {
     /// Whether its instructions read or write memory 0 at a popped address plus an offset, their first
     /// immediate.
     pub const fn accesses_memory(self) -> bool {
-        !matches!(
+        !self.is_pure() && !matches!(self, Group::Other)
+    }
+
+    /// Whether its instructions are pure functions.
+    pub const fn is_pure(self) -> bool {
+        matches!(self, Group::Unary | Group::Binary) || self.is_wide_pure()
+    }
+
+    /// Whether its instructions are [`Pure`](crate::semantics::Pure): functions whose operands and results
+    /// may have several slots.
+    pub const fn is_wide_pure(self) -> bool {
+        matches!(
             self,
-            Group::Unary | Group::Binary | Group::Other | Group::Vector | Group::Wide | Group::Pair
+            Group::Vector | Group::Wide | Group::Pair | Group::Parts | Group::Whole
         )
     }
 }
@@ -538,6 +578,21 @@ macro_rules! group {
     };
     (wide_store) => {
         Group::WideStore
+    };
+    (parts) => {
+        Group::Parts
+    };
+    (whole) => {
+        Group::Whole
+    };
+    (parts_load) => {
+        Group::PartsLoad
+    };
+    (parts_store) => {
+        Group::PartsStore
+    };
+    (gather) => {
+        Group::Gather
     };
 }
 
@@ -654,7 +709,7 @@ static RULES: [Rule; ROWS.len()] = {
 };
 
 /// The prefix bytes in use, each opening a page of 256 codes.
-pub const PREFIXES: &[u8] = &[0xe0, 0xe1, 0xe2, 0xfc, 0xfd, 0xfe];
+pub const PREFIXES: &[u8] = &[0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xfc, 0xfd, 0xfe];
 
 type Page = [Option<Op>; 256];
 
@@ -679,6 +734,9 @@ static ONE_BYTE: Page = page(0);
 static PREFIX_E0: Page = page(0xe0);
 static PREFIX_E1: Page = page(0xe1);
 static PREFIX_E2: Page = page(0xe2);
+static PREFIX_E3: Page = page(0xe3);
+static PREFIX_E4: Page = page(0xe4);
+static PREFIX_E5: Page = page(0xe5);
 static PREFIX_FC: Page = page(0xfc);
 static PREFIX_FD: Page = page(0xfd);
 static PREFIX_FE: Page = page(0xfe);
@@ -707,10 +765,10 @@ impl Op {
         self.rule().results[0]
     }
 
-    /// The instruction that pushes a constant integer of that type.
+    /// The instruction that pushes a constant integer or vector of that type.
     ///
     /// # Panics
-    /// Where the type is no integer's.
+    /// Where the type is a float's or a reference's.
     pub fn push(ty: ValType) -> Op {
         match ty {
             ValType::I32 => Op::I32Push,
@@ -718,7 +776,10 @@ impl Op {
             ValType::I128 => Op::I128Push,
             ValType::I256 => Op::I256Push,
             ValType::I512 => Op::I512Push,
-            ty => panic!("{ty} is no integer type"),
+            ValType::V128 => Op::V128Push,
+            ValType::V256 => Op::V256Push,
+            ValType::V512 => Op::V512Push,
+            ty => panic!("{ty} is no type of integers or vectors"),
         }
     }
 
@@ -735,6 +796,9 @@ impl Op {
             0xe0 => PREFIX_E0[usize::from(byte)],
             0xe1 => PREFIX_E1[usize::from(byte)],
             0xe2 => PREFIX_E2[usize::from(byte)],
+            0xe3 => PREFIX_E3[usize::from(byte)],
+            0xe4 => PREFIX_E4[usize::from(byte)],
+            0xe5 => PREFIX_E5[usize::from(byte)],
             0xfc => PREFIX_FC[usize::from(byte)],
             0xfd => PREFIX_FD[usize::from(byte)],
             0xfe => PREFIX_FE[usize::from(byte)],

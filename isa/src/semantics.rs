@@ -4,11 +4,12 @@
 //! that implements [`Unary`] or [`Binary`]; loads and stores name their conversions by
 //! [`LoadOp`] and [`StoreOp`]. Values cross as raw 64-bit slots where types are erased
 //! ([`eval_unary`], [`eval_binary`]). Pure functions of other values are [`Pure`]: those of vectors are in
-//! [`vector`](mod@vector), those of wide integers in [`wide`].
+//! [`vector`](mod@vector), those of wide integers in [`wide`], those of wide vectors in [`wide_vector`].
 
 mod pure;
 mod vector;
 pub mod wide;
+pub mod wide_vector;
 
 pub use pure::*;
 pub use vector::*;

@@ -125,6 +125,11 @@ impl ValType {
         )
     }
 
+    /// Whether this is a type of vectors.
+    pub const fn is_vector(self) -> bool {
+        matches!(self, ValType::V128 | ValType::V256 | ValType::V512)
+    }
+
     /// The first architecture that has this type.
     pub const fn first_arch(self) -> Arch {
         match self {

@@ -96,7 +96,7 @@ fn debug_information() {
 fn generated_modules_have_every_instruction() {
     let mut random = Random(2);
     let mut seen = HashSet::new();
-    for _ in 0..2_000 {
+    for _ in 0..5_000 {
         let (module, _) = fuzzing::module(&random.bytes(1_000));
         for index in 0..module.bodies.len() as u32 {
             let mut reader = InstrReader::new(module.body(index), index);

@@ -103,8 +103,8 @@ fn bytes_that_are_no_code() {
             expect!["function 0, offset 0x1: unknown opcode 0xff"],
         ),
         (
-            &[0, 0xe3],
-            expect!["function 0, offset 0x1: unknown opcode 0xe3"],
+            &[0, 0xe6],
+            expect!["function 0, offset 0x1: unknown opcode 0xe6"],
         ),
         (
             &[0, 0xfc],

@@ -37,6 +37,8 @@ pub(crate) struct Analysis {
     pub(crate) leaders: BTreeMap<u32, Vec<ValType>>,
     /// Loops by the offset of their header, with the offset of the last jump back to it.
     pub(crate) loops: BTreeMap<u32, u32>,
+    /// All jumps, ordered: where each leads to, and its own offset.
+    jumps: Vec<(u32, u32)>,
     /// What the blocks that fuel is charged for cost, by the offset of their first instruction.
     pub(crate) fuel: BTreeMap<u32, u64>,
     /// Types of all locals, parameters first.
@@ -78,6 +80,7 @@ impl Analysis {
             unlikely: Vec::new(),
             leaders: BTreeMap::new(),
             loops: BTreeMap::new(),
+            jumps: Vec::new(),
             fuel: BTreeMap::new(),
             locals: verifier.locals().to_vec(),
             local_slots: verifier.local_slots(),
@@ -115,6 +118,7 @@ impl Analysis {
                 analysis.note_jumps(&verifier, &instr)?;
             }
         }
+        analysis.jumps.sort_unstable();
         let caught = (analysis.instrs.iter().zip(&analysis.region_of))
             .filter(|(instr, region)| region.is_some() && is_call(instr.op));
         if caught.count() > MAX_CAUGHT {
@@ -274,10 +278,20 @@ impl Analysis {
     }
 
     fn note_jump(&mut self, from: u32, to: u32) {
+        self.jumps.push((to, from));
         if to <= from {
             let end = self.loops.entry(to).or_insert(from);
             *end = from.max(*end);
         }
+    }
+
+    /// Offsets of the jumps to an offset.
+    pub(crate) fn jumps_to(&self, to: u32) -> impl Iterator<Item = u32> {
+        let first = self.jumps.partition_point(|&jump| jump < (to, 0));
+        let jumps = self.jumps[first..].iter();
+        jumps
+            .take_while(move |jump| jump.0 == to)
+            .map(|jump| jump.1)
     }
 
     /// Whether something jumps to the first instruction.

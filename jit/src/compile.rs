@@ -15,13 +15,25 @@ use dotvm_isa::{FuncType, Module, TrapCode};
 
 use crate::accesses::Accesses;
 use crate::bailout::Bailout;
-use crate::lower::{Lowerer, Processor, entry_signature, native_signature};
+use crate::kernels;
+use crate::link::FILL;
+use crate::lower::{KERNELS, Lowerer, Placed, Processor, entry_signature, native_signature};
 use crate::places::{Places, Site};
 use crate::tables::{ALL_TAGS, IN_REGISTER, NO_PLACE, Rows, Tables};
 
 /// With metering, a native frame takes at most so many times the bytes that it has in the interpreter
 /// below those that it calls.
 pub const METERED_FRAME_FACTOR: u32 = 32;
+
+/// What a processor must have for kernels.
+const KERNEL_FEATURES: [&str; 6] = [
+    "has_avx2",
+    "has_fma",
+    "has_bmi1",
+    "has_bmi2",
+    "has_lzcnt",
+    "has_popcnt",
+];
 
 /// What is compiled as one piece.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -187,7 +199,65 @@ impl Compiled {
     }
 }
 
+impl Compiled {
+    /// Puts kernels behind the code, and their distances where they are called.
+    fn add_kernels(&mut self, kernels: &[Placed]) -> Result<(), Bailout> {
+        let mut starts = Vec::with_capacity(kernels.len());
+        for placed in kernels {
+            let Some(kernel) = &placed.kernel else {
+                starts.push(None);
+                continue;
+            };
+            let start = self.code.len().next_multiple_of(kernels::ALIGNMENT);
+            self.code.resize(start, FILL);
+            self.code.extend(&kernel.code);
+            self.alignment = self.alignment.max(kernels::ALIGNMENT as u32);
+            let base = u32::try_from(start).map_err(|_| Bailout::TooLarge)?;
+            starts.push(Some(base));
+            let trap = |&(at, trap): &(u32, TrapCode)| (base + at, trap);
+            self.traps.extend(kernel.traps.iter().map(trap));
+            let place = |offset| Some(self.places.place(placed.site, offset));
+            let fault =
+                |&(at, offset): &(u32, u32)| (base + at, self.places.place(placed.site, offset));
+            self.faults.extend(kernel.faults.iter().map(fault));
+            let own = kernel.starts.iter();
+            self.starts
+                .extend(own.map(|&(at, offset)| (base + at, place(offset))));
+            self.starts.push((self.code.len() as u32, None));
+        }
+        let (calls, others) = std::mem::take(&mut self.relocs)
+            .into_iter()
+            .partition(|reloc| reloc.kernel().is_some());
+        self.relocs = others;
+        let calls: Vec<Reloc> = calls;
+        for call in calls {
+            let kernel = call.kernel().and_then(|kernel| starts.get(kernel as usize));
+            let (&Some(start), field) = (kernel.unwrap_or(&None), call.0.offset) else {
+                return Err(Bailout::Codegen);
+            };
+            // It counts from the end of its four bytes.
+            let distance = i64::from(start) - i64::from(field + 4);
+            let distance = i32::try_from(distance).map_err(|_| Bailout::TooLarge)?;
+            let field = field as usize;
+            self.code[field..field + 4].copy_from_slice(&distance.to_le_bytes());
+        }
+        Ok(())
+    }
+}
+
 impl Reloc {
+    /// The number of the kernel that is called, if it is a call of one.
+    fn kernel(&self) -> Option<u32> {
+        match (self.0.kind, &self.0.name, self.0.addend) {
+            (ClifReloc::X86CallPCRel4, &ModuleRelocTarget::User { namespace, index }, -4)
+                if namespace == KERNELS =>
+            {
+                Some(index)
+            }
+            _ => None,
+        }
+    }
+
     /// Where it is, and the function that is called, if it is a direct call.
     fn direct_call(&self, func_of: impl Fn(u32) -> Option<u32>) -> Option<(u32, u32)> {
         let ModuleReloc {
@@ -217,6 +287,9 @@ impl Compiler {
                 text.push(' ');
                 text += flag.name;
             }
+        }
+        if self.processor.two_carries {
+            text += " adx";
         }
         text
     }
@@ -261,6 +334,8 @@ impl Compiler {
         let processor = Processor {
             rounds_and_shuffles: has("has_sse41") && has("has_ssse3"),
             fma: has("has_fma"),
+            kernels: KERNEL_FEATURES.into_iter().all(has),
+            two_carries: has_two_carries(),
         };
         Ok(Compiler { isa, processor })
     }
@@ -316,7 +391,7 @@ impl Compiler {
         let reloc =
             |reloc: &FinalizedMachReloc| Reloc(ModuleReloc::from_mach_reloc(reloc, func, id));
         let starts = starts(code);
-        Ok(Compiled {
+        let mut compiled = Compiled {
             unit: request.unit,
             code: code.buffer.data().to_vec(),
             alignment: code.buffer.alignment,
@@ -326,8 +401,18 @@ impl Compiler {
             starts,
             handlers: handlers(code)?,
             places: lowered.places,
-        })
+        };
+        compiled.add_kernels(&lowered.kernels)?;
+        Ok(compiled)
     }
+}
+
+/// Whether the processor has ADX, which Cranelift does not ask for.
+fn has_two_carries() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("adx");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u32, TrapCode)> {

@@ -9,6 +9,7 @@ mod analysis;
 mod bailout;
 mod compile;
 mod image;
+mod kernels;
 mod link;
 mod lower;
 mod native;

@@ -20,7 +20,7 @@ pub struct Piece<'a> {
 const ALIGNMENT_MIN: usize = 16;
 
 /// What code is filled up with: an instruction that traps, `int3`.
-const FILL: u8 = 0xcc;
+pub(crate) const FILL: u8 = 0xcc;
 
 /// Bytes of a distance in a call.
 const DISTANCE_BYTES: usize = 4;

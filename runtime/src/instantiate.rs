@@ -211,7 +211,7 @@ fn evaluate(store: &mut StoreOpaque, instance: u32, expr: &ConstExpr) -> Vec<u64
             ConstOp::I64(value) => stack.push(value.cast_unsigned()),
             ConstOp::F32(bits) => stack.push(u64::from(bits)),
             ConstOp::F64(bits) => stack.push(bits),
-            ConstOp::Integer(ty, ref value) => {
+            ConstOp::Wide(ty, ref value) => {
                 stack.extend_from_slice(&value.0[..ty.slots() as usize]);
             }
             ConstOp::V128(bits) => stack.extend([bits as u64, (bits >> 64) as u64]),

@@ -319,6 +319,8 @@ fn argument(ty: ValType, random: &mut Random) -> Val {
             };
             Val::V128(u128::from(high) << 64 | u128::from(low))
         }
+        ValType::V256 => Val::V256(std::array::from_fn(|_| random.next_u64())),
+        ValType::V512 => Val::V512(std::array::from_fn(|_| random.next_u64())),
         other => Val::default_for(other),
     }
 }

@@ -11,8 +11,10 @@ pub mod differential;
 pub mod fuzzing;
 pub mod guest;
 pub mod header;
+pub mod operations;
 pub mod pattern;
 pub mod transcript;
+pub mod vectors;
 pub mod words;
 
 use std::path::{Path, PathBuf};

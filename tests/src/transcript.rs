@@ -85,11 +85,14 @@ fn parse(text: &str) -> Result<Vec<Item>, String> {
     let mut lines = text.lines().enumerate();
     while let Some((i, line)) = lines.next() {
         if let Some(name) = line.strip_prefix("--- ") {
-            let content = lines
-                .by_ref()
-                .map(|(_, line)| line)
-                .take_while(|&line| line != "---");
-            let content = content.map(|line| format!("{line}\n")).collect();
+            let mut content = String::new();
+            loop {
+                match lines.next() {
+                    Some((_, "---")) => break,
+                    Some((_, line)) => content += &format!("{line}\n"),
+                    None => return Err(format!("line {}: a file without an end", i + 1)),
+                }
+            }
             items.push(Item::File(name.to_owned(), content));
         } else if let Some(command) = line.strip_prefix("$ ") {
             items.push(Item::Command(Step {
@@ -243,6 +246,7 @@ mod tests {
         assert!(parse("> output").is_err());
         assert!(parse("$ x\nwhat").is_err());
         assert!(parse("$ x\n? one").is_err());
+        assert!(parse("--- a.txt\n$ x\n").is_err());
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(crate) fn emit(func: &Func) -> Vec<u8> {
             Inst::Op { op, a, b, .. }
                 if op.info().imms.iter().any(|imm| imm.wide_bits().is_some()) =>
             {
-                code.op_integer(op, Bits::from_slots(&[a, b]));
+                code.op_constant(op, Bits::from_slots(&[a, b]));
             }
             Inst::Op { op, memory, a, b } => code.access(memory, op, a, b),
         }

@@ -157,6 +157,8 @@ pub struct Report {
     pub raised: usize,
     /// Calls of the compilers' runtime library for 128-bit numbers that are instructions now.
     pub raised_calls: usize,
+    /// Sums and differences of 128 bits in halves that are one instruction now.
+    pub joined_halves: usize,
     /// Rewrites of a few instructions by fewer or cheaper ones: constants folded, dead values
     /// dropped, arithmetic simplified.
     pub simplified: usize,
@@ -259,6 +261,7 @@ impl Report {
     fn add(&mut self, counts: opt::Counts) {
         self.raised = counts.raised;
         self.raised_calls = counts.helpers;
+        self.joined_halves = counts.carries;
         self.whole_words = counts.words;
         self.simplified = counts.simplified;
         self.unreachable = counts.unreachable;

@@ -76,6 +76,7 @@ fn show(report: &Report) -> String {
             report.word_instructions,
         ),
         ("words kept whole", report.whole_words),
+        ("halves added as one number", report.joined_halves),
         ("functions raised to wide instructions", report.raised),
         (
             "calls of the runtime library that are instructions now",

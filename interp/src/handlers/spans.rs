@@ -9,12 +9,13 @@ use std::marker::PhantomData;
 
 use dotvm_isa::TrapCode;
 use dotvm_isa::semantics::wide::Uint;
+use dotvm_isa::semantics::wide_vector::{GatherOp, WideVector};
 use dotvm_isa::semantics::{
     ByteLanes, Immediates, Lane, LaneLoad, LaneStore, LoadOp, Operand, Operands, Pure, Results,
     SlotValue, StoreOp, V128,
 };
 
-use super::memory::{Numbered, far};
+use super::memory::{Memory, Numbered, far};
 use super::{Get, Put, S10, Value};
 use crate::machine::{Exec, Flow, Regs};
 
@@ -64,6 +65,28 @@ impl InSlots for V128 {
     unsafe fn write(self, at: *mut u64) {
         // SAFETY: the caller's promise.
         unsafe { at.cast::<V128>().write_unaligned(self) };
+    }
+}
+
+impl<const PARTS: usize> Span for WideVector<PARTS> {}
+impl<const PARTS: usize> InSlots for WideVector<PARTS> {
+    #[inline(always)]
+    unsafe fn read(at: *const u64) -> Self {
+        // Part by part: where these were just written one by one, the processor would have to wait for more
+        // at once.
+        let mut parts = [V128::default(); PARTS];
+        for (i, part) in parts.iter_mut().enumerate() {
+            // SAFETY: the caller's promise; the type's slots are those of its parts.
+            *part = unsafe { V128::read(at.add(V128::SLOTS * i)) };
+        }
+        WideVector(parts)
+    }
+    #[inline(always)]
+    unsafe fn write(self, at: *mut u64) {
+        for (i, part) in self.0.iter().enumerate() {
+            // SAFETY: as above.
+            unsafe { part.write(at.add(V128::SLOTS * i)) };
+        }
     }
 }
 
@@ -470,6 +493,11 @@ pub(crate) trait Place {
     /// # Safety
     /// `r.ip` is at an instruction that has these operands.
     unsafe fn find(r: &Regs, width: usize) -> Option<*mut u8>;
+    /// That place, where it is in the memory or right behind it, and how many bytes there are from there on.
+    ///
+    /// # Safety
+    /// `r.ip` is at an instruction that has these operands.
+    unsafe fn rest(r: &Regs) -> Option<(*mut u8, usize)>;
 }
 
 /// In memory 0, at the address `A` plus the offset in the 32 bits at byte 12.
@@ -485,6 +513,15 @@ impl<A: Get<u32>> Place for Near<A> {
             (at + width <= r.len).then(|| r.mem.add(at))
         }
     }
+    #[inline(always)]
+    unsafe fn rest(r: &Regs) -> Option<(*mut u8, usize)> {
+        // SAFETY: as above.
+        unsafe {
+            let at = A::get(r) as usize + r.wide_field() as usize;
+            let rest = r.len.checked_sub(at)?;
+            Some((r.mem.add(at), rest))
+        }
+    }
 }
 
 /// In any memory, its number in the 32 bits at byte 12, at an address of 32 or 64 bits in the slot at byte
@@ -498,12 +535,73 @@ impl Place for Far {
         // SAFETY: the caller's promise.
         unsafe { far::<Numbered, S10>(r, width) }
     }
+    #[inline(always)]
+    unsafe fn rest(r: &Regs) -> Option<(*mut u8, usize)> {
+        // SAFETY: the caller's promise. The place is within the memory, where there is a rest of it.
+        unsafe {
+            let at = far::<Numbered, S10>(r, 0)?;
+            let (base, len) = Numbered::bytes(r);
+            Some((at, len - (at.addr() - base.addr())))
+        }
+    }
+}
+
+/// Bytes in memory.
+pub(crate) trait Bytes: Copy {
+    /// Reads them there.
+    ///
+    /// # Safety
+    /// There are as many.
+    unsafe fn read(at: *const u8) -> Self;
+    /// Writes them there.
+    ///
+    /// # Safety
+    /// There is room for them.
+    unsafe fn write(self, at: *mut u8);
+}
+
+macro_rules! at_once {
+    ($($ty:ty)*) => {
+        $(impl<const N: usize> Bytes for [$ty; N] {
+            #[inline(always)]
+            unsafe fn read(at: *const u8) -> Self {
+                // SAFETY: the caller's promise.
+                unsafe { at.cast::<Self>().read_unaligned() }
+            }
+            #[inline(always)]
+            unsafe fn write(self, at: *mut u8) {
+                // SAFETY: the caller's promise.
+                unsafe { at.cast::<Self>().write_unaligned(self) };
+            }
+        })*
+    };
+}
+at_once! { u8 u64 }
+
+/// Those of parts, one by one as parts are elsewhere.
+impl<const N: usize, const PARTS: usize> Bytes for [[u8; N]; PARTS] {
+    #[inline(always)]
+    unsafe fn read(at: *const u8) -> Self {
+        let mut parts = [[0; N]; PARTS];
+        for (i, part) in parts.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *part = unsafe { <[u8; N]>::read(at.add(N * i)) };
+        }
+        parts
+    }
+    #[inline(always)]
+    unsafe fn write(self, at: *mut u8) {
+        for (i, part) in self.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { part.write(at.add(N * i)) };
+        }
+    }
 }
 
 /// `slots at byte 8 = memory[P]`.
 pub(crate) struct LoadSpan<O, P>(PhantomData<(O, P)>);
 
-impl<O: LoadOp<Out: Span>, P: Place> Exec for LoadSpan<O, P> {
+impl<O: LoadOp<Out: Span, Bytes: Bytes>, P: Place> Exec for LoadSpan<O, P> {
     #[inline(always)]
     unsafe fn exec(r: &mut Regs) -> Flow {
         // SAFETY: this instruction has these operands.
@@ -511,7 +609,7 @@ impl<O: LoadOp<Out: Span>, P: Place> Exec for LoadSpan<O, P> {
             let Some(at) = P::find(r, O::WIDTH) else {
                 return Flow::trap(TrapCode::MemoryOutOfBounds);
             };
-            let value = O::value(at.cast::<O::Bytes>().read_unaligned());
+            let value = O::value(O::Bytes::read(at));
             value.write(r.slot(r.field(8)));
             r.advance(2 + P::WORDS);
         }
@@ -522,7 +620,7 @@ impl<O: LoadOp<Out: Span>, P: Place> Exec for LoadSpan<O, P> {
 /// `memory[P] = slots at byte 8`.
 pub(crate) struct StoreSpan<O, P>(PhantomData<(O, P)>);
 
-impl<O: StoreOp<In: Span>, P: Place> Exec for StoreSpan<O, P> {
+impl<O: StoreOp<In: Span, Bytes: Bytes>, P: Place> Exec for StoreSpan<O, P> {
     #[inline(always)]
     unsafe fn exec(r: &mut Regs) -> Flow {
         // SAFETY: this instruction has these operands.
@@ -531,8 +629,52 @@ impl<O: StoreOp<In: Span>, P: Place> Exec for StoreSpan<O, P> {
                 return Flow::trap(TrapCode::MemoryOutOfBounds);
             };
             let value = O::In::read(r.slot(r.field(8)));
-            at.cast::<O::Bytes>().write_unaligned(O::bytes(value));
+            O::bytes(value).write(at);
             r.advance(2 + P::WORDS);
+        }
+        Flow::Next
+    }
+}
+
+/// Loads lanes of the `len` bytes that are there; says whether all are among them. Out of line, as what takes
+/// long is.
+///
+/// # Safety
+/// There are as many bytes, and vectors in both slots.
+#[inline(never)]
+unsafe extern "sysv64" fn gather<O: GatherOp<Vector: Span>>(
+    place: *const u8,
+    len: usize,
+    lanes: *const u64,
+    to: *mut u64,
+) -> bool {
+    // SAFETY: the caller's promise; what is loaded is among these bytes.
+    let gathered = unsafe {
+        O::gather(O::Vector::read(lanes), len, |at| {
+            place.add(at).cast::<O::Bytes>().read_unaligned()
+        })
+    };
+    // SAFETY: as above.
+    gathered.map(|vector| unsafe { vector.write(to) }).is_some()
+}
+
+/// `slots at byte 8 = memory[P]` in each lane from where the vector says whose slot is in the word behind the
+/// place.
+pub(crate) struct LoadGathered<O, P>(PhantomData<(O, P)>);
+
+impl<O: GatherOp<Vector: Span>, P: Place> Exec for LoadGathered<O, P> {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: this instruction has these operands.
+        unsafe {
+            let Some((place, len)) = P::rest(r) else {
+                return Flow::trap(TrapCode::MemoryOutOfBounds);
+            };
+            let lanes = r.slot(r.word(2 + P::WORDS) as usize);
+            if !gather::<O>(place, len, lanes, r.slot(r.field(8))) {
+                return Flow::trap(TrapCode::MemoryOutOfBounds);
+            }
+            r.advance(3 + P::WORDS);
         }
         Flow::Next
     }

@@ -7,7 +7,8 @@ use std::arch::asm;
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
-use dotvm_isa::semantics::{ByteLanes, V128, Vector};
+use dotvm_isa::semantics::wide_vector::{Masked, Reduced};
+use dotvm_isa::semantics::{self as sem, ByteLanes, V128, Vector};
 
 /// Declares instructions: `Name: (operands) [immediate] => result, by an expression of the processor's
 /// vectors of that kind;`.
@@ -76,7 +77,8 @@ macro_rules! in_order {
             };)*
         }
     };
-    (@text $instruction:literal b) => { concat!($instruction, " {result}, {result}, {b}") };
+    // By its longer encoding: for the shorter one, assemblers exchange operands of what they take to commute.
+    (@text $instruction:literal b) => { concat!("{{vex3}} ", $instruction, " {result}, {result}, {b}") };
     (@text $instruction:literal b c) => { concat!($instruction, " {result}, {b}, {c}") };
 }
 
@@ -94,6 +96,24 @@ in_order! {
     F64x2RelaxedMadd __m128d: "vfmadd213pd" (b, c);
     F64x2RelaxedNmadd __m128d: "vfnmadd213pd" (b, c);
 }
+
+/// What wide vectors need to know of instructions that theirs are made of: the same as of the semantics.
+macro_rules! made_of {
+    ($($name:ident)*; $($masked:ident)*) => {
+        $(impl Reduced for $name {
+            type Lane = <sem::$name as Reduced>::Lane;
+            const LANE_BITS: u32 = <sem::$name as Reduced>::LANE_BITS;
+            #[inline(always)]
+            fn lane_0(vector: V128) -> Self::Lane {
+                <sem::$name as Reduced>::lane_0(vector)
+            }
+        })*
+        $(impl Masked for $masked {
+            const LANES: u32 = <sem::$masked as Masked>::LANES;
+        })*
+    };
+}
+made_of! { F32x4Add F64x2Add; I8x16Bitmask I16x8Bitmask I32x4Bitmask I64x2Bitmask }
 
 /// `pshufb` takes the low four bits, or gives 0 where the highest one is set.
 #[inline]

@@ -67,10 +67,12 @@ macro_rules! by_group {
                 $(Op::$s)|* => l.store(instr),
                 $(Op::$o => LowerOther::$of(l, instr)?,)*
                 op => match op.info().group {
-                    Group::Vector | Group::Wide | Group::Pair => l.pure(instr),
-                    Group::VectorLoad | Group::WideLoad => l.load_span(instr),
-                    Group::VectorStore | Group::WideStore => l.store_span(instr),
-                    Group::LaneLoad => l.load_lane(instr),
+                    group if group.is_wide_pure() => l.pure(instr),
+                    Group::VectorLoad | Group::WideLoad | Group::PartsLoad => l.load_span(instr),
+                    Group::VectorStore | Group::WideStore | Group::PartsStore => {
+                        l.store_span(instr);
+                    }
+                    Group::LaneLoad | Group::Gather => l.load_lane(instr),
                     Group::LaneStore => l.store_lane(instr),
                     group => unreachable!("instructions of {group:?} are named above"),
                 },
@@ -607,22 +609,32 @@ impl LowerOther for Lowerer<'_> {
     }
 
     fn i128_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        self.push_constant(self.verifier.integer(instr), ValType::I128);
+        self.push_constant(self.verifier.constant(instr), ValType::I128);
         Ok(())
     }
 
     fn i256_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        self.push_constant(self.verifier.integer(instr), ValType::I256);
+        self.push_constant(self.verifier.constant(instr), ValType::I256);
         Ok(())
     }
 
     fn i512_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        self.push_constant(self.verifier.integer(instr), ValType::I512);
+        self.push_constant(self.verifier.constant(instr), ValType::I512);
         Ok(())
     }
 
     fn v128_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.push_constant(instr.vector().into(), ValType::V128);
+        Ok(())
+    }
+
+    fn v256_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        self.push_constant(self.verifier.constant(instr), ValType::V256);
+        Ok(())
+    }
+
+    fn v512_push(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        self.push_constant(self.verifier.constant(instr), ValType::V512);
         Ok(())
     }
 

@@ -1,14 +1,15 @@
 //! Choosing handlers of instructions on values of several slots.
 
 use dotvm_isa::Op;
+use dotvm_isa::semantics::wide_vector::{self, GatherOp, WideVector};
 use dotvm_isa::semantics::{
     self as sem, LaneLoad, LaneStore, LoadOp, Results, StoreOp, V128, wide,
 };
 
 use super::select::Pair;
 use crate::handlers::spans::{
-    ConstLast, Constant, CopySlots, Far, Form, Handled, LoadIntoLane, LoadSpan, Near, PureToSlots,
-    PureToValue, SelectSlots, Slots, Span, StoreLane, StoreSpan,
+    Bytes, ConstLast, Constant, CopySlots, Far, Form, Handled, LoadGathered, LoadIntoLane,
+    LoadSpan, Near, PureToSlots, PureToValue, SelectSlots, Slots, Span, StoreLane, StoreSpan,
 };
 use crate::handlers::{Acc, S10, ToAcc, ToSlot};
 use crate::machine::{Handler, handler, vector_handler};
@@ -50,6 +51,7 @@ macro_rules! to_slots {
 }
 to_slots! {
     () V128;
+    (const PARTS: usize) WideVector<PARTS>;
     (const BITS: usize, const LIMBS: usize) wide::Uint<BITS, LIMBS>;
     (const BITS: usize, const LIMBS: usize) (wide::Uint<BITS, LIMBS>, u32);
     (const BITS: usize, const LIMBS: usize) (wide::Uint<BITS, LIMBS>, wide::Uint<BITS, LIMBS>);
@@ -76,7 +78,7 @@ fn form<O: Handled<Out: Outcome>>(constant_last: bool) -> PureForm {
     }
 }
 
-fn load_of<O: LoadOp<Out: Span>>(at: Address) -> Handler {
+fn load_of<O: LoadOp<Out: Span, Bytes: Bytes>>(at: Address) -> Handler {
     match at {
         Address::Acc => vector_handler::<LoadSpan<O, Near<Acc>>>(),
         Address::Slot => vector_handler::<LoadSpan<O, Near<S10>>>(),
@@ -84,11 +86,19 @@ fn load_of<O: LoadOp<Out: Span>>(at: Address) -> Handler {
     }
 }
 
-fn store_of<O: StoreOp<In: Span>>(at: Address) -> Handler {
+fn store_of<O: StoreOp<In: Span, Bytes: Bytes>>(at: Address) -> Handler {
     match at {
         Address::Acc => vector_handler::<StoreSpan<O, Near<Acc>>>(),
         Address::Slot => vector_handler::<StoreSpan<O, Near<S10>>>(),
         Address::Far => vector_handler::<StoreSpan<O, Far>>(),
+    }
+}
+
+fn gather_of<O: GatherOp<Vector: Span>>(at: Address) -> Handler {
+    match at {
+        Address::Acc => vector_handler::<LoadGathered<O, Near<Acc>>>(),
+        Address::Slot => vector_handler::<LoadGathered<O, Near<S10>>>(),
+        Address::Far => vector_handler::<LoadGathered<O, Far>>(),
     }
 }
 
@@ -120,15 +130,31 @@ macro_rules! choose {
         pair { $($p:ident $pk:ident $pu:ident $pm:literal $pc:literal $pi:tt $pcat:ident $pa:ident $pf:literal $ps:tt $pd:literal;)* }
         wide_load { $($wl:ident $wlk:ident $wlu:ident $wlm:literal $wlc:literal $wli:tt $wlcat:ident $wla:ident $wlf:literal $wls:tt $wld:literal;)* }
         wide_store { $($wt:ident $wtk:ident $wtu:ident $wtm:literal $wtc:literal $wti:tt $wtcat:ident $wta:ident $wtf:literal $wts:tt $wtd:literal;)* }
+        parts { $($e:ident $ew:ident $ek:ident $eu:ident $em:literal $ec:literal $ei:tt $ecat:ident $ea:ident $ef:literal $es:tt $ed:literal;)* }
+        whole { $($h:ident $hk:ident $hu:ident $hm:literal $hc:literal $hi:tt $hcat:ident $ha:ident $hf:literal $hs:tt $hd:literal;)* }
+        parts_load { $($el:ident $elw:ident $elk:ident $elu:ident $elm:literal $elc:literal $eli:tt $elcat:ident $ela:ident $elf:literal $els:tt $eld:literal;)* }
+        parts_store { $($et:ident $etw:ident $etk:ident $etu:ident $etm:literal $etc:literal $eti:tt $etcat:ident $eta:ident $etf:literal $ets:tt $etd:literal;)* }
+        gather { $($g:ident $gk:ident $gu:ident $gm:literal $gc:literal $gi:tt $gcat:ident $ga:ident $gf:literal $gs:tt $gd:literal;)* }
     ) => {
         /// A pure instruction.
         pub(super) fn pure(op: Op, constant_last: bool) -> PureForm {
             #[cfg(dotvm_tail_dispatch)]
-            if let Some(form) = native(op, constant_last) {
-                return form;
+            if crate::features::detected() {
+                return match op {
+                    $(Op::$v => form::<native::$v>(constant_last),)*
+                    $(Op::$e => form::<wide_vector::$ew<native::$ek, wide_vector::$eu>>(constant_last),)*
+                    _ => portable(op, constant_last),
+                };
             }
+            portable(op, constant_last)
+        }
+
+        /// A pure instruction, by handlers for any processor.
+        fn portable(op: Op, constant_last: bool) -> PureForm {
             match op {
                 $(Op::$v => form::<sem::$v>(constant_last),)*
+                $(Op::$e => form::<wide_vector::$ew<sem::$ek, wide_vector::$eu>>(constant_last),)*
+                $(Op::$h => form::<wide_vector::$hk<wide_vector::$hu>>(constant_last),)*
                 $(Op::$w => form::<wide::$wk<wide::$wu>>(constant_last),)*
                 $(Op::$p => form::<wide::$pk<wide::$pu>>(constant_last),)*
                 _ => unreachable!("{op:?} is of another group"),
@@ -140,6 +166,7 @@ macro_rules! choose {
             match op {
                 $(Op::$l => load_of::<sem::$l>(at),)*
                 $(Op::$wl => load_of::<wide::$wlk<wide::$wlu>>(at),)*
+                $(Op::$el => load_of::<wide_vector::$elw<sem::$elk, wide_vector::$elu>>(at),)*
                 _ => unreachable!("{op:?} is no load of several slots"),
             }
         }
@@ -149,14 +176,16 @@ macro_rules! choose {
             match op {
                 $(Op::$s => store_of::<sem::$s>(at),)*
                 $(Op::$wt => store_of::<wide::$wtk<wide::$wtu>>(at),)*
+                $(Op::$et => store_of::<wide_vector::$etw<sem::$etk, wide_vector::$etu>>(at),)*
                 _ => unreachable!("{op:?} is no store of several slots"),
             }
         }
 
-        /// A load of a lane.
+        /// A load of a lane, or of lanes from where a vector says.
         pub(super) fn load_lane(op: Op, at: Address) -> Handler {
             match op {
                 $(Op::$il => load_lane_of::<sem::$il>(at),)*
+                $(Op::$g => gather_of::<wide_vector::$gk<wide_vector::$gu>>(at),)*
                 _ => unreachable!("{op:?} loads no lane"),
             }
         }
@@ -194,32 +223,20 @@ by_slots! {
     select SelectSlots;
 }
 
-/// The form of an instruction by the processor's own, where it has what that needs.
+/// The semantics, with the processor's own instructions in place of those that have such a form.
 #[cfg(dotvm_tail_dispatch)]
-fn native(op: Op, constant_last: bool) -> Option<PureForm> {
-    use crate::handlers::vector_x86 as x86;
-    macro_rules! same_names {
-        ($($name:ident)* ; $($other:ident = $same:ident)*) => {
-            Some(match op {
-                $(Op::$name => form::<x86::$name>(constant_last),)*
-                $(Op::$other => form::<x86::$same>(constant_last),)*
-                _ => return None,
-            })
-        };
-    }
-    if !crate::features::detected() {
-        return None;
-    }
-    same_names! {
-        I8x16Swizzle I8x16Shuffle I8x16Bitmask I16x8Bitmask I32x4Bitmask I64x2Bitmask I8x16AllTrue I16x8AllTrue
-        I32x4AllTrue I64x2AllTrue I16x8Q15MulrSat I32x4TruncSatF32x4 I32x4TruncSatF32x4U I32x4TruncSatF64x2Zero
-        I32x4TruncSatF64x2UZero F32x4Add F32x4Sub F32x4Mul F32x4Div F64x2Add F64x2Sub F64x2Mul F64x2Div
-        F32x4RelaxedMadd F32x4RelaxedNmadd F64x2RelaxedMadd F64x2RelaxedNmadd;
-        I8x16RelaxedSwizzle = I8x16Swizzle
-        I16x8RelaxedQ15Mulr = I16x8Q15MulrSat
-        I32x4RelaxedTruncF32x4 = I32x4TruncSatF32x4
-        I32x4RelaxedTruncF32x4U = I32x4TruncSatF32x4U
-        I32x4RelaxedTruncF64x2Zero = I32x4TruncSatF64x2Zero
-        I32x4RelaxedTruncF64x2UZero = I32x4TruncSatF64x2UZero
-    }
+mod native {
+    pub(super) use dotvm_isa::semantics::*;
+
+    pub(super) use crate::handlers::vector_x86::{
+        F32x4Add, F32x4Div, F32x4Mul, F32x4RelaxedMadd, F32x4RelaxedNmadd, F32x4Sub, F64x2Add,
+        F64x2Div, F64x2Mul, F64x2RelaxedMadd, F64x2RelaxedNmadd, F64x2Sub, I8x16AllTrue,
+        I8x16Bitmask, I8x16Shuffle, I8x16Swizzle, I8x16Swizzle as I8x16RelaxedSwizzle,
+        I16x8AllTrue, I16x8Bitmask, I16x8Q15MulrSat, I16x8Q15MulrSat as I16x8RelaxedQ15Mulr,
+        I32x4AllTrue, I32x4Bitmask, I32x4TruncSatF32x4,
+        I32x4TruncSatF32x4 as I32x4RelaxedTruncF32x4, I32x4TruncSatF32x4U,
+        I32x4TruncSatF32x4U as I32x4RelaxedTruncF32x4U, I32x4TruncSatF64x2UZero,
+        I32x4TruncSatF64x2UZero as I32x4RelaxedTruncF64x2UZero, I32x4TruncSatF64x2Zero,
+        I32x4TruncSatF64x2Zero as I32x4RelaxedTruncF64x2Zero, I64x2AllTrue, I64x2Bitmask,
+    };
 }

@@ -212,7 +212,7 @@ impl Lowerer<'_> {
         self.emit(forms::store(instr.op, kind), &words[..len]);
     }
 
-    /// A load of a lane.
+    /// A load of a lane, or of lanes from where a vector says.
     pub(super) fn load_lane(&mut self, instr: &Instr) {
         let (kind, mut words, len) = self.lane_place(instr);
         self.emit_load(forms::load_lane(instr.op, kind), &mut words[..len], instr);

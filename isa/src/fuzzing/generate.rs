@@ -64,7 +64,7 @@ impl<'d> Choices<'d> {
     }
 
     /// The slots of an integer of that type: more often one with runs of equal bits.
-    pub(super) fn integer(&mut self, ty: ValType) -> Bits {
+    pub(super) fn bits(&mut self, ty: ValType) -> Bits {
         let slots = std::array::from_fn(|_| match self.below(4) {
             0 => 0,
             1 => u64::MAX,
@@ -80,7 +80,7 @@ impl<'d> Choices<'d> {
 }
 
 /// Value types that constants can have.
-const CONSTANT_TYPES: [ValType; 11] = [
+const CONSTANT_TYPES: [ValType; 13] = [
     ValType::I32,
     ValType::I64,
     ValType::I128,
@@ -89,6 +89,8 @@ const CONSTANT_TYPES: [ValType; 11] = [
     ValType::F32,
     ValType::F64,
     ValType::V128,
+    ValType::V256,
+    ValType::V512,
     ValType::FuncRef,
     ValType::ExternRef,
     ValType::ExnRef,
@@ -285,8 +287,8 @@ fn constant(choices: &mut Choices<'_>, spaces: &Spaces, ty: ValType, globals: u3
         ValType::I64 => ConstOp::I64(number as i64),
         ValType::F32 => ConstOp::F32(number as u32),
         ValType::F64 => ConstOp::F64(number),
-        ValType::I128 | ValType::I256 | ValType::I512 => {
-            ConstOp::Integer(ty, Box::new(choices.integer(ty)))
+        ValType::I128 | ValType::I256 | ValType::I512 | ValType::V256 | ValType::V512 => {
+            ConstOp::Wide(ty, Box::new(choices.bits(ty)))
         }
         ValType::V128 => ConstOp::V128(u128::from(number) << 64 | u128::from(choices.number())),
         ValType::FuncRef if choices.flag() => {

@@ -3,11 +3,13 @@
 //! The generator knows the types on the stack, as the verifier does, and makes the operands that an
 //! instruction wants where they are not there.
 
+use std::sync::LazyLock;
+
 use super::generate::Choices;
 use crate::instr::{Catch, CodeBuilder, Label};
 use crate::module::{Module, Spaces};
 use crate::ops::{Imm, OPS, Op, OpInfo, Sig};
-use crate::types::{AddressType, MemoryType, ValType};
+use crate::types::{AddressType, Arch, MemoryType, ValType};
 
 /// The most values on the stack.
 const MAX_DEPTH: usize = 40;
@@ -98,7 +100,7 @@ impl BodyMaker<'_, '_, '_> {
                 self.make(ty);
             }
             _ => {
-                let info = &OPS[self.choices.below(OPS.len())];
+                let info = self.row();
                 self.instruction(info);
             }
         }
@@ -130,9 +132,11 @@ impl BodyMaker<'_, '_, '_> {
             ValType::I64 => self.code.op1(Op::I64Push, number),
             ValType::F32 => self.code.op1(Op::F32Push, number & 0xffff_ffff),
             ValType::F64 => self.code.op1(Op::F64Push, number),
-            ValType::I128 | ValType::I256 | ValType::I512 if self.choices.flag() => {
-                let value = self.choices.integer(ty);
-                self.code.op_integer(Op::push(ty), value);
+            ValType::I128 | ValType::I256 | ValType::I512 | ValType::V256 | ValType::V512
+                if self.choices.flag() =>
+            {
+                let value = self.choices.bits(ty);
+                self.code.op_constant(Op::push(ty), value);
             }
             ValType::V128 if self.choices.flag() => {
                 let high = self.choices.number();
@@ -247,11 +251,25 @@ impl BodyMaker<'_, '_, '_> {
         }
     }
 
+    /// A row of the table: as often one that every architecture has as one of another, since wide ones have
+    /// many.
+    fn row(&mut self) -> &'static OpInfo {
+        static BY_ARCH: LazyLock<[Vec<&OpInfo>; Arch::ALL.len()]> = LazyLock::new(|| {
+            Arch::ALL.map(|arch| OPS.iter().filter(|info| info.first_arch == arch).collect())
+        });
+        let mut first = Arch::Arch32;
+        if self.choices.flag() {
+            first = self.choices.pick(&Arch::ALL).min(self.module.arch);
+        }
+        let rows = match BY_ARCH[usize::from(first.code())].as_slice() {
+            [] => &BY_ARCH[0],
+            rows => rows,
+        };
+        self.choices.pick(rows)
+    }
+
     fn instruction(&mut self, info: &OpInfo) {
         let op = info.op;
-        if info.first_arch > self.module.arch {
-            return;
-        }
         let Some([a, b]) = self.immediates(op, info.imms) else {
             return;
         };
@@ -309,10 +327,10 @@ impl BodyMaker<'_, '_, '_> {
                 Imm::Elem => self.module.elems.len(),
                 Imm::Tag => self.spaces.tags.len(),
                 Imm::Count => 4,
-                Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
+                Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 | Imm::Lane32 | Imm::Lane64 => {
                     usize::from(imm.lanes().unwrap_or(0))
                 }
-                Imm::I128 | Imm::I256 | Imm::I512 => return None,
+                Imm::I128 | Imm::I256 | Imm::I512 | Imm::V256 | Imm::V512 => return None,
                 Imm::V128 | Imm::Lanes | Imm::Label | Imm::Labels => return None,
                 Imm::Catches => continue,
                 Imm::RefType => {

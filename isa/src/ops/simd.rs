@@ -2,7 +2,7 @@
 //!
 //! An instruction's name starts with the shape its lanes have. Codes are those of WebAssembly: prefix
 //! 0xfd for core instructions, 0xfe for relaxed ones, whose results WebAssembly leaves open and which
-//! are fixed here. Vectors of other widths have prefixes of their own, and groups with these rules.
+//! are fixed here. Wider vectors have prefixes and groups of their own (`wide_vectors.rs`).
 //!
 //! The groups: `vector` are pure functions of at most three operands, whose meaning is in
 //! [`crate::semantics`]; `vector_load` and `vector_store` access memory 0 as `load` and `store` do;

@@ -7,12 +7,13 @@
 //! The groups: `wide` are pure functions of any number of operands with one result, `pair` those with two,
 //! also of 64 bits; `wide_load` and `wide_store` access memory as `load` and `store` do.
 
-/// Hands `$($before)*` and then the groups of instructions on wide integers to the macro `$m`.
+/// Hands `$($before)*` the groups of instructions on wide integers and then those of wide vectors to the
+/// macro `$m`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_wide_ops {
     ($m:ident { $($before:tt)* }) => {
-        $m! {
+        $crate::with_wide_vector_ops! { $m {
         $($before)*
         wide {
             I128Eqz Eqz U128 "i128.eqz" 0xe001 [] Comparison Arch128 1 (I128 -> I32) "1 when zero, else 0.";
@@ -275,6 +276,6 @@ macro_rules! with_wide_ops {
             I512Store Store U512 "i512.store" 0xe261 [Offset] Memory Arch512 1 (I32 I512 -> ) "Stores 64 bytes, little-endian.";
             I512StoreBe StoreBe U512 "i512.store_be" 0xe263 [Offset] Memory Arch512 1 (I32 I512 -> ) "Stores 64 bytes, big-endian.";
         }
-        }
+        } }
     };
 }

@@ -5,7 +5,7 @@ use crate::ops::{Imm, Op};
 use crate::trap::TrapCode;
 use crate::types::ValType;
 
-use super::{SlotValue, V128, Vector, wide};
+use super::{SlotValue, V128, Vector, wide, wide_vector};
 
 /// A value that is an operand or a result, and how it is kept in slots. Upper bits of values narrower than
 /// a slot are zero.
@@ -140,7 +140,10 @@ impl<const N: usize> Immediates for Lane<N> {
         2 => &[Imm::Lane2],
         4 => &[Imm::Lane4],
         8 => &[Imm::Lane8],
-        _ => &[Imm::Lane16],
+        16 => &[Imm::Lane16],
+        32 => &[Imm::Lane32],
+        64 => &[Imm::Lane64],
+        _ => panic!("there is no immediate for so many lanes"),
     };
     #[inline(always)]
     fn from_instr(a: u64, _: u64) -> Lane<N> {
@@ -160,7 +163,7 @@ impl Immediates for ByteLanes {
     }
 }
 
-/// An instruction of one of the groups `vector`, `wide` and `pair`.
+/// An instruction of one of the groups `vector`, `wide`, `pair`, `parts` and `whole`.
 pub trait Pure {
     /// Its operands; integers are unsigned.
     type Args: Operands;
@@ -196,9 +199,12 @@ macro_rules! eval {
         vector_load $vector_load:tt vector_store $vector_store:tt lane_load $lane_load:tt lane_store $lane_store:tt
         wide { $($w:ident $wk:ident $wu:ident $wm:literal $wc:literal [$($wi:ident)*] $wcat:ident $wa:ident $wf:literal ($($wp:ident)* -> $($wr:ident)*) $wd:literal;)* }
         pair { $($p:ident $pk:ident $pu:ident $pm:literal $pc:literal [$($pi:ident)*] $pcat:ident $pa:ident $pf:literal ($($pp:ident)* -> $($pr:ident)*) $pd:literal;)* }
+        wide_load $wide_load:tt wide_store $wide_store:tt
+        parts { $($e:ident $ew:ident $ek:ident $eu:ident $em:literal $ec:literal [$($ei:ident)*] $ecat:ident $ea:ident $ef:literal ($($ep:ident)* -> $($er:ident)*) $ed:literal;)* }
+        whole { $($h:ident $hk:ident $hu:ident $hm:literal $hc:literal [$($hi:ident)*] $hcat:ident $ha:ident $hf:literal ($($hp:ident)* -> $($hr:ident)*) $hd:literal;)* }
         $($rest:tt)*
     ) => {
-        /// Computes an instruction of the groups `vector`, `wide` and `pair` on operands, in slots one after
+        /// Computes an instruction of the groups of [`Pure`] ones on operands, in slots one after
         /// the other, and immediates as [`Instr`](crate::Instr) has them; returns the results in the same
         /// way. `None` where `op` is of another group.
         pub fn eval_pure(op: Op, args: &[u64], a: u64, b: u64) -> Option<Result<ResultSlots, TrapCode>> {
@@ -215,6 +221,8 @@ macro_rules! eval {
                 $(Op::$v => on_slots::<super::$v>(args, a, b),)*
                 $(Op::$w => on_slots::<wide::$wk<wide::$wu>>(args, a, b),)*
                 $(Op::$p => on_slots::<wide::$pk<wide::$pu>>(args, a, b),)*
+                $(Op::$e => on_slots::<wide_vector::$ew<super::$ek, wide_vector::$eu>>(args, a, b),)*
+                $(Op::$h => on_slots::<wide_vector::$hk<wide_vector::$hu>>(args, a, b),)*
                 _ => return None,
             })
         }
@@ -225,6 +233,8 @@ macro_rules! eval {
                 $(Op::$v => <super::$v as Pure>::TRAPS,)*
                 $(Op::$w => <wide::$wk<wide::$wu> as Pure>::TRAPS,)*
                 $(Op::$p => <wide::$pk<wide::$pu> as Pure>::TRAPS,)*
+                $(Op::$e => <wide_vector::$ew<super::$ek, wide_vector::$eu> as Pure>::TRAPS,)*
+                $(Op::$h => <wide_vector::$hk<wide_vector::$hu> as Pure>::TRAPS,)*
                 _ => &[],
             }
         }
@@ -239,6 +249,8 @@ macro_rules! eval {
                 $(Op::$v => quick::<super::$v>(),)*
                 $(Op::$w => quick::<wide::$wk<wide::$wu>>(),)*
                 $(Op::$p => quick::<wide::$pk<wide::$pu>>(),)*
+                $(Op::$e => quick::<wide_vector::$ew<super::$ek, wide_vector::$eu>>(),)*
+                $(Op::$h => quick::<wide_vector::$hk<wide_vector::$hu>>(),)*
                 _ => false,
             }
         }
@@ -259,6 +271,8 @@ macro_rules! eval {
                 $(check::<super::super::$v>($vm, &[$($vp),*], &[$(Imm::$vi),*], &[$($vr),*]);)*
                 $(check::<wide::$wk<wide::$wu>>($wm, &[$($wp),*], &[$(Imm::$wi),*], &[$($wr),*]);)*
                 $(check::<wide::$pk<wide::$pu>>($pm, &[$($pp),*], &[$(Imm::$pi),*], &[$($pr),*]);)*
+                $(check::<wide_vector::$ew<super::super::$ek, wide_vector::$eu>>($em, &[$($ep),*], &[$(Imm::$ei),*], &[$($er),*]);)*
+                $(check::<wide_vector::$hk<wide_vector::$hu>>($hm, &[$($hp),*], &[$(Imm::$hi),*], &[$($hr),*]);)*
             }
         }
     };

@@ -76,7 +76,7 @@ shapes! {
 /// divides crates into codegen units: a handler of the interpreter that called something would take
 /// part of the native stack.
 #[inline(always)]
-fn array_of<R: Copy + Default, const N: usize>(f: impl Fn(usize) -> R) -> [R; N] {
+pub(super) fn array_of<R: Copy + Default, const N: usize>(f: impl Fn(usize) -> R) -> [R; N] {
     let mut array = [R::default(); N];
     for (i, value) in array.iter_mut().enumerate() {
         *value = f(i);

@@ -24,7 +24,7 @@ pub use modular::*;
 pub use pairs::*;
 pub use ruint::Uint;
 pub use ruint::aliases::{U64, U128, U256, U512};
-pub use word::Word;
+pub use word::{Word, divide_limbs};
 
 /// Declares operations on words of any width `W`: `"documentation" Name: (operands) [immediate] => results,
 /// meaning;`, the part in brackets where there is one. After `slow`, for those that take long, traps may

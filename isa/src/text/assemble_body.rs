@@ -301,12 +301,12 @@ impl<'t> BodyAssembler<'_, 't, '_> {
             }
             [imm] if imm.wide_bits().is_some() => {
                 let ty = op.result().expect("it pushes a constant");
-                let value = self.parser.wide_integer(ty)?;
-                self.code().op_integer(op, value);
+                let value = vectors::wide_constant(self.parser, ty)?;
+                self.code().op_constant(op, value);
             }
             [Imm::V128] => {
-                let bits = vectors::constant(self.parser)?;
-                self.code().op_vector(op, bits);
+                let value = vectors::constant(self.parser, ValType::V128)?;
+                self.code().op_vector(op, value.low_128());
             }
             [Imm::Lanes] => {
                 let lanes = vectors::lanes(self.parser)?;
@@ -414,13 +414,15 @@ impl<'t> BodyAssembler<'_, 't, '_> {
             Imm::Type => {
                 return self.type_index();
             }
-            Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 => {
+            Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 | Imm::Lane32 | Imm::Lane64 => {
                 return parser.unsigned(8, "the number of a lane or limb");
             }
             Imm::I128
             | Imm::I256
             | Imm::I512
             | Imm::V128
+            | Imm::V256
+            | Imm::V512
             | Imm::Lanes
             | Imm::Label
             | Imm::Labels

@@ -20,8 +20,8 @@ pub(super) fn expression<'t>(
     arch: Arch,
     want: ValType,
 ) -> Parsed<ConstExpr> {
-    let special = matches!(parser.slice(), "inf" | "nan")
-        || want == ValType::V128 && vectors::is_shape(parser.slice());
+    let special =
+        matches!(parser.slice(), "inf" | "nan") || vectors::is_shape(parser.slice(), want);
     match parser.kind() {
         Kind::Open => {
             parser.bump();
@@ -41,8 +41,10 @@ pub(super) fn expression<'t>(
                 ValType::I64 => ConstOp::I64(parser.number(want)? as i64),
                 ValType::F32 => ConstOp::F32(parser.number(want)? as u32),
                 ValType::F64 => ConstOp::F64(parser.number(want)?),
-                ValType::I128 | ValType::I256 | ValType::I512 => integer(parser, want)?,
-                ValType::V128 => ConstOp::V128(vectors::constant(parser)?),
+                ValType::V128 => ConstOp::V128(vectors::constant(parser, want)?.low_128()),
+                ValType::I128 | ValType::I256 | ValType::I512 | ValType::V256 | ValType::V512 => {
+                    wide(parser, want)?
+                }
                 _ => return fault(span, format!("there are no literals of type {want}")),
             };
             Ok(ConstExpr(vec![op]))
@@ -82,13 +84,13 @@ fn instruction<'t>(parser: &mut Parser<'t>, symbols: &Symbols<'t>, arch: Arch) -
         Some(Op::I64Push) => ConstOp::I64(parser.number(ValType::I64)? as i64),
         Some(Op::F32Push) => ConstOp::F32(parser.number(ValType::F32)? as u32),
         Some(Op::F64Push) => ConstOp::F64(parser.number(ValType::F64)?),
-        Some(op @ (Op::I128Push | Op::I256Push | Op::I512Push)) => {
-            integer(parser, op.result().expect("it pushes a constant"))?
-        }
-        Some(Op::V128Push) => ConstOp::V128(vectors::constant(parser)?),
+        Some(Op::V128Push) => ConstOp::V128(vectors::constant(parser, ValType::V128)?.low_128()),
         Some(Op::GlobalGet) => ConstOp::GlobalGet(symbols.reference(parser, Space::Global)?),
         Some(Op::RefNull) => ConstOp::RefNull(parser.val_type("a reference type")?),
         Some(Op::RefFunc) => ConstOp::RefFunc(symbols.reference(parser, Space::Func)?),
+        Some(op) if op.info().imms.iter().any(|imm| imm.wide_bits().is_some()) => {
+            wide(parser, op.result().expect("it pushes a constant"))?
+        }
         op => match op.and_then(ConstOp::binary) {
             Some(binary) => binary,
             None => {
@@ -100,8 +102,9 @@ fn instruction<'t>(parser: &mut Parser<'t>, symbols: &Symbols<'t>, arch: Arch) -
     })
 }
 
-fn integer(parser: &mut Parser<'_>, ty: ValType) -> Parsed<ConstOp> {
-    Ok(ConstOp::Integer(ty, Box::new(parser.wide_integer(ty)?)))
+fn wide(parser: &mut Parser<'_>, ty: ValType) -> Parsed<ConstOp> {
+    let value = vectors::wide_constant(parser, ty)?;
+    Ok(ConstOp::Wide(ty, Box::new(value)))
 }
 
 /// Prints an expression where one of type `want` stands.
@@ -115,10 +118,12 @@ pub(super) fn print(list: &mut Listing<'_>, expr: &ConstExpr, want: ValType) {
         (&[ConstOp::F64(bits)], ValType::F64) => {
             literal::print_float(&mut list.out, bits, literal::F64);
         }
-        ([ConstOp::Integer(ty, value)], _) if *ty == want => {
-            literal::print_integer(&mut list.out, **value, ty.bits());
+        ([ConstOp::Wide(ty, value)], _) if *ty == want => {
+            vectors::print_wide(&mut list.out, **value, want);
         }
-        (&[ConstOp::V128(bits)], ValType::V128) => vectors::print_constant(&mut list.out, bits),
+        (&[ConstOp::V128(bits)], ValType::V128) => {
+            vectors::print_wide(&mut list.out, bits.into(), want);
+        }
         ([op @ (ConstOp::GlobalGet(_) | ConstOp::RefNull(_) | ConstOp::RefFunc(_))], _) => {
             print_op(list, op);
         }
@@ -166,13 +171,13 @@ fn print_op(list: &mut Listing<'_>, op: &ConstOp) {
             mnemonic(Op::F64Push);
             literal::print_float(&mut list.out, bits, literal::F64);
         }
-        ConstOp::Integer(ty, ref value) => {
+        ConstOp::Wide(ty, ref value) => {
             mnemonic(Op::push(ty));
-            literal::print_integer(&mut list.out, **value, ty.bits());
+            vectors::print_wide(&mut list.out, **value, ty);
         }
         ConstOp::V128(bits) => {
             mnemonic(Op::V128Push);
-            vectors::print_constant(&mut list.out, bits);
+            vectors::print_wide(&mut list.out, bits.into(), ValType::V128);
         }
         ConstOp::GlobalGet(index) => {
             mnemonic(Op::GlobalGet);

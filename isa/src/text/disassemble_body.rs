@@ -144,14 +144,16 @@ impl BodyPrinter<'_, '_, '_> {
         match imms {
             [Imm::Labels] => self.list(instr, reader.labels(instr), Self::target)?,
             [Imm::Catches] => self.list(instr, reader.catches(instr), Self::catch)?,
-            [imm] if let Some(bits) = imm.wide_bits() => {
+            [imm] if imm.wide_bits().is_some() => {
                 self.printer.push(" ");
-                let value = reader.integer(instr);
-                literal::print_integer(&mut self.printer.list.out, value, bits);
+                let ty = instr.op.result().expect("it pushes a constant");
+                let value = reader.constant(instr);
+                vectors::print_wide(&mut self.printer.list.out, value, ty);
             }
             [Imm::V128] => {
                 self.printer.push(" ");
-                vectors::print_constant(&mut self.printer.list.out, instr.vector());
+                let value = instr.vector().into();
+                vectors::print_wide(&mut self.printer.list.out, value, ValType::V128);
             }
             [Imm::Lanes] => {
                 self.printer.push(" ");
@@ -233,6 +235,8 @@ impl BodyPrinter<'_, '_, '_> {
             | Imm::I256
             | Imm::I512
             | Imm::V128
+            | Imm::V256
+            | Imm::V512
             | Imm::Lanes
             | Imm::Labels
             | Imm::Catches => {
@@ -242,6 +246,8 @@ impl BodyPrinter<'_, '_, '_> {
             | Imm::Lane4
             | Imm::Lane8
             | Imm::Lane16
+            | Imm::Lane32
+            | Imm::Lane64
             | Imm::Global
             | Imm::Table
             | Imm::Memory

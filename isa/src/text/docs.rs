@@ -97,7 +97,7 @@ fn architectures() -> String {
 }
 
 /// Every kind of immediate, in the order of the documentation.
-const IMMEDIATES: [Imm; 28] = [
+const IMMEDIATES: [Imm; 32] = [
     Imm::I32,
     Imm::I64,
     Imm::I128,
@@ -106,11 +106,15 @@ const IMMEDIATES: [Imm; 28] = [
     Imm::F32,
     Imm::F64,
     Imm::V128,
+    Imm::V256,
+    Imm::V512,
     Imm::Lanes,
     Imm::Lane2,
     Imm::Lane4,
     Imm::Lane8,
     Imm::Lane16,
+    Imm::Lane32,
+    Imm::Lane64,
     Imm::Local,
     Imm::Global,
     Imm::Func,
@@ -144,11 +148,23 @@ fn immediate(imm: Imm) -> [&'static str; 3] {
             "16 bytes, lane 0 first",
             "integer of 128 bits, or a shape and its lanes: `f32x4 1.0 0.0 0.0 0.0`",
         ],
+        Imm::V256 => [
+            "v256",
+            "32 bytes, lane 0 first",
+            "integer of 256 bits, or a shape and its lanes",
+        ],
+        Imm::V512 => [
+            "v512",
+            "64 bytes, lane 0 first",
+            "integer of 512 bits, or a shape and its lanes",
+        ],
         Imm::Lanes => ["lanes", "16 bytes, each below 32", "16 numbers"],
         Imm::Lane2 => ["lane2", "1 byte below 2", "number"],
         Imm::Lane4 => ["lane4", "1 byte below 4", "number"],
         Imm::Lane8 => ["lane8", "1 byte below 8", "number"],
         Imm::Lane16 => ["lane16", "1 byte below 16", "number"],
+        Imm::Lane32 => ["lane32", "1 byte below 32", "number"],
+        Imm::Lane64 => ["lane64", "1 byte below 64", "number"],
         Imm::Local => ["local", INDEX, "`$name` or index; parameters come first"],
         Imm::Global => ["global", INDEX, "`$name` or index"],
         Imm::Func => ["func", INDEX, "`$name` or index"],

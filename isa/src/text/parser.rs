@@ -373,7 +373,7 @@ pub(super) fn unknown<'n, T>(
 /// The known name nearest to a misspelled one, if one is near: at most a third of it differs.
 fn closest<'n>(name: &str, known: impl ExactSizeIterator<Item = &'n str>) -> Option<&'n str> {
     const LONGEST: usize = 40;
-    const MOST_KNOWN: usize = 2_000;
+    const MOST_KNOWN: usize = 4_000;
     if name.len() > LONGEST || known.len() > MOST_KNOWN {
         return None;
     }

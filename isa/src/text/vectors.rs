@@ -1,7 +1,7 @@
-//! Constants of vectors and lists of lanes in assembler text: reading and printing.
+//! Constants of vectors, other wide ones, and lists of lanes in assembler text: reading and printing.
 //!
-//! A constant is a number of 128 bits, lane 0 in the lowest ones, or a shape and its lanes from lane 0
-//! on: `v128.push 0x3f800000`, `v128.push f32x4 1.0 0.0 0.0 0.0`.
+//! A constant of a vector is a number of its width, lane 0 in the lowest bits, or a shape and its lanes from
+//! lane 0 on: `v128.push 0x3f800000`, `v128.push f32x4 1.0 0.0 0.0 0.0`.
 
 use std::fmt::Write;
 
@@ -12,42 +12,59 @@ use super::parser::Parser;
 use crate::bits::Bits;
 use crate::types::ValType;
 
-/// The shapes a constant can be written in: name, bits of a lane, type of floats.
-const SHAPES: [(&str, u32, Option<ValType>); 6] = [
-    ("i8x16", 8, None),
-    ("i16x8", 16, None),
-    ("i32x4", 32, None),
-    ("i64x2", 64, None),
-    ("f32x4", 32, Some(ValType::F32)),
-    ("f64x2", 64, Some(ValType::F64)),
+/// The lanes of the shapes a constant can be written in: name, bits, type of floats.
+const LANES: [(&str, u32, Option<ValType>); 6] = [
+    ("i8", 8, None),
+    ("i16", 16, None),
+    ("i32", 32, None),
+    ("i64", 64, None),
+    ("f32", 32, Some(ValType::F32)),
+    ("f64", 64, Some(ValType::F64)),
 ];
 
 /// How many lanes a shuffle names.
 const SHUFFLED: u32 = 16;
 
-/// Whether a word is the shape of a constant.
-pub(super) fn is_shape(word: &str) -> bool {
-    SHAPES.iter().any(|&(shape, ..)| shape == word)
+/// Whether a word is the shape of a constant of that type.
+pub(super) fn is_shape(word: &str, ty: ValType) -> bool {
+    ty.is_vector() && LANES.iter().any(|lane| shape(lane.0, lane.1, ty) == word)
 }
 
-/// Reads a constant.
-pub(super) fn constant(parser: &mut Parser<'_>) -> Parsed<u128> {
+/// The name of a shape, such as `i32x4`.
+fn shape(lane: &str, bits: u32, ty: ValType) -> String {
+    format!("{lane}x{}", ty.bits() / bits)
+}
+
+/// Reads a constant of a type of vectors; returns its slots.
+pub(super) fn constant(parser: &mut Parser<'_>, ty: ValType) -> Parsed<Bits> {
     if parser.kind() == Kind::Number {
-        let value = literal::int(parser.slice(), 128).map(Bits::low_128);
-        return parser.literal(value);
+        return parser.wide_integer(ty);
     }
-    for (shape, bits, float) in SHAPES {
-        if parser.eat_word(shape) {
-            return (0..128 / bits).try_fold(0, |vector, i| {
+    for (lane, bits, float) in LANES {
+        if parser.eat_word(&shape(lane, bits, ty)) {
+            let mut vector = Bits::default();
+            for at in (0..ty.bits()).step_by(bits as usize) {
                 let lane = match float {
                     Some(ty) => parser.number(ty)?,
                     None => parser.integer(bits)?,
                 };
-                Ok(vector | u128::from(lane) << (i * bits))
-            });
+                vector.0[at as usize / 64] |= lane << (at % 64);
+            }
+            return Ok(vector);
         }
     }
-    parser.unexpected("a number of 128 bits, or a shape such as `i32x4`")
+    let (bits, example) = (ty.bits(), shape("i32", 32, ty));
+    parser.unexpected(&format!(
+        "a number of {bits} bits, or a shape such as `{example}`"
+    ))
+}
+
+/// Reads a constant of a type of more than 64 bits; returns its slots.
+pub(super) fn wide_constant(parser: &mut Parser<'_>, ty: ValType) -> Parsed<Bits> {
+    match ty.is_vector() {
+        true => constant(parser, ty),
+        false => parser.wide_integer(ty),
+    }
 }
 
 /// Reads the lanes of a shuffle, as the bytes of a number.
@@ -58,9 +75,15 @@ pub(super) fn lanes(parser: &mut Parser<'_>) -> Parsed<u128> {
     })
 }
 
-/// Prints a constant.
-pub(super) fn print_constant(out: &mut String, bits: u128) {
-    write!(out, "{bits:#034x}").expect("writing to a string does not fail");
+/// Prints a constant of a type of more than 64 bits: all digits of vectors.
+pub(super) fn print_wide(out: &mut String, value: Bits, ty: ValType) {
+    if !ty.is_vector() {
+        return literal::print_integer(out, value, ty.bits());
+    }
+    out.push_str("0x");
+    for slot in value.0[..ty.slots() as usize].iter().rev() {
+        write!(out, "{slot:016x}").expect("writing to a string does not fail");
+    }
 }
 
 /// Prints the lanes of a shuffle.

@@ -219,9 +219,10 @@ impl<'m> FuncVerifier<'m> {
         self.reader.labels(instr)
     }
 
-    /// The constant of an instruction that pushes a wide integer, as [`InstrReader::integer`] gives it.
-    pub fn integer(&self, instr: &Instr) -> Bits {
-        self.reader.integer(instr)
+    /// The constant of an instruction that pushes a wide integer or vector, as [`InstrReader::constant`] gives
+    /// it.
+    pub fn constant(&self, instr: &Instr) -> Bits {
+        self.reader.constant(instr)
     }
 
     /// The catches of a `try`, as [`InstrReader::catches`] gives them.
@@ -356,14 +357,7 @@ impl<'m> FuncVerifier<'m> {
             self.check_lanes(instr)?;
         }
         match rule.group {
-            Group::Load
-            | Group::Store
-            | Group::VectorLoad
-            | Group::VectorStore
-            | Group::LaneLoad
-            | Group::LaneStore
-            | Group::WideLoad
-            | Group::WideStore => return self.apply_access(instr),
+            group if group.accesses_memory() => return self.apply_access(instr),
             Group::Other => {
                 if matches!(instr.op, Op::Alloc | Op::Free) {
                     self.check_heap(instr)?;
@@ -375,7 +369,7 @@ impl<'m> FuncVerifier<'m> {
                     self.check_elements(instr)?;
                 }
             }
-            Group::Unary | Group::Binary | Group::Vector | Group::Wide | Group::Pair => {}
+            _ => {}
         }
         match rule.params {
             Some(params) => self.apply_fixed(instr, params, rule)?,
@@ -516,6 +510,7 @@ impl<'m> FuncVerifier<'m> {
                 let name = instr.op.mnemonic();
                 let what = match instr.op.rule().group {
                     Group::Wide => "limb",
+                    Group::Whole => "part",
                     _ => "lane",
                 };
                 let reason = format!("{name}: there is no {what} {lane}, only {count}");

@@ -266,8 +266,8 @@ impl ModuleChecker<'_> {
                 ConstOp::I64(_) => ValType::I64,
                 ConstOp::F32(_) => ValType::F32,
                 ConstOp::F64(_) => ValType::F64,
-                ConstOp::Integer(ty, _) if self.module.arch.has(ty) => ty,
-                ConstOp::Integer(ty, _) => {
+                ConstOp::Wide(ty, _) if self.module.arch.has(ty) => ty,
+                ConstOp::Wide(ty, _) => {
                     return Err(format!("a constant of type {ty} needs {}", ty.first_arch()));
                 }
                 ConstOp::V128(_) => ValType::V128,

@@ -30,7 +30,7 @@ impl Lowerer<'_, '_> {
     }
 
     /// The block that a jump from `from` to `to` leads to, in the right world.
-    fn target(&mut self, to: u32, from: u32) -> Block {
+    pub(super) fn target(&mut self, to: u32, from: u32) -> Block {
         self.block(self.body.world_of_jump(self.body.world, to, from), to)
     }
 

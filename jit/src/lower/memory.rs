@@ -97,6 +97,26 @@ impl Lowerer<'_, '_> {
         self.b.ins().trapnz(outside, trap);
     }
 
+    /// The host's address for an address of the program with the instruction's offset added, and how many
+    /// bytes there are from there on. Traps where that is not in the memory, nor right behind it.
+    pub(super) fn rest_of_memory(&mut self, instr: &Instr, address: Value) -> (Value, Value) {
+        let ty = self.request.env.spaces.memories[usize::from(instr.memory)];
+        let base = self.memory_base(instr.memory);
+        let index = self.wide_index(address);
+        let index = self.add_offset(ty, index, instr.a);
+        self.trap_outside(instr.memory, IntCC::UnsignedGreaterThan, index);
+        let len = self.memory_len(instr.memory);
+        let rest = self.b.ins().isub(len, index);
+        (self.b.ins().iadd(base, index), rest)
+    }
+
+    /// Flags of accesses of what was seen to be in a memory.
+    pub(super) fn checked_flags(&self) -> MemFlagsData {
+        MemFlagsData::new()
+            .with_notrap()
+            .with_alias_region(Some(self.regions.heap))
+    }
+
     fn heap_flags(&self, trap: ir::TrapCode) -> MemFlagsData {
         MemFlagsData::new()
             .with_trap_code(Some(trap))

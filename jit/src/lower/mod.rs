@@ -24,6 +24,7 @@ mod calls;
 mod control;
 mod exceptions;
 mod functions;
+mod kernels;
 mod memory;
 mod numeric;
 mod ops;
@@ -32,6 +33,7 @@ mod table;
 mod vector;
 mod vector_memory;
 mod wide;
+mod wide_vector;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,12 +53,14 @@ use crate::analysis::Analysis;
 use crate::bailout::Bailout;
 use crate::compile::{Request, Unit};
 use crate::places::Places;
-use wide::{PairOp, WideLoadOp, WideOp, WideStoreOp};
+use wide_vector::{GatherOp, LoadWay, OfPart, Way, WholeOp};
 
 use exceptions::Code;
 
+pub(crate) use kernels::{NAMESPACE as KERNELS, Placed};
 pub use memory::GUARD_BYTES;
 pub(crate) use vector::Processor;
+pub(crate) use wide::{PairOp, WideLoadOp, WideOp, WideStoreOp};
 
 /// The most slots of a value: those of 512 bits.
 const MAX_LIMBS: usize = 8;
@@ -203,6 +207,8 @@ struct Entered {
 pub(crate) struct Lowered {
     pub(crate) places: Places,
     pub(crate) accesses: Accesses,
+    /// Loops that were looked at, and their kernels.
+    pub(crate) kernels: Vec<Placed>,
     /// Slots of its frame in the interpreter that lie below those of all that it calls; nothing for an
     /// adapter, which has no frame there.
     pub(crate) base_slots: Option<u32>,
@@ -225,6 +231,7 @@ pub(crate) struct Lowerer<'a, 'b> {
     around: Vec<Body>,
     pub(crate) places: Places,
     accesses: Accesses,
+    kernels: Vec<Placed>,
     /// Slots of the native stack that operands and results of functions are passed in.
     passed: Option<StackSlot>,
     /// Offset of the instruction being lowered.
@@ -274,6 +281,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             around: Vec::new(),
             places: Places::default(),
             accesses: Accesses::default(),
+            kernels: Vec::new(),
             offset: 0,
             passed: None,
             cold: false,
@@ -290,6 +298,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             base_slots,
             places: lowerer.places,
             accesses: lowerer.accesses,
+            kernels: lowerer.kernels,
         })
     }
 
@@ -376,7 +385,8 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             self.seal_loops(world, offset);
             self.body.world = world;
             self.b.switch_to_block(block);
-            if self.body.analysis.loops.contains_key(&offset) {
+            let kernel = self.kernel_at(offset);
+            if kernel.is_none() && self.body.analysis.loops.contains_key(&offset) {
                 self.body.open_loops.push((world, offset));
             } else {
                 self.b.seal_block(block);
@@ -391,7 +401,10 @@ impl<'a, 'b> Lowerer<'a, 'b> {
                     at += limbs;
                 }
             }
-            self.lower_block(offset)?;
+            match kernel {
+                Some(kernel) => self.call_kernel(kernel),
+                None => self.lower_block(offset)?,
+            }
         }
         self.seal_loops(0, u32::MAX);
         Ok(())
@@ -681,6 +694,11 @@ macro_rules! by_group {
         pair { $($p:ident $pk:ident $pu:ident $pm:literal $pc:literal $pi:tt $pcat:ident $pa:ident $pf:literal $ps:tt $pd:literal;)* }
         wide_load { $($wl:ident $wlk:ident $wlu:ident $wlm:literal $wlc:literal $wli:tt $wlcat:ident $wla:ident $wlf:literal $wls:tt $wld:literal;)* }
         wide_store { $($wt:ident $wtk:ident $wtu:ident $wtm:literal $wtc:literal $wti:tt $wtcat:ident $wta:ident $wtf:literal $wts:tt $wtd:literal;)* }
+        parts { $($e:ident $ew:ident $ek:ident $eu:ident $em:literal $ec:literal $ei:tt $ecat:ident $ea:ident $ef:literal $es:tt $ed:literal;)* }
+        whole { $($h:ident $hk:ident $hu:ident $hm:literal $hc:literal $hi:tt $hcat:ident $ha:ident $hf:literal $hs:tt $hd:literal;)* }
+        parts_load { $($el:ident $elw:ident $elk:ident $elu:ident $elm:literal $elc:literal $eli:tt $elcat:ident $ela:ident $elf:literal $els:tt $eld:literal;)* }
+        parts_store { $($et:ident $etw:ident $etk:ident $etu:ident $etm:literal $etc:literal $eti:tt $etcat:ident $eta:ident $etf:literal $ets:tt $etd:literal;)* }
+        gather { $($g:ident $gk:ident $gu:ident $gm:literal $gc:literal $gi:tt $gcat:ident $ga:ident $gf:literal $gs:tt $gd:literal;)* }
     ) => {
         /// The instructions of each group, so that a row nobody lowers does not compile.
         #[derive(Clone, Copy, Debug)]
@@ -726,6 +744,14 @@ macro_rules! by_group {
                 $(Op::$p => l.pair(PairOp::$pk, instr),)*
                 $(Op::$wl => l.load_wide(WideLoadOp::$wlk, instr),)*
                 $(Op::$wt => l.store_wide(WideStoreOp::$wtk, instr),)*
+                $(Op::$e => {
+                    let of = OfPart { op: Op::$ek, rule: VectorOp::$ek };
+                    l.parts(Way::$ew, of, instr)?;
+                })*
+                $(Op::$h => l.whole(WholeOp::$hk, instr)?,)*
+                $(Op::$el => l.load_parts(LoadWay::$elw, VectorLoadOp::$elk, instr),)*
+                $(Op::$et => l.store_parts(VectorStoreOp::$etk, instr),)*
+                $(Op::$g => l.gather(GatherOp::$gk, instr),)*
             }
             Ok(())
         }

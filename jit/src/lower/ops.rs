@@ -63,6 +63,8 @@ rules! {
     i256_push |l, instr| l.wide_push(instr);
     i512_push |l, instr| l.wide_push(instr);
     v128_push |l, instr| l.v128_push(instr.vector());
+    v256_push |l, instr| l.wide_vector_push(instr);
+    v512_push |l, instr| l.wide_vector_push(instr);
     memory_size |l, instr| l.memory_size(instr.a as u16);
     memory_grow |l, instr| l.libcall(instr);
     ref_null |l, instr| l.ref_null(instr.a as u8);

@@ -6,11 +6,20 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 use dotvm_isa::abi::VmContext;
-use dotvm_isa::{TrapCode, ValType};
+use dotvm_isa::bits::Bits;
+use dotvm_isa::instr::InstrReader;
+use dotvm_isa::{Instr, TrapCode, ValType};
 
 use super::{Lowerer, MAX_LIMBS, Operand, constant_flags, limb_type, trap_code};
 
 impl Lowerer<'_, '_> {
+    /// The slots of a constant that is pushed.
+    pub(super) fn wide_constant(&self, instr: &Instr) -> Bits {
+        let defined = self.body.analysis.defined;
+        let code = InstrReader::new(self.request.module.body(defined), defined);
+        code.constant(instr)
+    }
+
     /// Pops `take` values and pushes those of the given positions, 0 being the deepest popped.
     pub(super) fn rearrange(&mut self, take: usize, order: &[usize]) {
         let popped = self.stack.split_off(self.stack.len() - take);

@@ -20,7 +20,7 @@ use crate::bailout::Bailout;
 pub(super) const VECTOR: Type = types::I8X16;
 
 /// The type whose lanes have the shape that an instruction's name starts with.
-fn shape(op: Op) -> Type {
+pub(super) fn shape(op: Op) -> Type {
     match op.mnemonic().as_bytes() {
         [b'i', b'1', ..] => types::I16X8,
         [b'i', b'3', ..] => types::I32X4,
@@ -38,7 +38,7 @@ fn same_bits() -> MemFlagsData {
 
 impl Lowerer<'_, '_> {
     /// A vector as lanes of that type.
-    fn lanes(&mut self, vector: Value, ty: Type) -> Value {
+    pub(super) fn lanes(&mut self, vector: Value, ty: Type) -> Value {
         let dfg = &self.b.func.dfg;
         let mut source = vector;
         if let Some(inst) = dfg.value_def(vector).inst()
@@ -575,6 +575,10 @@ pub(crate) struct Processor {
     pub(crate) rounds_and_shuffles: bool,
     /// Fused multiplication and addition.
     pub(crate) fma: bool,
+    /// All that [kernels](crate::kernels) use (AVX2, FMA, BMI1 and BMI2, LZCNT, POPCNT).
+    pub(crate) kernels: bool,
+    /// Additions with either of two carries (ADX), for kernels on wide integers.
+    pub(crate) two_carries: bool,
 }
 
 impl Processor {

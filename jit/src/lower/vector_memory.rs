@@ -8,18 +8,22 @@ use super::{LaneLoadOp, LaneStoreOp, Lowerer, VectorLoadOp, VectorStoreOp};
 
 impl Lowerer<'_, '_> {
     pub(super) fn load_vector(&mut self, op: VectorLoadOp, instr: &Instr) {
-        use VectorLoadOp as L;
         let address = self.pop_one();
-        let bytes = match op {
-            L::V128Load8Splat => 1,
-            L::V128Load16Splat => 2,
-            L::V128Load32Splat | L::V128Load32Zero => 4,
-            L::V128Load => 16,
-            _ => 8,
-        };
-        let (flags, p, at) = self.load_place(instr, address, bytes);
+        let (flags, p, at) = self.load_place(instr, address, op.bytes());
+        let value = self.load_part(op, flags, (p, at));
+        self.push_lanes(value);
+    }
+
+    /// Loads a vector, as lanes of some shape.
+    pub(super) fn load_part(
+        &mut self,
+        op: VectorLoadOp,
+        flags: MemFlagsData,
+        (p, at): (Value, i32),
+    ) -> Value {
+        use VectorLoadOp as L;
         let ins = self.b.ins();
-        let value = match op {
+        match op {
             L::V128Load => ins.load(VECTOR, flags, p, at),
             L::V128Load8x8 => ins.sload8x8(flags, p, at),
             L::V128Load8x8U => ins.uload8x8(flags, p, at),
@@ -39,8 +43,7 @@ impl Lowerer<'_, '_> {
                 let lane = ins.load(types::I64, flags, p, at);
                 self.b.ins().scalar_to_vector(types::I64X2, lane)
             }
-        };
-        self.push_lanes(value);
+        }
     }
 
     fn load_splat(&mut self, ty: Type, flags: MemFlagsData, (p, at): (Value, i32)) -> Value {
@@ -84,5 +87,19 @@ impl Lowerer<'_, '_> {
         let lane = self.b.ins().extractlane(vector, instr.b as u8);
         let (flags, p, at) = self.store_place(instr, address, ty.lane_type().bytes());
         self.b.ins().store(flags, lane, p, at);
+    }
+}
+
+impl VectorLoadOp {
+    /// How many bytes it reads.
+    pub(super) fn bytes(self) -> u32 {
+        use VectorLoadOp as L;
+        match self {
+            L::V128Load8Splat => 1,
+            L::V128Load16Splat => 2,
+            L::V128Load32Splat | L::V128Load32Zero => 4,
+            L::V128Load => 16,
+            _ => 8,
+        }
     }
 }

@@ -2,7 +2,8 @@
 //! name contains PART. Prints what was computed; a panic is a finding.
 
 use dotvm::ValType;
-use dotvm_tests::words::{Operation, check, operations};
+use dotvm_tests::operations::Operation;
+use dotvm_tests::words::{check, operations};
 
 fn main() {
     let mut args = std::env::args().skip(1);

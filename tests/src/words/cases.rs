@@ -2,8 +2,8 @@
 
 use dotvm::isa::ValType;
 
-use super::{Operation, Slots};
 use crate::fuzzing::Random;
+use crate::operations::{Operation, Slots};
 
 /// The operands of a case.
 pub(super) fn operands(op: Operation, params: &[ValType], random: &mut Random) -> Slots {

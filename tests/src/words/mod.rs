@@ -1,30 +1,14 @@
-//! Every operation of wide integers, in the interpreter and in native code, against two other
-//! implementations: num-bigint's numbers of any size, and for what it has [`ruint`].
-//!
-//! Operands of thousands of cases are written to linear memory, one call of the module computes them all,
-//! and the results are read from there. Cases that are to trap are calls of their own. The suite `tiers` runs
-//! some thousands of cases of each operation, the binary `words` as many as one asks for.
+//! Operations of wide integers, against two other implementations: num-bigint's numbers of any size, and for
+//! what it has [`ruint`](dotvm::isa::semantics::wide).
 
 mod cases;
-mod program;
 mod reference;
 
-use dotvm::isa::ops::{Group, OPS, OpInfo, Sig};
+use dotvm::isa::ops::{Group, OPS};
 use dotvm::isa::{TrapCode, ValType};
-use dotvm::{Config, Engine, Error, Instance, Jit, Linker, Memory, Module, Store, Val};
 
 use crate::fuzzing::Random;
-use cases::operands;
-use program::{BATCH, Form, RESULTS_AT};
-
-/// An operation: a row of the groups `wide` and `pair`.
-pub type Operation = &'static OpInfo;
-
-/// Slots of operands or results, one value after the other.
-type Slots = Vec<u64>;
-
-/// Cases that are to trap, of each batch, are computed one by one.
-const TRAPS_PER_BATCH: usize = 16;
+use crate::operations::{self, Counts, Operation, Oracle, Slots};
 
 /// The operations of integers of some width that belong to one type of words, by the type that the
 /// architecture has as its word.
@@ -35,79 +19,34 @@ pub fn operations(word: ValType) -> impl Iterator<Item = Operation> {
     })
 }
 
-/// What came of checking.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Counts {
-    /// Cases computed in each tier.
-    pub cases: u64,
-    /// Those among them that trapped, as they should.
-    pub traps: u64,
-    /// Those that `ruint` was asked about as well.
-    pub twice: u64,
-}
+/// num-bigint and ruint.
+struct Numbers;
 
-/// A tier with the module of some operations.
-struct Tier {
-    name: &'static str,
-    store: Store<()>,
-    instance: Instance,
-    memory: Memory,
-}
-
-impl Tier {
-    fn new(jit: Jit, text: &str) -> Result<Tier, Error> {
-        let mut config = Config::new();
-        config.jit(jit);
-        let engine = Engine::new(&config);
-        let module = Module::from_text(&engine, text)?;
-        let mut store = Store::new(&engine, ());
-        let instance = Linker::new(&engine).instantiate(&mut store, &module)?;
-        let memory = instance
-            .get_memory(&mut store, "memory")
-            .expect("it is exported");
-        let name = match jit {
-            Jit::Off => "interpreter",
-            _ => "native code",
-        };
-        Ok(Tier {
-            name,
-            store,
-            instance,
-            memory,
-        })
+impl Oracle for Numbers {
+    fn operands(&self, op: Operation, params: &[ValType], random: &mut Random) -> Slots {
+        cases::operands(op, params, random)
     }
 
-    /// Computes the cases whose operands are these; returns their results.
-    fn compute(
-        &mut self,
-        name: &str,
-        operands: &[Slots],
-        results: usize,
-    ) -> Result<Vec<Slots>, Error> {
-        let bytes: Vec<u8> = operands
-            .iter()
-            .flatten()
-            .flat_map(|slot| slot.to_le_bytes())
-            .collect();
-        self.memory.write(&mut self.store, 0, &bytes)?;
-        let func = self
-            .instance
-            .get_func(&mut self.store, name)
-            .expect("it is exported");
-        func.call(&mut self.store, &[Val::I32(operands.len() as i32)])?;
-        let mut bytes = vec![0; operands.len() * results * 8];
-        self.memory.read(&self.store, RESULTS_AT, &mut bytes)?;
-        let (slots, _) = bytes.as_chunks();
-        let slots: Slots = slots
-            .iter()
-            .map(|&bytes| u64::from_le_bytes(bytes))
-            .collect();
-        Ok(slots.chunks(results).map(<[u64]>::to_vec).collect())
+    fn results(
+        &self,
+        op: Operation,
+        limb: u64,
+        params: &[ValType],
+        slots: &[u64],
+    ) -> Result<Slots, TrapCode> {
+        reference::by_bigint(op, limb, params, slots)
+    }
+
+    fn constants(&self, _: Operation) -> usize {
+        12
+    }
+
+    fn results_again(&self, op: Operation, params: &[ValType], slots: &[u64]) -> Option<Slots> {
+        reference::by_ruint(op, params, slots)
     }
 }
 
-/// Checks operations of one type of words on about `cases` cases each, in every form; calls `done` after each
-/// of them.
+/// Checks operations of one type of words: see [`operations::check`].
 ///
 /// # Panics
 /// Where a tier's result is not the reference's.
@@ -115,100 +54,7 @@ pub fn check(
     operations: &[Operation],
     cases: usize,
     seed: u64,
-    mut done: impl FnMut(Operation, Counts),
+    done: impl FnMut(Operation, Counts),
 ) {
-    let mut random = Random(seed);
-    let forms: Vec<(Operation, Vec<Form>)> = operations
-        .iter()
-        .map(|&op| (op, Form::all(op, &mut random)))
-        .collect();
-    let text = program::text(&forms);
-    let mut tiers = [Jit::Off, Jit::Eager]
-        .map(|jit| Tier::new(jit, &text).unwrap_or_else(|error| panic!("{error}")));
-    for (op, forms) in forms {
-        let mut counts = Counts::default();
-        for (number, form) in forms.iter().enumerate() {
-            let share = cases.div_ceil(forms.len());
-            let name = program::name(op, number);
-            while counts.cases < ((number + 1) * share) as u64 {
-                check_batch(
-                    op,
-                    form,
-                    &name,
-                    &mut tiers,
-                    &mut random,
-                    share.min(BATCH),
-                    &mut counts,
-                );
-            }
-        }
-        done(op, counts);
-    }
-}
-
-fn check_batch(
-    op: Operation,
-    form: &Form,
-    name: &str,
-    tiers: &mut [Tier],
-    random: &mut Random,
-    size: usize,
-    counts: &mut Counts,
-) {
-    let Sig::Fixed(params, results) = op.sig else {
-        unreachable!("pure instructions have fixed signatures");
-    };
-    let mut computed = Vec::new();
-    let mut trapping = Vec::new();
-    while computed.len() < size {
-        let mut slots = operands(op, params, random);
-        form.replace_constant(params, &mut slots);
-        match reference::by_bigint(op, form.limb, params, &slots) {
-            Ok(wanted) => {
-                if let Some(second) = reference::by_ruint(op, params, &slots) {
-                    assert_eq!(
-                        wanted, second,
-                        "the references, {}, {slots:x?}",
-                        op.mnemonic
-                    );
-                    counts.twice += 1;
-                }
-                computed.push((slots, wanted));
-            }
-            Err(code) if trapping.len() < TRAPS_PER_BATCH => trapping.push((slots, code)),
-            Err(_) if computed.is_empty() && trapping.len() == TRAPS_PER_BATCH => break,
-            Err(_) => {}
-        }
-    }
-    let result_slots = results.iter().map(|ty| ty.slots() as usize).sum();
-    let all: Vec<Slots> = computed.iter().map(|(slots, _)| slots.clone()).collect();
-    for tier in tiers {
-        let found = tier.compute(name, &all, result_slots);
-        let found = found.unwrap_or_else(|error| panic!("{name} in {}: {error}", tier.name));
-        for (found, (slots, wanted)) in found.iter().zip(&computed) {
-            assert_eq!(
-                found, wanted,
-                "{name} ({form:x?}) in {}, {slots:x?}",
-                tier.name
-            );
-        }
-        for (slots, code) in &trapping {
-            let found = tier.compute(name, std::slice::from_ref(slots), result_slots);
-            assert_eq!(
-                trap_of(found),
-                Some(*code),
-                "{name} in {}, {slots:x?}",
-                tier.name
-            );
-        }
-    }
-    counts.cases += (computed.len() + trapping.len()) as u64;
-    counts.traps += trapping.len() as u64;
-}
-
-fn trap_of(result: Result<Vec<Slots>, Error>) -> Option<TrapCode> {
-    match result {
-        Err(Error::Trap(trap)) => Some(trap.code()),
-        _ => None,
-    }
+    operations::check(&Numbers, operations, cases, seed, done);
 }

@@ -6,7 +6,7 @@ use num_bigint::{BigInt, BigUint, Sign};
 use num_integer::Integer;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 
-use super::{Operation, Slots};
+use crate::operations::{Operation, Slots};
 
 /// A value as the reference sees it.
 enum Value {

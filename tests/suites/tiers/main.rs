@@ -3,6 +3,7 @@
 mod frames;
 mod fuel;
 mod harness;
+mod kernels;
 mod loops;
 mod memories;
 mod references;
@@ -10,6 +11,8 @@ mod stops;
 mod trapping;
 mod traps;
 mod vectors;
+mod wide_vectors;
+mod word_loops;
 mod words;
 
 use std::time::{Duration, Instant};

@@ -6,7 +6,7 @@ use expect_test::expect;
 use crate::harness::{call, everywhere, summary};
 
 /// Loads and stores of every width, with the type of the value and the bytes they access.
-const LOADS: [(&str, &str, u64); 7] = [
+const LOADS: [(&str, &str, u64); 10] = [
     ("i64.load", "i64", 8),
     ("f32.load", "f32", 4),
     ("i32.load16_s", "i32", 2),
@@ -14,14 +14,18 @@ const LOADS: [(&str, &str, u64); 7] = [
     ("v128.load", "v128", 16),
     ("v128.load32_splat", "v128", 4),
     ("v128.load16_lane", "v128", 2),
+    ("v256.load", "v256", 32),
+    ("v256.load16x8_u", "v256", 16),
+    ("v512.load64_splat", "v512", 8),
 ];
-const STORES: [(&str, &str, u64); 6] = [
+const STORES: [(&str, &str, u64); 7] = [
     ("f64.store", "f64", 8),
     ("i64.store32", "i64", 4),
     ("i64.store16", "i64", 2),
     ("i32.store8", "i32", 1),
     ("v128.store", "v128", 16),
     ("v128.store64_lane", "v128", 8),
+    ("v512.store", "v512", 64),
 ];
 
 /// Declarations of a memory of that index with that many bytes, and whether its addresses are wide.
@@ -44,14 +48,14 @@ fn accesses_end_where_the_memory_does() {
     for (memories, memory, size, wide) in MEMORIES {
         let last = if wide { u64::MAX } else { u64::from(u32::MAX) };
         let address = if wide { "i64" } else { "i32" };
-        let near = |at: u64| [16, 8, 7, 4, 1, 0].map(|below| at - below);
+        let near = |at: u64| [64, 32, 16, 8, 7, 4, 1, 0].map(|below| at - below);
         let offsets = [0, 1, size, (1 << 31) - 64, 1 << 31, last];
         let addresses = [
             near(size).as_slice(),
             &[0, 1 << 31, last - 8, last - 1, last],
         ]
         .concat();
-        let mut text = format!(".arch arch128\n{memories}\n.export \"m\" memory {memory}\n");
+        let mut text = format!(".arch arch512\n{memories}\n.export \"m\" memory {memory}\n");
         let mut calls = Vec::new();
         let mut inside = Vec::new();
         let both = LOADS.iter().map(|load| (load, true));

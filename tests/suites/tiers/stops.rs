@@ -11,15 +11,17 @@ use dotvm_tests::differential::{Way, end_of, engine};
 use crate::harness::{interpreted, load, load_for, native_ways};
 use crate::trapping::{TRAPPING, TRAPS, kind_of, small_stack, trapping};
 
-/// What never ends: a loop, two loops, calls, calls through a table, tail calls, and a loop that does
-/// nothing but call the host.
+/// What never ends: a loop, two loops, one on vectors, calls, calls through a table, tail calls, and a loop that
+/// does nothing but call the host.
 const ENDLESS: &str = r#"
+.arch arch512
 .import "host" "log" func $log
 .memory 1
 .table $t funcref 2
 .elem funcref at 0 in $t ($small, $tail)
 .export "loop" func $loop
 .export "loops" func $loops
+.export "vectors" func $vectors
 .export "calls" func $calls
 .export "indirect" func $indirect
 .export "tail" func $tail
@@ -52,6 +54,24 @@ inner:
     i32.lt_u
     jnz inner
     jmp outer
+.end
+.func $vectors (i32 $n)
+    .local v512 $a
+again:
+    loop
+    local.get $a
+    local.get $n
+    i32x16.splat
+    i32x16.add
+    local.set $a
+    local.get $n
+    i32.push 2
+    i32.add
+    local.tee $n
+    i32.push -1
+    i32.ne
+    jnz again
+    ret
 .end
 .func $recurse (i32 $n)
     local.get $n
@@ -95,7 +115,9 @@ again:
 .end
 "#;
 
-const ENDLESS_NAMES: [&str; 6] = ["loop", "loops", "calls", "indirect", "tail", "host"];
+const ENDLESS_NAMES: [&str; 7] = [
+    "loop", "loops", "vectors", "calls", "indirect", "tail", "host",
+];
 
 fn instantiate(engine: &Engine, text: &str) -> (Store<()>, Instance) {
     instantiate_module(engine, &load(engine, text))
@@ -227,7 +249,7 @@ fn what_is_stopped_before_it_starts_has_a_frame() {
         let (mut store, instance) = instantiate(&engine, ENDLESS);
         let _ = store.set_fuel(1 << 40);
         let mut places = Vec::new();
-        for name in ENDLESS_NAMES.iter().cycle().take(12) {
+        for name in ENDLESS_NAMES.iter().cycle().take(2 * ENDLESS_NAMES.len()) {
             let func = function(&mut store, &instance, name);
             store.interrupt_handle().interrupt();
             let error = func.call(&mut store, 0).expect_err("it is stopped");

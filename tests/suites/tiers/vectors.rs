@@ -275,10 +275,19 @@ fn check(store: &mut Store<()>, instance: Instance, trial: &Trial, way: Way, ran
     );
 }
 
+/// A vector of some width.
+fn vector_of(ty: ValType, slots: [u64; 8]) -> Val {
+    match ty {
+        ValType::V128 => Val::V128(u128::from(slots[0]) | u128::from(slots[1]) << 64),
+        ValType::V256 => Val::V256(*slots.first_chunk().expect("there are more")),
+        _ => Val::V512(slots),
+    }
+}
+
 /// Every access of memory, at addresses around the memory's end and in its middle.
 #[test]
 fn accesses_are_the_same_everywhere() {
-    let mut text = ".arch arch128\n.memory 1 1\n.export \"memory\" memory 0\n\
+    let mut text = ".arch arch512\n.memory 1 1\n.export \"memory\" memory 0\n\
                     .data at 65520 in 0 \"0123456789abcdef\"\n"
         .to_owned();
     let mut calls = Vec::new();
@@ -286,9 +295,10 @@ fn accesses_are_the_same_everywhere() {
         let Sig::Fixed(params, results) = info.sig else {
             unreachable!("accesses have fixed signatures");
         };
-        if !params.contains(&ValType::V128) && !results.contains(&ValType::V128) {
+        let mut types = params.iter().chain(results);
+        let Some(vector) = types.find(|ty| ty.is_vector()) else {
             continue;
-        }
+        };
         let name = info.mnemonic;
         let lane = if info.imms.len() == 2 { " 1" } else { "" };
         let value = if params.len() == 2 {
@@ -301,14 +311,20 @@ fn accesses_are_the_same_everywhere() {
             writeln!(
                 text,
                 ".export \"{name} {offset}\" func $\"{name} {offset}\"\n\
-                 .func $\"{name} {offset}\" (i32, v128) -> {result}\n local.get 0\n i32.push 1\n i32.add\n\
+                 .func $\"{name} {offset}\" (i32, {vector}) -> {result}\n local.get 0\n i32.push 1\n i32.add\n\
                  {value} {name} {offset}{lane}\n ret\n.end"
             )
             .expect("writing to a string");
             for address in [
                 -2, -1, 0, 99, 65503, 65504, 65511, 65519, 65520, 65531, 65534,
             ] {
-                let vector = Val::V128(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100);
+                let slots = match info.group {
+                    Group::Gather => [0, 1, 0, 2, 1 << 32, 1, 0, 1],
+                    _ => [0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908].repeat(4)[..]
+                        .try_into()
+                        .expect("8 slots"),
+                };
+                let vector = vector_of(*vector, slots);
                 let name = format!("{name} {offset}");
                 calls.push(call(&name, &[Val::I32(address), vector]));
             }

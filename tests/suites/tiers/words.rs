@@ -2,7 +2,8 @@
 
 use dotvm::{Linker, Store, Val, ValType};
 use dotvm_tests::differential::{Call, engine, outcomes};
-use dotvm_tests::words::{Operation, check, operations};
+use dotvm_tests::operations::Operation;
+use dotvm_tests::words::{check, operations};
 use expect_test::expect;
 
 use crate::harness::{call, everywhere, interpreted, load, native_ways, summary};

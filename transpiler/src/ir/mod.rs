@@ -210,7 +210,7 @@ impl Inst {
         };
         match op.info().group {
             Group::Unary | Group::Binary => !may_trap(op),
-            Group::Vector | Group::Wide | Group::Pair => semantics::traps(op).is_empty(),
+            group if group.is_wide_pure() => semantics::traps(op).is_empty(),
             group if group.accesses_memory() => false,
             _ => matches!(
                 op,

@@ -8,7 +8,7 @@ use super::simplify::{Rule, Tail};
 use crate::ir::Inst;
 
 /// The rules of this pass.
-pub(super) const RULES: &[Rule] = &[nop, pop, nip];
+pub(super) const RULES: &[Rule] = &[nop, pop, pop_below, nip];
 
 fn nop(tail: &mut Tail<'_>, next: Inst) -> bool {
     next == Inst::op(Op::Nop) && tail.replace(0, &[])
@@ -45,6 +45,19 @@ fn pop(tail: &mut Tail<'_>, next: Inst) -> bool {
         Some((Op::Select, _)) => tail.replace(1, &[POP, POP, POP]),
         _ => false,
     }
+}
+
+/// `value other local.set n pop`: nobody needs the value as long as that.
+fn pop_below(tail: &mut Tail<'_>, next: Inst) -> bool {
+    let is_set = |inst: Inst| matches!(inst.local(), Some((Op::LocalSet, _)));
+    if next != Inst::op(Op::Pop) || !tail.last().is_some_and(is_set) {
+        return false;
+    }
+    let Some(other) = tail.operand_start_at(tail.code().len() - 1) else {
+        return false;
+    };
+    let code = [&[next], &tail.code()[other..]].concat();
+    tail.replace_from(other, &code)
 }
 
 /// `value other nip`
@@ -91,6 +104,34 @@ mod tests {
                     local.get 0
                     v128.load 0
                     pop
+                    ret
+            "#]],
+        );
+    }
+
+    #[test]
+    fn values_vanish_below_others() {
+        check(
+            "func (i32 i32) -> () i32
+                local.get 0
+                i32.load 4
+                local.get 0
+                local.get 1
+                i32.mul
+                local.get 0
+                i32.load 0
+                local.set 2
+                pop
+                pop
+                ret",
+            expect![[r#"
+                func (i32 i32) -> () i32
+                    local.get 0
+                    i32.load 4
+                    pop
+                    local.get 0
+                    i32.load 0
+                    local.set 2
                     ret
             "#]],
         );

@@ -22,7 +22,8 @@ use evaluate::Evaluation;
 use crate::ir::{Code, Env, Func, Inst, Pos};
 
 /// Functions of the runtime library, and the instruction that computes the same.
-const HELPERS: [(&str, Op); 7] = [
+const HELPERS: [(&str, Op); 8] = [
+    ("__multi3", Op::I128Mul),
     ("__udivti3", Op::I128DivU),
     ("__umodti3", Op::I128ModU),
     ("__divti3", Op::I128Div),
@@ -138,6 +139,7 @@ impl Chance {
 struct Locals {
     words: Option<[u32; 2]>,
     count: Option<u32>,
+    factor: Option<u32>,
 }
 
 /// Replaces the calls in a function.
@@ -158,6 +160,7 @@ fn replace(func: &mut Func, helpers: &HashMap<u64, Op>) -> usize {
     for (inst, pos) in old.located() {
         let is_replaced = match callee(inst) {
             Some(op) if is_shift(op) => shift(func, op, pos, &mut locals),
+            Some(Op::I128Mul) => multiply(func, pos, &mut locals),
             Some(op) => divide(func, op, inst, pos, &mut locals),
             None => false,
         };
@@ -193,6 +196,23 @@ fn shift(func: &mut Func, op: Op, pos: Pos, locals: &mut Locals) -> bool {
         Inst::op(Op::I128FromLimbs),
         local(Op::LocalGet, count),
         Inst::op(op),
+        Inst::op(Op::I128Store),
+    ];
+    func.insts.extend(&code, pos);
+    true
+}
+
+/// Multiplies what is on the stack.
+fn multiply(func: &mut Func, pos: Pos, locals: &mut Locals) -> bool {
+    let factor = *locals
+        .factor
+        .get_or_insert_with(|| new_local(func, ValType::I128));
+    let code = [
+        Inst::op(Op::I128FromLimbs),
+        local(Op::LocalSet, factor),
+        Inst::op(Op::I128FromLimbs),
+        local(Op::LocalGet, factor),
+        Inst::op(Op::I128Mul),
         Inst::op(Op::I128Store),
     ];
     func.insts.extend(&code, pos);

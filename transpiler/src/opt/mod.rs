@@ -9,6 +9,7 @@
 //! | [`locals`]: unread locals go, hot ones get short indices | 1 |
 //! | [`helpers`]: calls of the runtime library are the machine's instructions, on arch128 and up | 2 |
 //! | [`raise`]: functions that multiply 128-bit numbers use the machine's instruction | 2 |
+//! | [`carries`]: sums of 128 bits in halves are one instruction | 2 |
 //! | [`words`], [`limbs`]: words that were passed as limbs stay words | 2 |
 //! | [`peephole`], [`condition`]: simpler arithmetic, simpler conditions | 2 |
 //! | [`copies`], [`stores`]: copies are read at their source, dead writes go | 2 |
@@ -22,9 +23,11 @@
 //! takes does not.
 
 mod bits;
+mod carries;
 mod condition;
 mod copies;
 mod dead;
+mod edits;
 mod fold;
 mod helpers;
 mod inline;
@@ -56,6 +59,8 @@ pub(crate) struct Counts {
     pub(crate) raised: usize,
     /// Calls of the compilers' runtime library that are instructions now.
     pub(crate) helpers: usize,
+    /// Sums and differences in halves that are one instruction now.
+    pub(crate) carries: usize,
     /// Words read whole that were put together of limbs.
     pub(crate) words: usize,
     /// Rewriting rules applied: constants folded, dead values dropped, peepholes.
@@ -133,6 +138,15 @@ impl Plan {
         self.rewrite(func, env, counts);
     }
 
+    /// Adds numbers of 128 bits as a whole in a function that is simplified, and simplifies it again.
+    fn join_halves(&self, func: &mut Func, env: &Env, counts: &mut Counts) {
+        let carries = carries::run(func, env);
+        if carries > 0 {
+            counts.carries += carries;
+            self.simplify(func, env, counts);
+        }
+    }
+
     /// Lets words be words in a function that is simplified, and simplifies it again.
     fn keep_words(&self, func: &mut Func, env: &Env, counts: &mut Counts) {
         // What is read as a word may be what others are made of.
@@ -182,6 +196,7 @@ pub(crate) fn run(
         }
         plan.simplify(func, env, counts);
         if plan.values {
+            plan.join_halves(func, env, counts);
             plan.keep_words(func, env, counts);
         }
     }
@@ -202,6 +217,7 @@ pub(crate) fn run(
             if calls > 0 {
                 counts.inlined += calls;
                 plan.simplify(func, env, counts);
+                plan.join_halves(func, env, counts);
                 plan.keep_words(func, env, counts);
             }
         }

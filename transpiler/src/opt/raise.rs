@@ -289,7 +289,7 @@ impl Evaluation {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use expect_test::expect;
 
     use super::super::testing::{changes, check_pass, parse_all};
@@ -298,7 +298,7 @@ mod tests {
     use dotvm_isa::{Op, ops::Group};
 
     /// `__multi3` as rustc 1.63 brings it: carries by comparison.
-    const BY_COMPARISON: &str = "\
+    pub(in crate::opt) const BY_COMPARISON: &str = "\
 func (i32 i64 i64 i64 i64) -> () i64 i64 i64 i64 i64 i64
     local.get 0
     local.get 3

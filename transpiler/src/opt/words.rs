@@ -16,12 +16,13 @@ mod shadows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use dotvm_isa::{Op, ValType};
 
+use super::edits::{Edits, Scratch};
 use crate::ir::cfg::Cfg;
-use crate::ir::{Code, Env, Func, Inst, Pos};
+use crate::ir::{Env, Func, Inst};
 use scan::{Block, Site, Source, WordId};
 use shadows::{Shadows, Update};
 
@@ -56,12 +57,12 @@ pub(super) fn run(func: &mut Func, env: &Env) -> usize {
         rewrite.run(index);
         scratch.release_all();
     }
-    if edits.reads == 0 {
+    if edits.count == 0 {
         return 0;
     }
     shadows.enter(func, &mut edits);
     edits.apply(func);
-    edits.reads
+    edits.count
 }
 
 /// The type of the words that an instruction makes of limbs.
@@ -87,84 +88,6 @@ fn local(op: Op, local: u32) -> Inst {
     Inst::op1(op, u64::from(local))
 }
 
-/// Changes of a function's code, by the indices of its instructions.
-#[derive(Debug, Default)]
-struct Edits {
-    /// What the function starts with.
-    start: Vec<Inst>,
-    before: BTreeMap<usize, Vec<Inst>>,
-    replaced: BTreeMap<usize, Inst>,
-    after: BTreeMap<usize, Vec<Inst>>,
-    /// How many words are read that were put together.
-    reads: usize,
-    /// Slots that inserted code takes on the operand stack.
-    slots: u32,
-}
-
-impl Edits {
-    /// Inserts instructions in front of one, behind those that are there already.
-    fn insert_before(&mut self, at: usize, insts: &[Inst]) {
-        self.before.entry(at).or_default().extend(insts);
-    }
-
-    /// Inserts instructions behind one, in front of those that are there already.
-    fn insert_after(&mut self, at: usize, insts: &[Inst]) {
-        self.after
-            .entry(at)
-            .or_default()
-            .splice(0..0, insts.iter().copied());
-    }
-
-    /// Inserts instructions behind one and whatever is there already.
-    fn append_after(&mut self, at: usize, insts: &[Inst]) {
-        self.after.entry(at).or_default().extend(insts);
-    }
-
-    /// Puts a word at the function's start.
-    fn insert_at_start(&mut self, insts: &[Inst], ty: ValType) {
-        self.start.extend(insts);
-        self.slots = self.slots.max(ty.slots());
-    }
-
-    fn apply(&self, func: &mut Func) {
-        let mut code = Code::with_capacity(func.insts.len());
-        code.extend(&self.start, Pos::default());
-        for (i, (inst, pos)) in func.insts.located().enumerate() {
-            let inserted = |edits: &BTreeMap<usize, Vec<Inst>>| edits.get(&i).cloned();
-            code.extend(&inserted(&self.before).unwrap_or_default(), pos);
-            code.push(self.replaced.get(&i).copied().unwrap_or(inst), pos);
-            code.extend(&inserted(&self.after).unwrap_or_default(), pos);
-        }
-        func.insts = code;
-        func.max_stack += self.slots;
-    }
-}
-
-/// Locals for words within one block. They are used for the next block again.
-#[derive(Debug, Default)]
-struct Scratch {
-    free: HashMap<ValType, Vec<u32>>,
-    taken: Vec<(ValType, u32)>,
-}
-
-impl Scratch {
-    fn take(&mut self, func: &mut Func, ty: ValType) -> u32 {
-        let free = self.free.entry(ty).or_default().pop();
-        let local = free.unwrap_or_else(|| {
-            func.locals.push(ty);
-            func.locals.len() as u32 - 1
-        });
-        self.taken.push((ty, local));
-        local
-    }
-
-    fn release_all(&mut self) {
-        for (ty, local) in self.taken.drain(..) {
-            self.free.entry(ty).or_default().push(local);
-        }
-    }
-}
-
 /// The changes of one block.
 struct Rewrite<'a> {
     block: &'a Block,
@@ -184,7 +107,7 @@ impl Rewrite<'_> {
                 for &push in &site.pushes {
                     self.edits.append_after(push, &[Inst::op(Op::Pop)]);
                 }
-                self.edits.reads += 1;
+                self.edits.count += 1;
             }
         }
         for (shadow, update) in self.shadows.updates(index, self.block) {

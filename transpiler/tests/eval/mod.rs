@@ -201,7 +201,7 @@ impl Instance {
                 ConstOp::I64(value) => value as u64,
                 ConstOp::F32(bits) => u64::from(bits),
                 ConstOp::F64(bits) => bits,
-                ConstOp::Integer(..) | ConstOp::V128(_) => {
+                ConstOp::Wide(..) | ConstOp::V128(_) => {
                     unreachable!("the evaluator knows no vectors and no wide integers")
                 }
                 ConstOp::GlobalGet(index) => self.globals[index as usize],

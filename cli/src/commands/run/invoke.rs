@@ -104,8 +104,6 @@ fn parse(text: &str, ty: ValType) -> Option<Val> {
         ValType::FuncRef | ValType::ExternRef | ValType::ExnRef => {
             (text == "null").then(|| Val::default_for(ty))
         }
-        // There are no instructions on these types that a result could come from.
-        ValType::V256 | ValType::V512 => None,
         _ => {
             let bits = parse_integer(text, ty.bits())?;
             Some(match ty {
@@ -114,6 +112,8 @@ fn parse(text: &str, ty: ValType) -> Option<Val> {
                 ValType::I128 => Val::I128(bits.low_128().cast_signed()),
                 ValType::V128 => Val::V128(bits.low_128()),
                 ValType::I256 => Val::I256(*bits.0.first_chunk()?),
+                ValType::V256 => Val::V256(*bits.0.first_chunk()?),
+                ValType::V512 => Val::V512(bits.0),
                 _ => Val::I512(bits.0),
             })
         }
@@ -154,7 +154,8 @@ mod tests {
                 ValType::I512,
                 "-170141183460469231731687303715884105729 0x1_",
             ),
-            (ValType::V256, "0"),
+            (ValType::V256, "0 -1 0x1_0000_0000_0000_0000"),
+            (ValType::V512, "-1 i32x16"),
         ];
         let mut text = String::new();
         for (ty, words) in cases {
@@ -210,7 +211,11 @@ mod tests {
             i256 0x8000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000_0000 = -57896044618658097711785492504343953926634992332820282019728792003956564819968
             i512 -170141183460469231731687303715884105729 = -170141183460469231731687303715884105729
             i512 0x1_ = -
-            v256 0 = -
+            v256 0 = 0x0000000000000000000000000000000000000000000000000000000000000000
+            v256 -1 = 0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff
+            v256 0x1_0000_0000_0000_0000 = 0x0000000000000000000000000000000000000000000000010000000000000000
+            v512 -1 = 0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff
+            v512 i32x16 = -
         "#]].assert_eq(&text);
     }
 }

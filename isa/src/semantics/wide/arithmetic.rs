@@ -42,12 +42,7 @@ pub(super) fn quotient<W: Word>(a: W, b: W, magnitude: W) -> Result<W, TrapCode>
     }
 }
 
-/// The most bits of an exponent that are looked at together.
-const WINDOW: u32 = 4;
-
-/// Power, by squaring from the exponent's lowest bit up, so that products and squares do not wait for each
-/// other. Squares that the exponent has the same odd digit for, of up to four bits, are multiplied with each
-/// other (Yao, "On the evaluation of powers", 1976).
+/// Power, wrapping.
 #[inline(never)]
 fn power<W: Word>(base: W, exponent: W) -> W {
     let bits = W::BITS - exponent.leading_zeros();
@@ -64,13 +59,31 @@ fn power<W: Word>(base: W, exponent: W) -> W {
             W::ZERO
         };
     }
+    let low = low_bits::<W>();
+    if bits < low + SERIES_GAIN {
+        return power_of_low_bits(base, exponent, bits).0;
+    }
+    let (product, square) = power_of_low_bits(base, exponent, low);
+    product.mul(power_near_one(square, exponent.shr(low, 0)))
+}
+
+/// The most bits of an exponent that are looked at together.
+const WINDOW: u32 = 3;
+
+/// The power by the exponent's lowest bits, as many as that, and the base squared so many times.
+///
+/// By squaring from the lowest bit up, so that products and squares do not wait for each other. Squares
+/// that the exponent has the same odd digit for, of up to three bits, are multiplied with each other (Yao,
+/// "On the evaluation of powers", 1976).
+#[inline(always)]
+fn power_of_low_bits<W: Word>(base: W, exponent: W, bits: u32) -> (W, W) {
     let bits_at = |at: u32| exponent.limb_at(at as usize / 64) >> (at % 64);
     // By half of the digit.
     let mut digits = [W::ONE; 1 << (WINDOW - 1)];
     let (mut square, mut at) = (base, 0);
     while at < bits {
-        // A digit does not go beyond its limb.
-        let count = WINDOW.min(64 - at % 64);
+        // A digit does not go beyond its limb, nor beyond the bits.
+        let count = WINDOW.min(64 - at % 64).min(bits - at);
         let digit = bits_at(at) & ((1 << count) - 1);
         let step = match digit & 1 {
             0 => 1,
@@ -80,7 +93,7 @@ fn power<W: Word>(base: W, exponent: W) -> W {
                 count
             }
         };
-        for _ in 0..step.min(bits - at) {
+        for _ in 0..step {
             square = square.square();
         }
         at += step;
@@ -91,7 +104,48 @@ fn power<W: Word>(base: W, exponent: W) -> W {
         product = product.mul(digit);
         sum = sum.mul(product);
     }
-    sum.square().mul(product).mul(digits[0])
+    (sum.square().mul(product).mul(digits[0]), square)
+}
+
+/// Terms of the binomial series behind its 1.
+const TERMS: u32 = 6;
+
+/// By how many bits an exponent is longer than its low part at least, for the series to take less time
+/// than squares do.
+const SERIES_GAIN: u32 = 20;
+
+/// How often an odd number is squared until it is so near to 1 that the series has [`TERMS`] terms: squared
+/// k times it is 1 and a multiple of 2^(k+2), whose power by one more than the terms has to be 0.
+const fn low_bits<W: Word>() -> u32 {
+    W::BITS.div_ceil(TERMS + 1) - 2
+}
+
+/// The power of a number that is 1 and a multiple z of 2^([`low_bits`]+2): the binomial series
+/// 1 + mz(1 + (m-1)z/2(1 + (m-2)z/3(1 + ...))), in which every quotient of z is an integer.
+///
+/// Half of z lacks the highest bit; what stands before it in the series is a multiple of z, so that this
+/// bit does not matter.
+#[inline(always)]
+fn power_near_one<W: Word>(base: W, exponent: W) -> W {
+    // They multiply by the inverses of 3 and 5.
+    let third = W::extend(0xaaaa_aaaa_aaaa_aaab, 0xaaaa_aaaa_aaaa_aaaa);
+    let fifth = W::extend(0xcccc_cccc_cccc_cccd, 0xcccc_cccc_cccc_cccc);
+    let z = base.sub(W::ONE).0;
+    let z_by_3 = z.mul(third);
+    let quotients = [
+        z,
+        z.shr(1, 0),
+        z_by_3,
+        z.shr(2, 0),
+        z.mul(fifth),
+        z_by_3.shr(1, 0),
+    ];
+    let mut sum = W::ONE;
+    for (at, quotient) in quotients.into_iter().enumerate().rev() {
+        let factor = exponent.sub(W::extend(at as u64, 0)).0;
+        sum = factor.mul(quotient).mul(sum).add(W::ONE).0;
+    }
+    sum
 }
 
 /// Square root, by Newton's method from above, starting with that of the highest 64 bits.

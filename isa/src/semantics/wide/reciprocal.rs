@@ -2,7 +2,11 @@
 
 use std::cell::RefCell;
 
-use super::{U512, Word};
+use super::{U256, Word};
+
+/// The width in bits of the widest numbers for which the products that a reciprocal takes are faster than a
+/// division.
+const WIDEST: u32 = <U256 as Word>::BITS;
 
 /// A modulus and its reciprocal, by which remainders take products instead of a division: Möller and
 /// Granlund, "Improved division by invariant integers" (2011), algorithm 4, with whole words as digits.
@@ -49,21 +53,24 @@ impl<W: Word> Reciprocal<W> {
 struct Last {
     /// Its width in bits, and what it was.
     bits: u32,
-    modulus: U512,
+    modulus: U256,
     /// Its reciprocal, from its second use on.
-    reciprocal: Option<Reciprocal<U512>>,
+    reciprocal: Option<Reciprocal<U256>>,
 }
 
 thread_local! {
     /// Programs seldom have more than one modulus at a time. Whether it is known changes no result.
     static LAST: RefCell<Last> = const {
-        RefCell::new(Last { bits: 0, modulus: U512::ZERO, reciprocal: None })
+        RefCell::new(Last { bits: 0, modulus: U256::ZERO, reciprocal: None })
     };
 }
 
 /// The remainder of a product by a number that is not zero.
 #[inline(always)]
 pub(super) fn product<W: Word>(a: W, b: W, modulus: W) -> W {
+    if W::BITS > WIDEST {
+        return a.mul_mod(b, modulus);
+    }
     let Some(reciprocal) = known(modulus) else {
         return a.mul_mod(b, modulus);
     };
@@ -107,7 +114,7 @@ impl Last {
     fn change<W: Word>(&mut self, modulus: W) {
         *self = Last {
             bits: W::BITS,
-            modulus: <U512 as Word>::resize(modulus, 0),
+            modulus: <U256 as Word>::resize(modulus, 0),
             reciprocal: None,
         };
     }
@@ -116,9 +123,9 @@ impl Last {
     fn remember<W: Word>(&mut self, modulus: W) -> Reciprocal<W> {
         let new = Reciprocal::new(modulus);
         self.reciprocal = Some(Reciprocal {
-            shifted: <U512 as Word>::resize(new.shifted, 0),
+            shifted: <U256 as Word>::resize(new.shifted, 0),
             shift: new.shift,
-            inverse: <U512 as Word>::resize(new.inverse, 0),
+            inverse: <U256 as Word>::resize(new.inverse, 0),
         });
         new
     }
@@ -181,6 +188,5 @@ mod tests {
     fn remainders_by_reciprocals_are_those_of_divisions() {
         check::<128, 2>();
         check::<256, 4>();
-        check::<512, 8>();
     }
 }

@@ -24,6 +24,15 @@ impl<const BITS: usize, const LIMBS: usize> Operand for Uint<BITS, LIMBS> {
     }
 }
 
+/// Divides numbers given by their limbs, the second of which is not zero: they become the quotient and the
+/// remainder.
+#[inline(always)]
+pub fn divide_limbs<const LIMBS: usize>(a: &mut [u64; LIMBS], b: &mut [u64; LIMBS]) {
+    // By limbs: `ruint`'s own function first reads vectors, for which the processor has to wait where limbs were
+    // just written one by one.
+    ruint::algorithms::div(a, b);
+}
+
 /// An integer of one of the widths that words have, or of 64 bits.
 ///
 /// Operators are those of unsigned integers. All functions that are not called slow are
@@ -354,10 +363,8 @@ where
                 (quotient, Word::sub(self, Word::mul(quotient, divisor)).0)
             }
             _ => {
-                // By limbs: `ruint`'s own function first reads vectors, for which the processor has to wait
-                // where limbs were just written one by one.
                 let (mut quotient, mut remainder) = (*self.as_limbs(), *divisor.as_limbs());
-                ruint::algorithms::div(&mut quotient, &mut remainder);
+                divide_limbs(&mut quotient, &mut remainder);
                 (Self::from_limbs(quotient), Self::from_limbs(remainder))
             }
         }

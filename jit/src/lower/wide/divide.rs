@@ -1,5 +1,4 @@
-//! Division by powers of two, and what signs add to that of 128 bits. Other divisions are computed by
-//! functions.
+//! Division by constants, and what signs add to that of 128 bits. Other divisions are computed by functions.
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use dotvm_isa::{Instr, TrapCode, ValType};
@@ -47,6 +46,11 @@ impl Lowerer<'_, '_> {
                         (self.shifted_right(&a, shift, zero), self.masked(&a, shift))
                     }
                 };
+                (ty, quotient, remainder)
+            }
+            None if let Some(constant) = self.divisor(&divisor, signed) => {
+                let (ty, a, b) = self.pop_two();
+                let (quotient, remainder) = self.divide_by(&constant, signed, &a, &b);
                 (ty, quotient, remainder)
             }
             None if divisor.ty == ValType::I128 => {

@@ -10,9 +10,9 @@ mod convert;
 mod divide;
 mod memory;
 mod multiply;
+mod reciprocal;
 
 use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value, types};
-use dotvm_isa::instr::InstrReader;
 use dotvm_isa::{Instr, ValType};
 
 use super::{Lowerer, Operand};
@@ -20,7 +20,7 @@ use super::{Lowerer, Operand};
 /// Operations with one result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[rustfmt::skip]
-pub(super) enum WideOp {
+pub(crate) enum WideOp {
     Eqz, Eq, Ne, Lt, LtU, Gt, GtU, Le, LeU, Ge, GeU,
     Clz, Ctz, Popcnt, Bswap,
     Add, Sub, Mul, Div, DivU, Mod, ModU, Neg, Abs, Exp, Isqrt, Gcd,
@@ -36,7 +36,7 @@ pub(super) enum WideOp {
 /// Operations with two results.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[rustfmt::skip]
-pub(super) enum PairOp {
+pub(crate) enum PairOp {
     AddHalves, SubHalves, MulWide, MulWideU,
     AddOverflow, AddOverflowU, SubOverflow, SubOverflowU, MulOverflow, MulOverflowU,
     AddCarry, SubBorrow, DivMod, DivModU,
@@ -44,14 +44,14 @@ pub(super) enum PairOp {
 
 /// Loads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum WideLoadOp {
+pub(crate) enum WideLoadOp {
     Load,
     LoadBe,
 }
 
 /// Stores.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum WideStoreOp {
+pub(crate) enum WideStoreOp {
     Store,
     StoreBe,
 }
@@ -153,10 +153,7 @@ impl Lowerer<'_, '_> {
     /// A constant.
     pub(super) fn wide_push(&mut self, instr: &Instr) {
         let ty = instr.op.result().expect("it pushes a constant");
-        let defined = self.body.analysis.defined;
-        let code = InstrReader::new(self.request.module.body(defined), defined);
-        let bits = code.integer(instr);
-        let limbs: Vec<Value> = bits.0[..ty.slots() as usize]
+        let limbs: Vec<Value> = self.wide_constant(instr).0[..ty.slots() as usize]
             .iter()
             .map(|limb| self.b.ins().iconst(types::I64, limb.cast_signed()))
             .collect();

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use dotvm_isa::{Names, Op, semantics};
 use expect_test::{Expect, expect};
 
+use super::super::raise::tests::BY_COMPARISON as PRODUCT;
 use super::super::testing::{changes, check_pass, parse_all};
 use super::evaluate::Evaluation;
 use super::{Chance, HELPERS, computes, replace, run};
@@ -146,7 +147,11 @@ L2:
 ";
 
 /// What those functions compute.
-const KNOWN: [(&str, Op); 2] = [(SHIFT, Op::I128Shl), (DIVISION, Op::I128DivU)];
+const KNOWN: [(&str, Op); 3] = [
+    (SHIFT, Op::I128Shl),
+    (DIVISION, Op::I128DivU),
+    (PRODUCT, Op::I128Mul),
+];
 
 #[test]
 fn functions_are_known_by_what_they_compute() {
@@ -256,6 +261,40 @@ fn helpers_have_their_names_where_there_are_names() {
 fn check(op: Op, before: &str, after: &Expect) {
     let helpers = HashMap::from([(1, op)]);
     check_pass(|func, _| replace(func, &helpers), before, after);
+}
+
+#[test]
+fn products() {
+    check(
+        Op::I128Mul,
+        "func (i32 i64 i64 i64 i64) -> ()
+            local.get 0
+            local.get 1
+            local.get 2
+            local.get 3
+            local.get 4
+            call 1
+            ret
+        func (i32 i64 i64 i64 i64) -> ()
+            ret",
+        &expect![[r#"
+            func (i32 i64 i64 i64 i64) -> () i128
+                local.get 0
+                local.get 1
+                local.get 2
+                local.get 3
+                local.get 4
+                i128.from_limbs
+                local.set 5
+                i128.from_limbs
+                local.get 5
+                i128.mul
+                i128.store 0
+                ret
+            func (i32 i64 i64 i64 i64) -> ()
+                ret
+        "#]],
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use dotvm::isa::ValType;
 use dotvm::isa::ops::Sig;
 
-use super::{Operation, Slots, cases};
+use super::{Operation, Oracle, Slots};
 use crate::fuzzing::Random;
 
 /// The most cases that are computed by one call.
@@ -14,14 +14,11 @@ pub(super) const BATCH: usize = 2048;
 /// Where in memory results are.
 pub(super) const RESULTS_AT: usize = 1 << 20;
 
-/// How many constants an operation's last operand is tried with.
-const CONSTANTS: usize = 12;
-
 /// Where an operation's operands come from and where its results go.
 #[derive(Clone, Debug)]
 pub(super) struct Form {
-    /// The number of the limb that is wanted, where the operation wants one.
-    pub(super) limb: u64,
+    /// The number of the lane or limb that is meant, where the operation means one.
+    pub(super) lane: u64,
     /// The last operand, where it is a constant.
     constant: Option<Slots>,
     /// Whether operands come from locals and results go there.
@@ -30,22 +27,26 @@ pub(super) struct Form {
 
 impl Form {
     /// The forms to try.
-    pub(super) fn all(op: Operation, random: &mut Random) -> Vec<Form> {
+    pub(super) fn all(oracle: &dyn Oracle, op: Operation, random: &mut Random) -> Vec<Form> {
         let Sig::Fixed(params, _) = op.sig else {
             unreachable!("pure instructions have fixed signatures");
         };
-        let limbs = op.imms.first().and_then(|imm| imm.lanes()).unwrap_or(1);
+        let lanes = op.imms.first().and_then(|imm| imm.lanes()).unwrap_or(1);
         let mut forms = Vec::new();
-        for limb in 0..u64::from(limbs) {
+        for lane in 0..u64::from(lanes) {
             for locals in [false, true] {
                 let form = Form {
-                    limb,
+                    lane,
                     constant: None,
                     locals,
                 };
                 forms.push(form.clone());
-                for _ in 0..CONSTANTS * usize::from(params.len() > 1) {
-                    let slots = cases::operands(op, params, random);
+                let constants = match params.len() {
+                    1 => 0,
+                    _ => oracle.constants(op),
+                };
+                for _ in 0..constants {
+                    let slots = oracle.operands(op, params, random);
                     let last = params[params.len() - 1].slots() as usize;
                     let constant = Some(slots[slots.len() - last..].to_vec());
                     forms.push(Form {
@@ -138,7 +139,7 @@ fn function(text: &mut String, op: Operation, name: &str, form: &Form) {
     }
     match op.imms {
         [] => out(format!(" {}", op.mnemonic)),
-        _ => out(format!(" {} {}", op.mnemonic, form.limb)),
+        _ => out(format!(" {} {}", op.mnemonic, form.lane)),
     }
     // To locals straight, or after something else: the former is what machines find short cuts for.
     if !form.locals {
@@ -152,17 +153,13 @@ fn function(text: &mut String, op: Operation, name: &str, form: &Form) {
     let mut offset = 0;
     for (i, ty) in locals.zip(results) {
         // Values narrower than a slot are stored as one that they are extended to.
-        let (extend, store) = match ty {
-            ValType::I32 => ("i64.extend_i32_u", "i64.store"),
-            ValType::F32 => ("i32.reinterpret_f32\n i64.extend_i32_u", "i64.store"),
-            ValType::F64 => ("nop", "f64.store"),
-            ValType::I64 => ("nop", "i64.store"),
-            ValType::I128 => ("nop", "i128.store"),
-            ValType::I256 => ("nop", "i256.store"),
-            _ => ("nop", "i512.store"),
+        let (extend, stored) = match ty {
+            ValType::I32 => ("i64.extend_i32_u", ValType::I64),
+            ValType::F32 => ("i32.reinterpret_f32\n i64.extend_i32_u", ValType::I64),
+            _ => ("nop", *ty),
         };
         out(format!(
-            " local.get $to\n local.get $v{i}\n {extend}\n {store} {offset}"
+            " local.get $to\n local.get $v{i}\n {extend}\n {stored}.store {offset}"
         ));
         offset += ty.slots() * 8;
     }
