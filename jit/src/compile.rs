@@ -336,6 +336,7 @@ impl Compiler {
             fma: has("has_fma"),
             kernels: KERNEL_FEATURES.into_iter().all(has),
             two_carries: has_two_carries(),
+            double_shifts: is_of_intel(),
         };
         Ok(Compiler { isa, processor })
     }
@@ -411,6 +412,18 @@ impl Compiler {
 fn has_two_carries() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("adx");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Whether the processor is one of Intel's, by its vendor's name (CPUID, leaf 0).
+fn is_of_intel() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let leaf = std::arch::x86_64::__cpuid(0);
+        let name = [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes);
+        name.as_flattened() == b"GenuineIntel"
+    }
     #[cfg(not(target_arch = "x86_64"))]
     false
 }

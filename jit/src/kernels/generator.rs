@@ -20,7 +20,7 @@ use super::region::Block;
 use super::registers::{Class, Free, MEMORY, Reg, SAVED, SLOTS};
 use super::scalar::Condition;
 use super::vector::is_splat;
-use super::words::{self, Word, Words};
+use super::words::{self, Shifted, Word, Words};
 use super::{ALIGNMENT, Kernel, KernelLocal, Region, Source, vector};
 use crate::analysis::Analysis;
 
@@ -44,6 +44,8 @@ pub(super) enum Entry {
     Memory(Address),
     /// A wide integer in places of its own.
     Word(Word),
+    /// A local, a wide integer, that is shifted when it is taken.
+    Shifted(Shifted),
 }
 
 /// Where a result goes.
@@ -436,6 +438,9 @@ impl<'a> Generator<'a> {
     }
 
     fn instr(&mut self, instr: &Instr) -> Option<()> {
+        if !words::leaves_shifted(instr.op) {
+            self.settle_shifted()?;
+        }
         match instr.op {
             Op::Nop | Op::Cold | Op::Loop => {}
             Op::LocalGet => self.push_local(instr.a as u32),
@@ -639,7 +644,7 @@ impl<'a> Generator<'a> {
                 *entry = Entry::Temp(reg);
                 reg
             }
-            Entry::Word(_) => return None,
+            Entry::Word(_) | Entry::Shifted(_) => return None,
             Entry::Fixed(reg) | Entry::Temp(reg) => reg,
             Entry::Const(ty, bits) => {
                 let reg = self.free.take(Class::of(ty)?)?;

@@ -105,6 +105,8 @@ pub(crate) struct Source<'a> {
     pub(crate) unchecked: &'a Unchecked,
     /// Whether the processor adds with two carries at once.
     pub(crate) two_carries: bool,
+    /// Whether it is quick at shifting bits from one register into another.
+    pub(crate) double_shifts: bool,
 }
 
 impl Kernel {

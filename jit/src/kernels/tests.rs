@@ -20,6 +20,7 @@ fn kernel(text: &str) -> Option<Kernel> {
         constants: &|instr| reader.constant(instr),
         unchecked: &Unchecked::of(env.spaces.memories.first(), GUARD_BYTES),
         two_carries: true,
+        double_shifts: false,
     };
     let header = *analysis.loops.keys().next()?;
     Kernel::of(&analysis, header, &source)

@@ -27,6 +27,7 @@ use super::region::Region;
 use super::registers::{Class, Free, Reg, SLOTS};
 use crate::analysis::Analysis;
 use kinds::Kind;
+pub(super) use shift::{Shifted, leaves_shifted};
 
 /// Limbs of the widest integer.
 const MAX_LIMBS: usize = 8;
@@ -434,7 +435,12 @@ impl Generator<'_> {
     fn local_target(&self) -> Option<Target> {
         let (local, then) = self.next_local()?;
         let &word = self.words.locals.get(&local)?;
-        let needed = self.position(Entry::Local(local)).is_some();
+        let needs = |entry: &Entry| match *entry {
+            Entry::Local(other) => other == local,
+            Entry::Shifted(shifted) => shifted.local == local,
+            _ => false,
+        };
+        let needed = self.stack.iter().any(needs);
         (!needed).then_some(Target { word, then })
     }
 

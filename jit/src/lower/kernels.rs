@@ -58,6 +58,7 @@ impl Lowerer<'_, '_> {
             constants: &|instr: &Instr| self.wide_constant(instr),
             unchecked: &unchecked,
             two_carries: self.processor.two_carries,
+            double_shifts: self.processor.double_shifts,
         };
         Kernel::of(analysis, header, &source)
     }

@@ -579,6 +579,8 @@ pub(crate) struct Processor {
     pub(crate) kernels: bool,
     /// Additions with either of two carries (ADX), for kernels on wide integers.
     pub(crate) two_carries: bool,
+    /// Shifts of bits from one register into another take one step, as in Intel's processors; in AMD's, many.
+    pub(crate) double_shifts: bool,
 }
 
 impl Processor {

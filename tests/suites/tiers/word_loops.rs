@@ -262,6 +262,45 @@ fn made_up_loops_do_the_same() {
     }
 }
 
+/// Numbers that are shifted and combined with others, the same one among them, in the place of either.
+const SHIFTED: [&str; 6] = [
+    "local.get $x, local.get $x, i32.push K, shl, xor, local.set $x",
+    "local.get $x, i32.push K, shr_u, local.get $x, or, local.set $x",
+    "local.get $y, local.get $x, i32.push K, shl, xor, local.tee $x, local.get $y, add, local.set $y",
+    "local.get $x, i32.push K, shl, local.get $y, i32.push K, shr_u, xor, local.set $y, local.get $y, local.get $x,
+     sub, local.set $x",
+    "local.get $x, i32.push K, shr_u, local.get $y, local.tee $x, local.get $y, xor, xor, local.set $y",
+    "push 12345, local.get $x, i32.push K, shl, xor, local.get $y, i32.push K, shr_u, local.get $x, and, or,
+     local.set $y, local.get $x, i32.push K, rotl, local.set $x",
+];
+
+#[test]
+fn shifted_words_are_combined() {
+    for width in [128, 256, 512] {
+        let mut text = format!(".arch arch{width}\n");
+        let mut calls = Vec::new();
+        for count in [1, 13, 63, 64, 65, 100, width - 1] {
+            for (number, step) in SHIFTED.iter().enumerate() {
+                let name = format!("step {number} by {count}");
+                let step = step.replace('K', &count.to_string()).replace(',', "\n");
+                writeln!(
+                    text,
+                    ".export \"{name}\" func $f{number}_{count}\n\
+                     .func $f{number}_{count} (i32 $n, i{width} $x, i{width} $y) -> (i{width}, i{width})\n\
+                     again:\n loop\n {step}\n local.get $n\n i32.push 1\n i32.sub\n local.tee $n\n jnz again\n \
+                     local.get $x\n local.get $y\n ret\n.end"
+                )
+                .expect("writing to a string");
+                let mut random = Random(count as u64);
+                let words = [value(width, &mut random), value(width, &mut random)];
+                let args: Vec<Val> = [Val::I32(7)].into_iter().chain(words).collect();
+                calls.push(call(&name, &args));
+            }
+        }
+        everywhere(&text, &calls);
+    }
+}
+
 /// The limbs of a sign are one and the same: what compares must not take them for its own.
 #[test]
 fn numbers_from_narrower_ones_are_compared() {

@@ -224,6 +224,9 @@ impl Generator<'_> {
             WideOp::Or => Alu::Or,
             _ => Alu::Xor,
         };
+        if let Some((a, shifted)) = self.pop_with_shifted()? {
+            return self.combine_shifted(alu, a, shifted);
+        }
         let (mut a, mut b) = self.pop_words()?;
         let target = self.target(a.word.limbs().len(), &mut [&mut a, &mut b]);
         self.chain(alu, false, &target.word, &a.word, &b.word)?;

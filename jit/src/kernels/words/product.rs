@@ -53,6 +53,9 @@ impl Generator<'_> {
         if by(&column) > by(&row) {
             (row, column) = (column, row);
         }
+        if len == 2 {
+            return self.multiply_pairs(row, column);
+        }
         let window = self.window(len, [&mut column])?;
         let limbs: Vec<Limb> = window.limbs.iter().copied().map(Limb::Reg).collect();
         let product = Word::new(&limbs);
@@ -70,6 +73,43 @@ impl Generator<'_> {
             None => self.push(Entry::Word(product)),
         }
         self.make_room(RESERVED)
+    }
+
+    /// `mul` of 128 bits, by limbs of the number that was computed last: loops wait for it, so that nothing is
+    /// moved between its lower limb and that of the product, and what comes of its upper limb is added last.
+    fn multiply_pairs(&mut self, mut row: Operand, mut column: Operand) -> Option<()> {
+        self.room_for(RESERVED, [&mut row, &mut column])?;
+        let target = self.target(2, &mut [&mut column]);
+        let [cross, high] = [self.scratch()?, self.scratch()?];
+        let ([factor, above], [limb, next]) = (pair(&row.word)?, pair(&column.word)?);
+        let [low, top] = pair(&target.word)?;
+        self.load_limb(FACTOR, limb);
+        self.load_limb(cross, next);
+        with_limb!(self, factor, imul cross);
+        match low {
+            Limb::Reg(to) => with_limb!(self, factor, mulx high, to),
+            _ => {
+                let to = self.scratch()?;
+                with_limb!(self, factor, mulx high, to);
+                self.store_limb(low, to);
+                self.give_int(to);
+            }
+        }
+        self.alu(Alu::Add, cross, Limb::Reg(high));
+        match above {
+            Limb::Const(0) => self.store_limb(top, cross),
+            _ => {
+                self.load_limb(high, Limb::Reg(FACTOR));
+                with_limb!(self, above, imul high);
+                self.limb_op(Alu::Add, top, Limb::Reg(cross), Limb::Reg(high))?;
+            }
+        }
+        self.give_int(cross);
+        self.give_int(high);
+        self.give_word(row);
+        self.give_word(column);
+        self.finish(target);
+        Some(())
     }
 
     /// `mul_wide_u`.
@@ -97,24 +137,30 @@ impl Generator<'_> {
         self.make_room(RESERVED)
     }
 
-    /// Registers for so many limbs of a product. Those that numbers have of their own may go to slots.
+    /// Registers for so many limbs of a product.
     fn window<const N: usize>(&mut self, len: usize, numbers: [&mut Operand; N]) -> Option<Window> {
+        self.room_for(len as u32 + 2, numbers)?;
+        Some(Window {
+            limbs: (0..len).map(|_| self.scratch()).collect::<Option<_>>()?,
+            low: self.scratch()?,
+            high: self.scratch()?,
+        })
+    }
+
+    /// Sees to it that so many registers are free. What numbers have of their own may go to slots.
+    fn room_for<const N: usize>(&mut self, count: u32, numbers: [&mut Operand; N]) -> Option<()> {
         for number in numbers.iter().filter(|it| it.own) {
             // It is as good as the others on the operand stack.
             self.push(Entry::Word(number.word));
         }
-        self.make_room(len as u32 + 2)?;
+        self.make_room(count)?;
         for number in numbers.into_iter().rev().filter(|it| it.own) {
             match self.pop()? {
                 Entry::Word(word) => number.word = word,
                 _ => return None,
             }
         }
-        Some(Window {
-            limbs: (0..len).map(|_| self.scratch()).collect::<Option<_>>()?,
-            low: self.scratch()?,
-            high: self.scratch()?,
-        })
+        Some(())
     }
 
     /// As many limbs as each factor has: what would go above is left out.
@@ -207,6 +253,11 @@ impl Generator<'_> {
         }
         self.alu(Alu::Adc, top, Limb::Const(0));
     }
+}
+
+/// The limbs of a number of 128 bits.
+fn pair(word: &Word) -> Option<[Limb; 2]> {
+    word.limbs().try_into().ok()
 }
 
 /// The bit that is the only one set in a number that is known.
