@@ -28,12 +28,13 @@ const UNSAFE: [&str; 4] = [
 ];
 
 /// The crates, and which of the others each may use; those that only its tests use do not count.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("isa", &[]),
     ("interp", &["dotvm-isa"]),
     ("jit", &["dotvm-isa"]),
     ("runtime", &["dotvm-isa", "dotvm-interp", "dotvm-jit"]),
     ("transpiler", &["dotvm-isa"]),
+    ("vitte", &["dotvm", "dotvm-isa"]),
     ("cli", &["dotvm", "dotvm-isa", "dotvm-transpiler"]),
     (
         "tests",
