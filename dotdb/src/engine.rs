@@ -1,0 +1,138 @@
+//! What stores bytes: the trait of engines.
+//!
+//! An engine has *spaces*, numbered ordered maps of bytes to bytes, and transactions over them. Tables, indices
+//! and queries are made of these in the session, the same for every engine.
+
+pub mod embedded;
+pub mod guard;
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::interval::Interval;
+pub use crate::rows::Rows;
+
+/// The number of an ordered map. One that nobody has written to is empty.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Space(pub u32);
+
+/// What a transaction is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Reading, of what was committed when it began.
+    Read,
+    /// Reading and writing.
+    Write,
+}
+
+/// In which order rows come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Direction {
+    /// By rising keys.
+    #[default]
+    Forward,
+    /// By falling keys.
+    Backward,
+}
+
+/// How much a scan reads at once: it ends behind the row that reaches one of these.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Budget {
+    /// Rows.
+    pub rows: usize,
+    /// Bytes of keys and values.
+    pub bytes: usize,
+}
+
+/// What stores bytes.
+pub trait Engine: Send + Sync + Debug {
+    /// Starts a transaction.
+    ///
+    /// # Errors
+    /// [`Busy`](crate::Error::Busy) where others write and do not end within `patience`.
+    fn begin(&self, access: Access, patience: Duration) -> Result<Box<dyn Transaction>>;
+
+    /// A number that changes with every commit: while it does not, what was read is still true. `None` where
+    /// an engine cannot know that.
+    fn version(&self) -> Option<u64>;
+
+    /// Bytes that it takes to store everything.
+    ///
+    /// # Errors
+    /// Those of asking for it.
+    fn stored_bytes(&self) -> Result<u64>;
+
+    /// Its name, for people.
+    fn name(&self) -> &str;
+}
+
+/// A transaction of an engine. Dropping it rolls it back.
+pub trait Transaction: Send {
+    /// Shows the value of a key to `found`; returns whether there is one.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn get(&mut self, space: Space, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool>;
+
+    /// Sets the value of a key; returns whether it had one.
+    ///
+    /// # Errors
+    /// Those of writing.
+    fn put(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<bool>;
+
+    /// Removes a key; returns whether it was there.
+    ///
+    /// # Errors
+    /// Those of writing.
+    fn delete(&mut self, space: Space, key: &[u8]) -> Result<bool>;
+
+    /// Appends rows of a range to `rows`; returns whether there may be more.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn scan(
+        &mut self,
+        space: Space,
+        range: &Interval,
+        direction: Direction,
+        budget: Budget,
+        rows: &mut Rows,
+    ) -> Result<bool>;
+
+    /// Counts the rows of a range, up to `at_most`.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn count(&mut self, space: Space, range: &Interval, at_most: u64) -> Result<u64>;
+
+    /// Removes everything in a space, for good: savepoints do not bring it back.
+    ///
+    /// # Errors
+    /// Those of writing.
+    fn remove_space(&mut self, space: Space) -> Result;
+
+    /// Remembers the state. Savepoints are a stack.
+    ///
+    /// # Errors
+    /// Those of writing.
+    fn push_savepoint(&mut self) -> Result;
+
+    /// Goes back to the state of the last savepoint, and forgets that.
+    ///
+    /// # Errors
+    /// Those of writing.
+    fn rollback_to_savepoint(&mut self) -> Result;
+
+    /// Forgets the last savepoint; the state stays.
+    ///
+    /// # Errors
+    /// Those of writing.
+    fn release_savepoint(&mut self) -> Result;
+
+    /// Makes what was written the state for others, durably.
+    ///
+    /// # Errors
+    /// Those of writing; then nothing of it is.
+    fn commit(self: Box<Self>) -> Result;
+}

@@ -1,0 +1,301 @@
+//! Sessions: one user's view of a database, with transactions that nest.
+//!
+//! Outside of transactions every operation is one of its own, and reads are of what was committed last. What
+//! is read is kept open until something is committed, since that takes longer than reading.
+
+mod cursor;
+mod indices;
+mod rows;
+mod tables;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use cursor::Cursor;
+pub(crate) use cursor::{RangeSource, Source};
+pub use indices::IndexInfo;
+pub use rows::Change;
+pub use tables::{TableId, TableInfo};
+
+use crate::catalog::TableDef;
+use crate::database::Database;
+pub use crate::engine::Direction;
+use crate::engine::{Access, Space, Transaction};
+use crate::error::{Error, Result};
+use crate::limits::{DEPTH_MAX, Limits, at_most};
+
+/// One user's view of a database.
+pub struct Session {
+    database: Database,
+    view: View,
+    /// Tables that were asked for, by their [`TableId`].
+    tables: Vec<OpenTable>,
+    /// Changes with the view, and with definitions: then these are looked up again.
+    epoch: u64,
+    /// Changes with the view, and with everything that is written: then cursors read again.
+    stamp: u64,
+}
+
+/// What is read and written.
+enum View {
+    /// Nothing yet.
+    None,
+    /// What was committed when this version was the last.
+    Committed(Box<dyn Transaction>, u64),
+    /// That of a transaction.
+    Active(Active),
+}
+
+/// A transaction.
+struct Active {
+    transaction: Box<dyn Transaction>,
+    /// For each transaction inside, how long `dropped` was.
+    inner: Vec<usize>,
+    /// Spaces of which nobody knows any more once this is committed.
+    dropped: Vec<Space>,
+    /// Bytes written.
+    bytes: u64,
+    /// Whether anything was written.
+    is_dirty: bool,
+    /// Whether something failed half-way.
+    has_failed: bool,
+}
+
+/// A table that was asked for.
+struct OpenTable {
+    name: String,
+    /// The epoch of the definition.
+    epoch: u64,
+    def: Arc<TableDef>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("database", &self.database)
+            .field("depth", &self.depth())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    pub(crate) fn new(database: Database) -> Session {
+        Session {
+            database,
+            view: View::None,
+            tables: Vec::new(),
+            // Definitions of epoch 0 are of none.
+            epoch: 1,
+            stamp: 1,
+        }
+    }
+
+    /// The database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Starts a transaction: in another one, a part of it that can be rolled back alone.
+    ///
+    /// # Errors
+    /// [`Busy`](Error::Busy) where others write and do not end; [`Limit`](Error::Limit) where too many are inside
+    /// each other.
+    pub fn begin(&mut self) -> Result {
+        self.begin_for(Access::Write)
+    }
+
+    /// Starts a transaction that only reads: what was committed by now, whatever others write.
+    ///
+    /// # Errors
+    /// Those of [`Session::begin`].
+    pub fn begin_read(&mut self) -> Result {
+        self.begin_for(Access::Read)
+    }
+
+    fn begin_for(&mut self, access: Access) -> Result {
+        let View::Active(active) = &mut self.view else {
+            // What was kept open for reading would only keep old pages.
+            self.leave_view();
+            let patience = self.database.options().patience;
+            let transaction = self.database.engine().begin(access, patience)?;
+            self.view = View::Active(Active {
+                transaction,
+                inner: Vec::new(),
+                dropped: Vec::new(),
+                bytes: 0,
+                is_dirty: false,
+                has_failed: false,
+            });
+            return Ok(());
+        };
+        if active.has_failed {
+            return Err(Error::Aborted);
+        }
+        at_most(
+            "transactions inside each other",
+            active.inner.len() as u64 + 2,
+            DEPTH_MAX,
+        )?;
+        active.transaction.push_savepoint()?;
+        active.inner.push(active.dropped.len());
+        Ok(())
+    }
+
+    /// Ends the innermost transaction. With the outermost one, everything written is durable, and others see it.
+    ///
+    /// # Errors
+    /// [`NoTransaction`](Error::NoTransaction); [`Aborted`](Error::Aborted) where it can only be rolled back; and those of
+    /// writing, after which the transaction is over and nothing of it was written.
+    pub fn commit(&mut self) -> Result {
+        let View::Active(active) = &mut self.view else {
+            return Err(Error::NoTransaction);
+        };
+        if active.has_failed {
+            return Err(Error::Aborted);
+        }
+        if active.inner.pop().is_some() {
+            return active.transaction.release_savepoint();
+        }
+        let View::Active(mut active) = self.leave_view() else {
+            return Err(Error::NoTransaction);
+        };
+        if !active.is_dirty {
+            return Ok(());
+        }
+        for space in active.dropped {
+            active.transaction.remove_space(space)?;
+        }
+        active.transaction.commit()
+    }
+
+    /// Ends the innermost transaction; nothing of what it wrote remains.
+    ///
+    /// # Errors
+    /// [`NoTransaction`](Error::NoTransaction), and those of writing.
+    pub fn rollback(&mut self) -> Result {
+        let View::Active(active) = &mut self.view else {
+            return Err(Error::NoTransaction);
+        };
+        if let Some(dropped) = active.inner.pop() {
+            active.dropped.truncate(dropped);
+            // Definitions may be others again.
+            self.epoch += 1;
+            self.stamp += 1;
+            let outcome = active.transaction.rollback_to_savepoint();
+            active.has_failed |= outcome.is_err();
+            return outcome;
+        }
+        self.leave_view();
+        Ok(())
+    }
+
+    /// How many transactions are inside each other; 0 where there is none.
+    pub fn depth(&self) -> usize {
+        match &self.view {
+            View::Active(active) => active.inner.len() + 1,
+            _ => 0,
+        }
+    }
+
+    fn leave_view(&mut self) -> View {
+        self.epoch += 1;
+        self.stamp += 1;
+        std::mem::replace(&mut self.view, View::None)
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.database.options().limits
+    }
+
+    /// Makes sure that there is something to read.
+    fn look(&mut self) -> Result {
+        let engine = self.database.engine();
+        let version = match &self.view {
+            View::Active(active) if active.has_failed => return Err(Error::Aborted),
+            View::Active(_) => return Ok(()),
+            View::Committed(_, version) => {
+                let now = engine.version();
+                if now == Some(*version) {
+                    return Ok(());
+                }
+                now
+            }
+            View::None => engine.version(),
+        };
+        self.leave_view();
+        let patience = self.database.options().patience;
+        let transaction = self.database.engine().begin(Access::Read, patience)?;
+        // An engine that does not know whether it changes gets a version that never is one.
+        self.view = View::Committed(transaction, version.unwrap_or(u64::MAX));
+        Ok(())
+    }
+
+    /// What is read.
+    pub(crate) fn reader(&mut self) -> Result<&mut dyn Transaction> {
+        self.look()?;
+        match &mut self.view {
+            View::Committed(transaction, _) => Ok(&mut **transaction),
+            View::Active(active) => Ok(&mut *active.transaction),
+            View::None => Err(Error::NoTransaction),
+        }
+    }
+
+    /// What is written, which is going to be `bytes` longer.
+    fn writer(&mut self, bytes: usize) -> Result<&mut dyn Transaction> {
+        let stored = self.database.engine().stored_bytes()?;
+        let Limits {
+            transaction_bytes,
+            database_bytes,
+            ..
+        } = *self.limits();
+        let View::Active(active) = &mut self.view else {
+            return Err(Error::NoTransaction);
+        };
+        if bytes > 0 {
+            let all = active.bytes + bytes as u64;
+            at_most("bytes that a transaction writes", all, transaction_bytes)?;
+            at_most("bytes of the database", stored + all, database_bytes)?;
+            active.bytes = all;
+        }
+        active.is_dirty = true;
+        self.stamp += 1;
+        Ok(&mut *active.transaction)
+    }
+
+    /// Runs `f` in the transaction that there is, or in one of its own.
+    fn atomically<R>(&mut self, f: impl FnOnce(&mut Session) -> Result<R>) -> Result<R> {
+        if let View::Active(active) = &self.view {
+            if active.has_failed {
+                return Err(Error::Aborted);
+            }
+            let outcome = f(self);
+            if let (Err(error), View::Active(active)) = (&outcome, &mut self.view) {
+                active.has_failed |= !error.is_harmless();
+            }
+            return outcome;
+        }
+        self.begin()?;
+        match f(self) {
+            Ok(result) => self.commit().map(|()| result),
+            Err(error) => {
+                self.leave_view();
+                Err(error)
+            }
+        }
+    }
+
+    /// Runs `f`, of which nothing remains if it fails.
+    fn all_or_nothing<R>(&mut self, f: impl FnOnce(&mut Session) -> Result<R>) -> Result<R> {
+        if self.depth() == 0 {
+            return self.atomically(f);
+        }
+        self.begin()?;
+        match self.atomically(f) {
+            Ok(result) => self.commit().map(|()| result),
+            Err(error) => {
+                self.rollback()?;
+                Err(error)
+            }
+        }
+    }
+}

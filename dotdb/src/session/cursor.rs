@@ -1,0 +1,267 @@
+//! Cursors: rows one after the other, read in pieces that grow.
+//!
+//! A cursor sees what its session writes while it goes on. Outside of a transaction it may also see what
+//! others commit meanwhile, from the next piece on.
+
+use std::collections::VecDeque;
+
+use super::rows::damaged_entry;
+use super::{Session, TableId};
+use crate::engine::{Budget, Direction, Rows, Space};
+use crate::error::Result;
+use crate::interval::{Interval, after};
+use crate::query::Filter;
+use crate::value::field_len;
+
+/// Rows of the first piece; each has four times as many as the one before.
+const ROWS_MIN: usize = 16;
+/// Rows of the largest piece.
+const ROWS_MAX: usize = 1024;
+/// About how many bytes a piece has at most.
+const BYTES_MAX: usize = 256 << 10;
+
+/// Rows in order, one after the other.
+#[derive(Debug)]
+pub struct Cursor {
+    source: Source,
+    /// Rows that may still come.
+    limit: u64,
+    /// A piece, and the entries of an index where its rows were found.
+    rows: Rows,
+    entries: Rows,
+    /// The next row of the piece.
+    next: usize,
+    /// When the piece was read, and what was left then.
+    stamp: u64,
+    ranges: VecDeque<Interval>,
+    /// Rows of the next piece.
+    rows_at_once: usize,
+    /// Entries that were read.
+    examined: u64,
+}
+
+/// Where rows come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// Ranges of a table or of an index.
+    Ranges(Box<RangeSource>),
+    /// Rows of a table with these keys, as they were found and sorted.
+    Keys {
+        table: Space,
+        keys: VecDeque<Vec<u8>>,
+    },
+}
+
+/// Ranges of a table or of an index, and what rows there must fulfil.
+#[derive(Debug)]
+pub(crate) struct RangeSource {
+    /// The rows.
+    pub(crate) table: Space,
+    /// The index, where it is not the table itself.
+    pub(crate) index: Option<Space>,
+    /// What is left, in order of the direction.
+    pub(crate) ranges: VecDeque<Interval>,
+    pub(crate) direction: Direction,
+    pub(crate) filter: Option<Filter>,
+}
+
+impl Session {
+    /// The rows of a range of keys.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn scan(
+        &mut self,
+        table: TableId,
+        range: Interval,
+        direction: Direction,
+    ) -> Result<Cursor> {
+        let source = RangeSource {
+            table: self.def(table)?.space,
+            index: None,
+            ranges: VecDeque::from([range]),
+            direction,
+            filter: None,
+        };
+        Ok(Cursor::new(Source::Ranges(Box::new(source)), u64::MAX))
+    }
+}
+
+impl Cursor {
+    pub(crate) fn new(source: Source, limit: u64) -> Cursor {
+        Cursor {
+            source,
+            limit,
+            rows: Rows::new(),
+            entries: Rows::new(),
+            next: 0,
+            stamp: 0,
+            ranges: VecDeque::new(),
+            rows_at_once: ROWS_MIN,
+            examined: 0,
+        }
+    }
+
+    /// The same rows, but at most `limit` of them.
+    #[must_use]
+    pub fn limited(mut self, limit: u64) -> Cursor {
+        self.limit = self.limit.min(limit);
+        self
+    }
+
+    /// The next row: its key and its value; `None` at the end.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn next<'a>(&'a mut self, session: &mut Session) -> Result<Option<(&'a [u8], &'a [u8])>> {
+        if self.limit == 0 {
+            return Ok(None);
+        }
+        if self.next == self.rows.len() || self.stamp != session.stamp {
+            self.read(session)?;
+            if self.rows.is_empty() {
+                return Ok(None);
+            }
+        }
+        self.limit -= 1;
+        self.next += 1;
+        Ok(self.rows.get(self.next - 1))
+    }
+
+    /// How many entries of tables and indices were read so far.
+    pub fn examined(&self) -> u64 {
+        self.examined
+    }
+
+    /// Reads the next piece. Where something was written since the last one, what is left of that is read again.
+    fn read(&mut self, session: &mut Session) -> Result {
+        // Asked for first, since it may be another view, which makes pieces stale.
+        session.look()?;
+        let budget = Budget {
+            rows: self.rows_at_once,
+            bytes: BYTES_MAX,
+        };
+        match &mut self.source {
+            Source::Keys { table, keys } => {
+                if self.next == self.rows.len() {
+                    self.next = 0;
+                    self.rows.clear();
+                    read_keys(session, *table, keys, budget, &mut self.rows)?;
+                }
+            }
+            Source::Ranges(source) => {
+                if self.next < self.rows.len() {
+                    source.ranges = std::mem::take(&mut self.ranges);
+                    if let Some(last) = self.next.checked_sub(1) {
+                        let entries = match source.index {
+                            Some(_) => &self.entries,
+                            None => &self.rows,
+                        };
+                        if let Some((last, _)) = entries.get(last) {
+                            source.go_on_behind(last);
+                        }
+                    }
+                }
+                self.ranges.clone_from(&source.ranges);
+                self.next = 0;
+                let (rows, entries) = (&mut self.rows, &mut self.entries);
+                rows.clear();
+                entries.clear();
+                while rows.is_empty() && !source.ranges.is_empty() {
+                    self.examined += source.read(session, budget, rows, entries)?;
+                }
+            }
+        }
+        self.rows_at_once = (self.rows_at_once * 4).min(ROWS_MAX);
+        self.stamp = session.stamp;
+        Ok(())
+    }
+}
+
+/// Reads the rows of some keys, which are taken away.
+fn read_keys(
+    session: &mut Session,
+    table: Space,
+    keys: &mut VecDeque<Vec<u8>>,
+    budget: Budget,
+    rows: &mut Rows,
+) -> Result {
+    while rows.len() < budget.rows && rows.bytes() < budget.bytes {
+        let Some(key) = keys.pop_front() else { break };
+        let found = &mut |value: &[u8]| rows.push(&key, value);
+        session.reader()?.get(table, &key, found)?;
+    }
+    Ok(())
+}
+
+impl RangeSource {
+    /// Takes away what is up to an entry.
+    fn go_on_behind(&mut self, entry: &[u8]) {
+        while let Some(range) = self.ranges.front_mut() {
+            match self.direction {
+                Direction::Forward => range.low = after(entry).max(std::mem::take(&mut range.low)),
+                Direction::Backward => {
+                    let is_behind = |high: &Vec<u8>| high.as_slice() > entry;
+                    if range.high.as_ref().is_none_or(is_behind) {
+                        range.high = Some(entry.to_vec());
+                    }
+                }
+            }
+            if !range.is_empty() {
+                break;
+            }
+            self.ranges.pop_front();
+        }
+    }
+
+    /// Reads a piece of the first range, and takes that away. Returns how many entries were read.
+    pub(crate) fn read(
+        &mut self,
+        session: &mut Session,
+        budget: Budget,
+        rows: &mut Rows,
+        entries: &mut Rows,
+    ) -> Result<u64> {
+        let Some(range) = self.ranges.front() else {
+            return Ok(0);
+        };
+        let mut found = Rows::new();
+        let space = self.index.unwrap_or(self.table);
+        let is_plain = self.index.is_none() && self.filter.is_none();
+        let into = if is_plain { &mut *rows } else { &mut found };
+        let more = session
+            .reader()?
+            .scan(space, range, self.direction, budget, into)?;
+        let examined = into.len() as u64;
+        let last = into.len().checked_sub(1).and_then(|last| into.get(last));
+        let last = last.map(|(entry, _)| entry.to_vec());
+        for (entry, value) in found.iter() {
+            let filter = self.filter.as_ref();
+            let holds =
+                |key: &[u8], value: &[u8]| filter.is_none_or(|filter| filter.holds(key, value));
+            if self.index.is_none() {
+                if holds(entry, value) {
+                    rows.push(entry, value);
+                }
+                continue;
+            }
+            let key = &entry[field_len(entry).ok_or_else(damaged_entry)?..];
+            let found = &mut |value: &[u8]| {
+                if holds(key, value) {
+                    rows.push(key, value);
+                    entries.push(entry, &[]);
+                }
+            };
+            if !session.reader()?.get(self.table, key, found)? {
+                return Err(damaged_entry());
+            }
+        }
+        match last {
+            Some(last) if more => self.go_on_behind(&last),
+            _ => {
+                self.ranges.pop_front();
+            }
+        }
+        Ok(examined)
+    }
+}

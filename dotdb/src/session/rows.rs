@@ -1,0 +1,255 @@
+//! Rows: reading and writing them, and with them the entries of indices.
+
+use super::{Session, TableId};
+use crate::catalog::TableDef;
+use crate::engine::{Budget, Direction, Rows, Space};
+use crate::error::{Error, Result};
+use crate::extract::Extractor;
+use crate::interval::Interval;
+use crate::limits::{FIELD_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, at_most};
+
+/// How many rows are removed at once.
+const REMOVED_AT_ONCE: Budget = Budget {
+    rows: 1000,
+    bytes: 1 << 20,
+};
+
+/// A write of a [batch](Session::apply).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change<'a> {
+    /// Sets the value of a key.
+    Put {
+        /// The key.
+        key: &'a [u8],
+        /// The value.
+        value: &'a [u8],
+    },
+    /// Removes a key, if it is there.
+    Delete {
+        /// The key.
+        key: &'a [u8],
+    },
+}
+
+impl Session {
+    /// Shows the value of a key to `found`; returns whether there is one.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn get_with(
+        &mut self,
+        table: TableId,
+        key: &[u8],
+        mut found: impl FnMut(&[u8]),
+    ) -> Result<bool> {
+        let space = self.def(table)?.space;
+        self.reader()?.get(space, key, &mut found)
+    }
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn get(&mut self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        let mut value = None;
+        self.get_with(table, key, |bytes| value = Some(bytes.to_vec()))?;
+        Ok(value)
+    }
+
+    /// Whether a key is there.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn exists(&mut self, table: TableId, key: &[u8]) -> Result<bool> {
+        self.get_with(table, key, |_| ())
+    }
+
+    /// How many rows there are in a range of keys.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn count(&mut self, table: TableId, range: &Interval) -> Result<u64> {
+        let space = self.def(table)?.space;
+        self.reader()?.count(space, range, u64::MAX)
+    }
+
+    /// Sets the value of a key; returns whether it had one.
+    ///
+    /// # Errors
+    /// [`Limit`](Error::Limit), and those of writing.
+    pub fn put(&mut self, table: TableId, key: &[u8], value: &[u8]) -> Result<bool> {
+        self.check_row(key, value)?;
+        self.atomically(|session| session.put_row(table, key, value))
+    }
+
+    /// Removes a key; returns whether it was there.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn delete(&mut self, table: TableId, key: &[u8]) -> Result<bool> {
+        self.atomically(|session| session.delete_row(table, key))
+    }
+
+    /// Makes all changes, or none.
+    ///
+    /// # Errors
+    /// [`Limit`](Error::Limit), and those of writing.
+    pub fn apply(&mut self, table: TableId, changes: &[Change<'_>]) -> Result {
+        for change in changes {
+            if let Change::Put { key, value } = change {
+                self.check_row(key, value)?;
+            }
+        }
+        self.all_or_nothing(|session| {
+            for change in changes {
+                match *change {
+                    Change::Put { key, value } => session.put_row(table, key, value)?,
+                    Change::Delete { key } => session.delete_row(table, key)?,
+                };
+            }
+            Ok(())
+        })
+    }
+
+    /// Sets the value of a key to `new`, or removes it, if it is `expected` now; returns whether it was. `None`
+    /// stands for a key that is not there.
+    ///
+    /// # Errors
+    /// [`Limit`](Error::Limit), and those of writing.
+    pub fn compare_and_swap(
+        &mut self,
+        table: TableId,
+        key: &[u8],
+        expected: Option<&[u8]>,
+        new: Option<&[u8]>,
+    ) -> Result<bool> {
+        self.check_row(key, new.unwrap_or_default())?;
+        self.atomically(|session| {
+            let mut is_expected = expected.is_none();
+            session.get_with(table, key, |value| is_expected = expected == Some(value))?;
+            if is_expected {
+                match new {
+                    Some(value) => session.put_row(table, key, value)?,
+                    None => session.delete_row(table, key)?,
+                };
+            }
+            Ok(is_expected)
+        })
+    }
+
+    /// Removes all rows in a range of keys; returns how many there were.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn delete_range(&mut self, table: TableId, range: &Interval) -> Result<u64> {
+        self.all_or_nothing(|session| {
+            let space = session.def(table)?.space;
+            let mut removed = 0;
+            let mut rows = Rows::new();
+            loop {
+                rows.clear();
+                let more = session.reader()?.scan(
+                    space,
+                    range,
+                    Direction::Forward,
+                    REMOVED_AT_ONCE,
+                    &mut rows,
+                )?;
+                for (key, _) in rows.iter() {
+                    session.delete_row(table, key)?;
+                    removed += 1;
+                }
+                if !more {
+                    return Ok(removed);
+                }
+            }
+        })
+    }
+
+    fn check_row(&self, key: &[u8], value: &[u8]) -> Result {
+        let limits = self.limits();
+        let (key_bytes, value_bytes) = (limits.key_bytes, limits.value_bytes);
+        at_most("bytes of a key", key.len() as u64, key_bytes.min(KEY_BYTES_MAX))?;
+        let most = value_bytes.min(VALUE_BYTES_MAX);
+        at_most("bytes of a value", value.len() as u64, most)
+    }
+
+    fn put_row(&mut self, table: TableId, key: &[u8], value: &[u8]) -> Result<bool> {
+        let def = self.def(table)?;
+        let space = def.space;
+        if !def.indices.is_empty() {
+            let def = def.clone();
+            let old = self.get(table, key)?;
+            self.change_entries(&def, key, old.as_deref(), Some(value))?;
+        }
+        self.writer(key.len() + value.len())?.put(space, key, value)
+    }
+
+    fn delete_row(&mut self, table: TableId, key: &[u8]) -> Result<bool> {
+        let def = self.def(table)?;
+        let space = def.space;
+        if !def.indices.is_empty() {
+            let def = def.clone();
+            let Some(old) = self.get(table, key)? else {
+                return Ok(false);
+            };
+            self.change_entries(&def, key, Some(&old), None)?;
+        }
+        self.writer(0)?.delete(space, key)
+    }
+
+    /// Makes the entries of a row's indices those of its new value. Fails before anything is written, or
+    /// because writing does.
+    fn change_entries(
+        &mut self,
+        def: &TableDef,
+        key: &[u8],
+        old: Option<&[u8]>,
+        new: Option<&[u8]>,
+    ) -> Result {
+        let mut changes: Vec<(Space, Option<Vec<u8>>, Option<Vec<u8>>)> = Vec::new();
+        let mut bytes = 0;
+        for index in &def.indices {
+            let old = old.and_then(|value| entry(&index.extractor, key, value).transpose());
+            let new = new.and_then(|value| entry(&index.extractor, key, value).transpose());
+            let (old, new) = (old.transpose()?, new.transpose()?);
+            if old != new {
+                bytes += new.as_ref().map_or(0, Vec::len);
+                changes.push((index.space, old, new));
+            }
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let writer = self.writer(bytes)?;
+        for (space, old, new) in changes {
+            if let Some(old) = old {
+                writer.delete(space, &old)?;
+            }
+            if let Some(new) = new {
+                writer.put(space, &new, &[])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The entry of a row in an index; `None` where the index does not have the row.
+pub(super) fn entry(extractor: &Extractor, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>> {
+    let Some(mut entry) = extractor.field(value).and_then(|field| field.encode()) else {
+        return Ok(None);
+    };
+    // A zero is two bytes, and there are a few more around.
+    at_most(
+        "bytes of a field in an index",
+        entry.len() as u64,
+        FIELD_BYTES_MAX * 2 + 3,
+    )?;
+    entry.extend_from_slice(key);
+    Ok(Some(entry))
+}
+
+/// What a damaged index looks like.
+pub(super) fn damaged_entry() -> Error {
+    Error::Corrupt("an entry of an index".to_owned())
+}
