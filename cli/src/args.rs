@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Run WebAssembly specification scripts (.wast)
     Wast(Wast),
+    /// Read and write databases: get, put, delete, scan, query, explain, index, stats, check
+    Db(Db),
     /// Print a completion script for a shell
     Completion(Completion),
 }
@@ -342,6 +344,15 @@ pub(crate) struct Wast {
     /// Native code.
     #[command(flatten)]
     pub(crate) tiers: Tiers,
+}
+
+/// `dotvm db`, whose command line is parsed when it is executed.
+#[derive(Args, Debug)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
+pub(crate) struct Db {
+    /// A subcommand, and what it is about; --help lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<OsString>,
 }
 
 /// `dotvm completion`.

@@ -122,6 +122,10 @@ fn printable(message: &str) -> String {
 /// Replaces the panic message by one that says whose fault it is.
 pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
+        // A damaged database; whoever reads it makes that an error.
+        if dotvm_dotdb::is_guarded() {
+            return;
+        }
         let reason = info.payload_as_str().unwrap_or("unknown reason");
         let place = info
             .location()

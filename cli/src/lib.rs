@@ -54,6 +54,7 @@ fn execute(command: Command) -> Result<u8> {
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Inspect(args) => commands::inspect::inspect(&args),
         Command::Wast(args) => commands::wast::wast(&args),
+        Command::Db(args) => commands::db::db(&args.args),
         Command::Completion(args) => commands::completion::completion(&args),
     }
 }

@@ -50,17 +50,21 @@ impl Extractor {
         let rest = rest.trim();
         match kind {
             "bytes" => {
-                let ends = rest.split_once("..").and_then(|(start, end)| {
-                    Some((start.parse().ok()?, end.parse().ok()?))
-                });
+                let ends = rest
+                    .split_once("..")
+                    .and_then(|(start, end)| Some((start.parse().ok()?, end.parse().ok()?)));
                 match ends {
                     Some((start, end)) if start < end => Ok(Extractor::Bytes(start, end)),
-                    _ => Err(wrong("bytes are given as START..END, with START before END")),
+                    _ => Err(wrong(
+                        "bytes are given as START..END, with START before END",
+                    )),
                 }
             }
             "json" => Ok(Extractor::Json(parse_path(rest)?)),
             "cbor" => Ok(Extractor::Cbor(parse_path(rest)?)),
-            _ => Err(wrong("neither `bytes START..END`, `json PATH` nor `cbor PATH`")),
+            _ => Err(wrong(
+                "neither `bytes START..END`, `json PATH` nor `cbor PATH`",
+            )),
         }
     }
 
@@ -213,8 +217,20 @@ mod tests {
             assert_eq!(Extractor::parse(text).unwrap().to_string(), text);
         }
         for text in [
-            "", "bytes", "bytes 3", "bytes 3..3", "bytes 4..3", "bytes -1..3", "json", "json a..b",
-            "json a b", "json [x]", "json [1", "json \"a", "xml a", "json a.",
+            "",
+            "bytes",
+            "bytes 3",
+            "bytes 3..3",
+            "bytes 4..3",
+            "bytes -1..3",
+            "json",
+            "json a..b",
+            "json a b",
+            "json [x]",
+            "json [1",
+            "json \"a",
+            "xml a",
+            "json a.",
         ] {
             let error = Extractor::parse(text).unwrap_err();
             assert!(matches!(error, Error::Extractor(_)), "{text}: {error}");
@@ -225,9 +241,8 @@ mod tests {
 
     #[test]
     fn fields_are_found_where_the_path_leads() {
-        let field = |extractor: &str, value: &[u8]| {
-            Extractor::parse(extractor).unwrap().field(value)
-        };
+        let field =
+            |extractor: &str, value: &[u8]| Extractor::parse(extractor).unwrap().field(value);
         let json = br#"{"a": [{"b": 1}, 2.5, "x", null, true], "n": 18446744073709551615}"#;
         assert_eq!(field("json a[0].b", json), Some(Value::Integer(1)));
         assert_eq!(field("json a[1]", json), Some(Value::Float(2.5)));
@@ -244,7 +259,10 @@ mod tests {
         assert_eq!(field("cbor k[0]", cbor), Some(Value::Bytes(vec![0, 255])));
         assert_eq!(field("cbor k[1]", cbor), Some(Value::Integer(-5)));
         assert_eq!(field("cbor k", cbor), None);
-        assert_eq!(field("bytes 1..3", b"abcd"), Some(Value::Bytes(b"bc".to_vec())));
+        assert_eq!(
+            field("bytes 1..3", b"abcd"),
+            Some(Value::Bytes(b"bc".to_vec()))
+        );
         assert_eq!(field("bytes 1..3", b"ab"), None);
     }
 
@@ -255,6 +273,11 @@ mod tests {
         let arrays = vec![b'['; 100_000];
         assert_eq!(Extractor::parse("json [0]").unwrap().field(&arrays), None);
         // A length that is not there must not be allocated.
-        assert_eq!(Extractor::parse("cbor x").unwrap().field(b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff"), None);
+        assert_eq!(
+            Extractor::parse("cbor x")
+                .unwrap()
+                .field(b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff"),
+            None
+        );
     }
 }

@@ -100,7 +100,9 @@ impl IntervalSet {
     }
 
     pub(crate) fn contains(&self, bytes: &[u8]) -> bool {
-        let next = self.0.partition_point(|range| range.low.as_slice() <= bytes);
+        let next = self
+            .0
+            .partition_point(|range| range.low.as_slice() <= bytes);
         next > 0 && self.0[next - 1].contains(bytes)
     }
 

@@ -262,10 +262,18 @@ mod tests {
         }
         // Beyond that both are far from any integer of 64 bits.
         if b.abs() > 1e30 {
-            return Some(if b > 0.0 { Ordering::Less } else { Ordering::Greater });
+            return Some(if b > 0.0 {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            });
         }
         let whole = a.cmp(&(b.floor() as i128));
-        Some(whole.then(if b.fract() == 0.0 { Ordering::Equal } else { Ordering::Less }))
+        Some(whole.then(if b.fract() == 0.0 {
+            Ordering::Equal
+        } else {
+            Ordering::Less
+        }))
     }
 
     proptest! {
@@ -299,12 +307,23 @@ mod tests {
         let holds = |value: Value| prefix.contains(&value.encode().unwrap());
         assert!(holds(Value::Text("ab".into())) && holds(Value::Text("ab\0".into())));
         assert!(!holds(Value::Text("a".into())) && !holds(Value::Bytes(b"ab".to_vec())));
-        assert_eq!(Comparison::Prefix.fields(&Value::Integer(1)), IntervalSet::none());
+        assert_eq!(
+            Comparison::Prefix.fields(&Value::Integer(1)),
+            IntervalSet::none()
+        );
     }
 
     #[test]
     fn what_is_no_entry_is_seen() {
-        for bytes in [&b""[..], b"\x00", b"\x10123", b"\x20ab", b"\x20a\0", b"\x20a\0\x01", b"\x99"] {
+        for bytes in [
+            &b""[..],
+            b"\x00",
+            b"\x10123",
+            b"\x20ab",
+            b"\x20a\0",
+            b"\x20a\0\x01",
+            b"\x99",
+        ] {
             assert_eq!(field_len(bytes), None, "{bytes:?}");
         }
     }

@@ -61,7 +61,9 @@ fn in_range(map: &Map, low: &[u8], high: &Option<Vec<u8>>) -> Vec<(Vec<u8>, Vec<
     if high.as_ref().is_some_and(|high| high.as_slice() < low) {
         return Vec::new();
     }
-    let high = high.as_ref().map_or(Bound::Unbounded, |high| Bound::Excluded(high.clone()));
+    let high = high
+        .as_ref()
+        .map_or(Bound::Unbounded, |high| Bound::Excluded(high.clone()));
     let rows = map.range((Bound::Included(low.to_vec()), high));
     rows.map(|(k, v)| (k.clone(), v.clone())).collect()
 }
@@ -78,7 +80,11 @@ fn walk(
     when: usize,
     (key, value): (&[u8], &[u8]),
 ) {
-    let direction = if backward { Direction::Backward } else { Direction::Forward };
+    let direction = if backward {
+        Direction::Backward
+    } else {
+        Direction::Forward
+    };
     let range = Interval::new(low, high.as_deref());
     let mut cursor = session.scan(table, range, direction).unwrap();
     let mut last: Option<Vec<u8>> = None;
@@ -93,8 +99,15 @@ fn walk(
             (Some(last), false) => key > last,
             (Some(last), true) => key < last,
         });
-        let expected = if backward { rest.pop() } else { rest.into_iter().next() };
-        let found = cursor.next(session).unwrap().map(|(k, v)| (k.to_vec(), v.to_vec()));
+        let expected = if backward {
+            rest.pop()
+        } else {
+            rest.into_iter().next()
+        };
+        let found = cursor
+            .next(session)
+            .unwrap()
+            .map(|(k, v)| (k.to_vec(), v.to_vec()));
         assert_eq!(found, expected);
         match found {
             Some((key, _)) => last = Some(key),
@@ -109,9 +122,18 @@ fn field(value: &[u8]) -> Option<&[u8]> {
 }
 
 fn query(session: &mut Session, map: &Map, low: &[u8], high: &[u8], sorted: bool) {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
     let order = if sorted { " order by two desc" } else { "" };
-    let text = format!("t where two >= x'{}' and two < x'{}' or two = x'6262'{order}", hex(low), hex(high));
+    let text = format!(
+        "t where two >= x'{}' and two < x'{}' or two = x'6262'{order}",
+        hex(low),
+        hex(high)
+    );
     let mut expected: Vec<_> = map
         .iter()
         .filter_map(|(key, value)| Some((field(value)?, key)))
@@ -129,7 +151,10 @@ fn query(session: &mut Session, map: &Map, low: &[u8], high: &[u8], sorted: bool
     if !sorted {
         found.sort();
     }
-    let expected: Vec<_> = expected.into_iter().map(|(two, key)| (two.to_vec(), key.clone())).collect();
+    let expected: Vec<_> = expected
+        .into_iter()
+        .map(|(two, key)| (two.to_vec(), key.clone()))
+        .collect();
     assert_eq!(found, expected, "{text}");
 }
 
@@ -210,7 +235,16 @@ fn run(steps: Vec<Step>, declare_at: usize) {
             Step::Commit => assert!(session.commit().is_err()),
             Step::Rollback => assert!(session.rollback().is_err()),
             Step::Scan(low, high, backward, when, key, value) => {
-                walk(&mut session, table, now, &low, &high, backward, when, (&key, &value));
+                walk(
+                    &mut session,
+                    table,
+                    now,
+                    &low,
+                    &high,
+                    backward,
+                    when,
+                    (&key, &value),
+                );
             }
             Step::Query(low, high, sorted) => {
                 if !session.indices(table).unwrap().is_empty() {
@@ -227,7 +261,10 @@ fn run(steps: Vec<Step>, declare_at: usize) {
             }
         }
         let now = states.last().unwrap();
-        assert_eq!(session.count(table, &Interval::all()).unwrap(), now.len() as u64);
+        assert_eq!(
+            session.count(table, &Interval::all()).unwrap(),
+            now.len() as u64
+        );
         assert_eq!(session.depth(), states.len() - 1);
         assert_eq!(session.check_indices(table).unwrap(), Vec::<String>::new());
     }

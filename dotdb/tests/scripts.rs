@@ -61,7 +61,8 @@ fn execute(session: &mut Session, line: &str) -> Result {
         "drop" => return session.drop_table(rest).map(|was| was.to_string()),
         "tables" => return Ok(session.table_names()?.join("\n")),
         "query" => {
-            let mut cursor = session.query(rest, &[Value::Integer(1), Value::Text("bob".into())])?;
+            let mut cursor =
+                session.query(rest, &[Value::Integer(1), Value::Text("bob".into())])?;
             let mut text = rows(&mut cursor, session)?;
             let _ = write!(text, "\n{} entries read", cursor.examined());
             return Ok(text.trim_start().to_owned());
@@ -124,7 +125,11 @@ fn execute(session: &mut Session, line: &str) -> Result {
             rows(&mut cursor, session)?
         }
         "index" => {
-            let new = session.create_index(table, str::from_utf8(key).unwrap(), str::from_utf8(value).unwrap())?;
+            let new = session.create_index(
+                table,
+                str::from_utf8(key).unwrap(),
+                str::from_utf8(value).unwrap(),
+            )?;
             if new { "new" } else { "known" }.to_owned()
         }
         "unindex" => session

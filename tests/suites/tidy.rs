@@ -28,14 +28,18 @@ const UNSAFE: [&str; 4] = [
 ];
 
 /// The crates, and which of the others each may use; those that only its tests use do not count.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("isa", &[]),
     ("interp", &["dotvm-isa"]),
     ("jit", &["dotvm-isa"]),
+    ("dotdb", &[]),
     ("runtime", &["dotvm-isa", "dotvm-interp", "dotvm-jit"]),
     ("transpiler", &["dotvm-isa"]),
     ("vitte", &["dotvm", "dotvm-isa"]),
-    ("cli", &["dotvm", "dotvm-isa", "dotvm-transpiler"]),
+    (
+        "cli",
+        &["dotvm", "dotvm-dotdb", "dotvm-isa", "dotvm-transpiler"],
+    ),
     (
         "tests",
         &[

@@ -9,7 +9,8 @@ use crate::output;
 /// Prints the script for a shell.
 pub(crate) fn completion(args: &Completion) -> Result<u8> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "dotvm", &mut script);
+    let mut command = Cli::command().mut_subcommand("db", |_| super::db::command());
+    clap_complete::generate(args.shell, &mut command, "dotvm", &mut script);
     output::print(&String::from_utf8_lossy(&script))?;
     Ok(0)
 }

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use redb::{
     Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable,
-    StorageBackend, StorageError, Table, TableDefinition, TableError,
-    TableHandle as _, TransactionError, WriteTransaction,
+    StorageBackend, StorageError, Table, TableDefinition, TableError, TableHandle as _,
+    TransactionError, WriteTransaction,
 };
 use self_cell::self_cell;
 
@@ -95,11 +95,7 @@ impl Embedded {
         guard(|| Embedded::build(backend, cache_bytes, true))
     }
 
-    fn build(
-        backend: impl StorageBackend,
-        cache_bytes: usize,
-        check: bool,
-    ) -> Result<Embedded> {
+    fn build(backend: impl StorageBackend, cache_bytes: usize, check: bool) -> Result<Embedded> {
         let bytes = Arc::new(AtomicU64::new(backend.len()?));
         let backend = Measured {
             backend,
@@ -262,7 +258,11 @@ impl Reading {
 
 impl EmbeddedTransaction {
     /// Runs `f` on a table to be read, where it exists.
-    fn read<R>(&mut self, space: Space, f: impl FnOnce(&dyn Readable) -> Result<R>) -> Result<Option<R>> {
+    fn read<R>(
+        &mut self,
+        space: Space,
+        f: impl FnOnce(&dyn Readable) -> Result<R>,
+    ) -> Result<Option<R>> {
         let state = self.state.as_mut().ok_or(Error::Broken)?;
         self.shared.run(|_| match state {
             State::Read(reading) => reading.table(space)?.map(|table| f(table)).transpose(),

@@ -44,12 +44,10 @@ pub(super) fn field(table: &str, def: &TableDef, name: &str) -> Result<Field> {
         return Ok(Field::Key);
     }
     let number = def.indices.iter().position(|index| index.name == name);
-    number
-        .map(Field::Index)
-        .ok_or_else(|| Error::UnknownIndex {
-            table: table.to_owned(),
-            index: name.to_owned(),
-        })
+    number.map(Field::Index).ok_or_else(|| Error::UnknownIndex {
+        table: table.to_owned(),
+        index: name.to_owned(),
+    })
 }
 
 impl Filter {

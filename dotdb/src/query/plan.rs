@@ -76,7 +76,12 @@ pub(super) fn plan(session: &mut Session, query: Query) -> Result<Plan> {
         Some((name, direction)) => Some((name, field(&query.table, &def, name)?, *direction)),
         None => None,
     };
-    let mut ways = ways(session, &def, filter.as_ref(), order.map(|(_, field, _)| field))?;
+    let mut ways = ways(
+        session,
+        &def,
+        filter.as_ref(),
+        order.map(|(_, field, _)| field),
+    )?;
     let is_sorted = |way: &Way| order.is_none_or(|(_, field, _)| field == way.field);
     let cost = |way: &Way| {
         let needs_filter = filter
@@ -89,9 +94,16 @@ pub(super) fn plan(session: &mut Session, query: Query) -> Result<Plan> {
         let read = entries * if way.index.is_some() { 2 } else { 1 };
         // Ties are between ways with many entries: those with ends have fewer, most likely, and no sorting
         // is better than some.
-        (read, way.ranges.is_all(), !is_sorted(way), way.index.is_some())
+        (
+            read,
+            way.ranges.is_all(),
+            !is_sorted(way),
+            way.index.is_some(),
+        )
     };
-    let best = (0..ways.len()).min_by_key(|&way| cost(&ways[way])).unwrap_or(0);
+    let best = (0..ways.len())
+        .min_by_key(|&way| cost(&ways[way]))
+        .unwrap_or(0);
     let way = ways.remove(best);
     let filter = filter.filter(|filter| !filter.is_only_about(way.field));
     let direction = match order {
@@ -173,36 +185,34 @@ impl Plan {
             filter: self.filter,
         };
         let limit = self.limit.unwrap_or(u64::MAX);
-        let source = match &self.sort {
-            None => Source::Ranges(Box::new(source)),
-            Some(sort) => Source::Keys {
-                table: self.space,
-                keys: sort.keys(session, source, limit, self.sort_bytes)?,
-            },
+        let Some(sort) = &self.sort else {
+            return Ok(Cursor::new(Source::Ranges(Box::new(source)), limit, 0));
         };
-        Ok(Cursor::new(source, limit))
+        let (keys, examined) = sort.keys(session, source, limit, self.sort_bytes)?;
+        let table = self.space;
+        Ok(Cursor::new(Source::Keys { table, keys }, limit, examined))
     }
 }
 
 impl Sort {
-    /// Reads all rows; returns their keys, sorted.
+    /// Reads all rows; returns their keys, sorted, and how many entries were read.
     fn keys(
         &self,
         session: &mut Session,
         mut source: RangeSource,
         limit: u64,
         bytes_max: u64,
-    ) -> Result<VecDeque<Vec<u8>>> {
+    ) -> Result<(VecDeque<Vec<u8>>, u64)> {
         // Twice as many as are needed are kept, so that sorting now and then is enough.
         let kept = usize::try_from(limit).unwrap_or(usize::MAX);
         let kept_max = kept.saturating_mul(2).saturating_add(1000);
         let mut sorted: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut examined) = (0, 0);
         let (mut rows, mut entries) = (Rows::new(), Rows::new());
         while !source.ranges.is_empty() {
             rows.clear();
             entries.clear();
-            source.read(session, READ_AT_ONCE, &mut rows, &mut entries)?;
+            examined += source.read(session, READ_AT_ONCE, &mut rows, &mut entries)?;
             for (key, value) in rows.iter() {
                 let field = match self.field {
                     Field::Key => Some(key.to_vec()),
@@ -226,7 +236,7 @@ impl Sort {
         }
         self.sort(&mut sorted);
         sorted.truncate(kept);
-        Ok(sorted.into_iter().map(|(_, key)| key).collect())
+        Ok((sorted.into_iter().map(|(_, key)| key).collect(), examined))
     }
 
     /// Rows with the same field are in the order in which the index has them.

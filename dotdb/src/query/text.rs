@@ -352,7 +352,11 @@ mod tests {
             ("t where a = ", 12, "a constant is missing"),
             ("t where a = b", 12, "a constant was expected, not \"b\""),
             ("t where a = 'x", 12, "the quotes have no end"),
-            ("t where a = x'0'", 12, "bytes are pairs of hexadecimal digits"),
+            (
+                "t where a = x'0'",
+                12,
+                "bytes are pairs of hexadecimal digits",
+            ),
             ("t where a = 1e999", 12, "\"1e999\" is no number"),
             ("t where a = 12b", 12, "\"12b\" is no number"),
             ("t where a = $2", 12, "there is no parameter $2"),
@@ -363,7 +367,10 @@ mod tests {
             ("t limit -1", 7, "a limit is a number of rows"),
         ] {
             match parse(text, &[Value::Null]) {
-                Err(Error::Query { at: found, reason: why }) => {
+                Err(Error::Query {
+                    at: found,
+                    reason: why,
+                }) => {
                     assert_eq!((found, why.as_str()), (at, reason), "{text}");
                 }
                 other => panic!("{text}: {other:?}"),
@@ -378,7 +385,10 @@ mod tests {
     #[test]
     fn constants_are_what_they_look_like() {
         let constant = |text: &str| match parse(&format!("t where f = {text}"), &[]) {
-            Ok(Query { condition: Some(Condition::Compare { constant, .. }), .. }) => constant,
+            Ok(Query {
+                condition: Some(Condition::Compare { constant, .. }),
+                ..
+            }) => constant,
             other => panic!("{text}: {other:?}"),
         };
         assert_eq!(constant("-12"), Value::Integer(-12));

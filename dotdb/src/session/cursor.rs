@@ -83,12 +83,13 @@ impl Session {
             direction,
             filter: None,
         };
-        Ok(Cursor::new(Source::Ranges(Box::new(source)), u64::MAX))
+        Ok(Cursor::new(Source::Ranges(Box::new(source)), u64::MAX, 0))
     }
 }
 
 impl Cursor {
-    pub(crate) fn new(source: Source, limit: u64) -> Cursor {
+    /// Rows from there; so many entries were read to find out where.
+    pub(crate) fn new(source: Source, limit: u64, examined: u64) -> Cursor {
         Cursor {
             source,
             limit,
@@ -98,7 +99,7 @@ impl Cursor {
             stamp: 0,
             ranges: VecDeque::new(),
             rows_at_once: ROWS_MIN,
-            examined: 0,
+            examined,
         }
     }
 
@@ -137,8 +138,13 @@ impl Cursor {
     fn read(&mut self, session: &mut Session) -> Result {
         // Asked for first, since it may be another view, which makes pieces stale.
         session.look()?;
+        let is_tested = matches!(&self.source, Source::Ranges(source) if source.filter.is_some());
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let budget = Budget {
-            rows: self.rows_at_once,
+            rows: match is_tested {
+                true => self.rows_at_once,
+                false => self.rows_at_once.min(limit),
+            },
             bytes: BYTES_MAX,
         };
         match &mut self.source {
@@ -150,7 +156,7 @@ impl Cursor {
                 }
             }
             Source::Ranges(source) => {
-                if self.next < self.rows.len() {
+                if self.stamp != session.stamp && self.stamp != 0 {
                     source.ranges = std::mem::take(&mut self.ranges);
                     if let Some(last) = self.next.checked_sub(1) {
                         let entries = match source.index {

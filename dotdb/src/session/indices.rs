@@ -37,7 +37,9 @@ impl Session {
     pub fn create_index(&mut self, table: TableId, name: &str, extractor: &str) -> Result<bool> {
         check_name(name)?;
         if name == "key" {
-            return Err(Error::Extractor("`key` is what rows' keys are called".to_owned()));
+            return Err(Error::Extractor(
+                "`key` is what rows' keys are called".to_owned(),
+            ));
         }
         let extractor = Extractor::parse(extractor)?;
         if let Some(index) = self.def(table)?.index(name).cloned() {

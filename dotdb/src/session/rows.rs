@@ -169,7 +169,11 @@ impl Session {
     fn check_row(&self, key: &[u8], value: &[u8]) -> Result {
         let limits = self.limits();
         let (key_bytes, value_bytes) = (limits.key_bytes, limits.value_bytes);
-        at_most("bytes of a key", key.len() as u64, key_bytes.min(KEY_BYTES_MAX))?;
+        at_most(
+            "bytes of a key",
+            key.len() as u64,
+            key_bytes.min(KEY_BYTES_MAX),
+        )?;
         let most = value_bytes.min(VALUE_BYTES_MAX);
         at_most("bytes of a value", value.len() as u64, most)
     }

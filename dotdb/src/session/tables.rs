@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::{OpenTable, Session, View};
-use crate::catalog::{
-    CATALOG, NEXT_KEY, TABLE_PREFIX, TableDef, check_name, table_key,
-};
+use crate::catalog::{CATALOG, NEXT_KEY, TABLE_PREFIX, TableDef, check_name, table_key};
 use crate::engine::{Budget, Direction, Rows, Space};
 use crate::error::{Error, Result};
 use crate::interval::Interval;
@@ -195,9 +193,10 @@ impl Session {
 
     fn find(&mut self, name: &str) -> Result<TableDef> {
         let mut def = None;
-        self.reader()?.get(CATALOG, &table_key(name), &mut |bytes| {
-            def = Some(TableDef::decode(bytes));
-        })?;
+        self.reader()?
+            .get(CATALOG, &table_key(name), &mut |bytes| {
+                def = Some(TableDef::decode(bytes));
+            })?;
         def.unwrap_or_else(|| Err(Error::UnknownTable(name.to_owned())))
     }
 
