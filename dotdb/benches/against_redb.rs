@@ -45,7 +45,10 @@ fn compare(name: &str, operations: u64, mut ours: impl FnMut(u64), mut theirs: i
         our_times.push(start.elapsed());
     }
     let nanoseconds = |time: Duration| time.as_nanos() as f64 / operations as f64;
-    let (ours, theirs) = (nanoseconds(median(our_times)), nanoseconds(median(their_times)));
+    let (ours, theirs) = (
+        nanoseconds(median(our_times)),
+        nanoseconds(median(their_times)),
+    );
     let ratio = theirs / ours;
     println!("{name:24} redb {theirs:9.1} ns, session {ours:9.1} ns: {ratio:.2} x");
 }
@@ -130,7 +133,9 @@ fn main() {
             "scan",
             rows,
             |_| {
-                let mut cursor = session.scan(table, Interval::all(), Direction::Forward).unwrap();
+                let mut cursor = session
+                    .scan(table, Interval::all(), Direction::Forward)
+                    .unwrap();
                 while let Some((key, value)) = cursor.next(&mut session).unwrap() {
                     black_box((key[0], value[0]));
                 }
@@ -169,7 +174,10 @@ fn main() {
     );
     let batch: Vec<_> = (0..writes).map(|row| (key(row), value(row))).collect();
     let start = Instant::now();
-    let changes: Vec<_> = batch.iter().map(|(key, value)| Change::Put { key, value }).collect();
+    let changes: Vec<_> = batch
+        .iter()
+        .map(|(key, value)| Change::Put { key, value })
+        .collect();
     session.apply(table, &changes).unwrap();
     let each = start.elapsed() / writes as u32;
     println!("{:24} {each:?} each", "batch of replaced rows");

@@ -211,7 +211,7 @@ impl Session {
         old: Option<&[u8]>,
         new: Option<&[u8]>,
     ) -> Result {
-        let mut changes: Vec<(Space, Option<Vec<u8>>, Option<Vec<u8>>)> = Vec::new();
+        let mut changes: Vec<EntryChange> = Vec::new();
         let mut bytes = 0;
         for index in &def.indices {
             let old = old.and_then(|value| entry(&index.extractor, key, value).transpose());
@@ -219,14 +219,18 @@ impl Session {
             let (old, new) = (old.transpose()?, new.transpose()?);
             if old != new {
                 bytes += new.as_ref().map_or(0, Vec::len);
-                changes.push((index.space, old, new));
+                changes.push(EntryChange {
+                    space: index.space,
+                    old,
+                    new,
+                });
             }
         }
         if changes.is_empty() {
             return Ok(());
         }
         let writer = self.writer(bytes)?;
-        for (space, old, new) in changes {
+        for EntryChange { space, old, new } in changes {
             if let Some(old) = old {
                 writer.delete(space, &old)?;
             }
@@ -236,6 +240,13 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What happens to a row's entry in an index.
+struct EntryChange {
+    space: Space,
+    old: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
 }
 
 /// The entry of a row in an index; `None` where the index does not have the row.
