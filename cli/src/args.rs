@@ -196,6 +196,12 @@ pub(crate) struct Run {
     /// List native code in a file that perf reads (perfmap)
     #[arg(long, value_name = "HOW", value_parser = ["perfmap"], hide_possible_values = true)]
     pub(crate) profile: Option<String>,
+    /// Say on standard error what the collector of managed objects did
+    #[arg(long)]
+    pub(crate) gc_stats: bool,
+    /// Collect managed objects whenever that may be: slow, finds faults
+    #[arg(long)]
+    pub(crate) gc_torture: bool,
     /// How it is compiled where it is not bytecode yet.
     #[command(flatten)]
     pub(crate) source: Source,

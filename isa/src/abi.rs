@@ -188,6 +188,10 @@ pub struct VmState {
     /// First slot of the VM stack that native code may use: the base of the frame it was entered
     /// with. Metered native code keeps it at the base of the frame being entered.
     pub stack_next: *mut u64,
+    /// Where the next managed object may be: 8 bytes aligned, free up to `objects_end`.
+    pub objects_next: *mut u8,
+    /// See `objects_next`.
+    pub objects_end: *mut u8,
     /// What waits for the code that is running.
     pub activation: *const Activation,
     /// How often threaded code has entered native code and waits for it.
@@ -241,6 +245,8 @@ pub struct VmContext {
     pub cells: *const CodeCell,
     /// The engine's numbers of the module's types.
     pub type_ids: *const u32,
+    /// The engine's numbers of the module's types of objects.
+    pub object_ids: *const u32,
     /// First byte of memory 0; of nothing, where there is no memory.
     pub memory_base: *mut u8,
     /// The runtime's own data of this instance.
@@ -318,6 +324,23 @@ libcalls! {
     ref_func "`-- ref`; immediate: function.";
     alloc "`bytes -- address`.";
     free "`address --`.";
+    struct_new "`fields.. -- ref`, or `-- ref` with the bit [`VARIANT`](crate::signature::VARIANT); immediate: type of objects. Like all that makes objects, it may collect: references are to be where the collector finds them.";
+    struct_get "`ref -- value`; immediate: a packed [`Access`](crate::objects::Access).";
+    struct_set "`ref value --`; immediate: a packed access.";
+    array_new "`value n -- ref`, or `n -- ref` with the bit [`VARIANT`](crate::signature::VARIANT); immediate: type of objects.";
+    array_new_fixed "`elements.. -- ref`; immediate: type of objects in the upper half, number of elements in the lower.";
+    array_new_data "`start n -- ref`; immediate: type of objects in the upper half, data segment in the lower.";
+    array_get "`ref index -- value`; immediate: a packed access to the first element.";
+    array_set "`ref index value --`; immediate: a packed access to the first element.";
+    array_len "`ref -- n`.";
+    array_fill "`ref index value n --`; immediate: a packed access to the first element.";
+    array_copy "`dst dst_index src src_index n --`; immediate: destination type in the upper half, source type in the lower.";
+    ref_test "`ref -- bool`; immediate: type of objects, and the bit [`VARIANT`](crate::signature::VARIANT) where null passes.";
+    ref_cast "`ref -- ref`; immediate: as for `ref_test`.";
+    ref_kind "`ref -- kind`: a [`Kind`](crate::objects::Kind).";
+    ref_i31 "`number -- ref`.";
+    i31_get "`ref -- number`; without its sign where the immediate has the bit [`VARIANT`](crate::signature::VARIANT).";
+    write_barrier "`ref --`: something is about to be put into the object, whose state has the bit [`STATE_BARRIER`](crate::objects::STATE_BARRIER).";
     evaluate "`a b -- result`: a pure instruction that native code has no instructions for; the immediate is its [`Op`](crate::Op).";
     call_interpreted "Calls a defined function in the interpreter; the immediate is its number among those, parameters and results are in the operand slots.";
     call_ref_interpreted "The same for the function of the `FuncRef` given as immediate.";

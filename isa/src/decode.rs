@@ -11,7 +11,7 @@ use crate::bits::Bits;
 use crate::debug::SourceTables;
 use crate::encode::{
     FLAG_ZSTD, FLAG_ZSTD_DEBUG, HEADER_BYTES, MAGIC, NARROW, SECTION_HEADER_BYTES, SECTIONS,
-    VERSION, limit_flags,
+    VERSION, limit_flags, object_flags,
 };
 use crate::error::{Malformed, Place};
 use crate::instr::{malformed_wide, read_wide};
@@ -20,6 +20,7 @@ use crate::module::{
     Body, Bytes, ConstExpr, ConstOp, DataSegment, DebugSection, ElemSegment, Export, ExternKind,
     GlobalDef, Import, ImportDesc, Module, Names, SegmentMode, TableDef, TypeGroup,
 };
+use crate::objects::{Content, Field, ObjectType, Storage};
 use crate::ops::{Imm, Op, PREFIXES};
 use crate::refs::{HeapType, RefType};
 use crate::types::{
@@ -332,12 +333,7 @@ fn decode_code(payload: Payload, module: &mut Module) -> Result<(), Malformed> {
     }
     if !reader.at_end() {
         let at = reader.pos;
-        module.type_groups = reader.list(|r| {
-            Ok(TypeGroup {
-                first: r.u32()?,
-                count: r.u32()?,
-            })
-        })?;
+        module.type_groups = reader.list(Reader::type_group)?;
         if reader.at_end() && module.type_groups.is_empty() {
             return Err(reader.error_at(at, "an empty list of groups of types"));
         }
@@ -345,9 +341,17 @@ fn decode_code(payload: Payload, module: &mut Module) -> Result<(), Malformed> {
     if !reader.at_end() {
         let at = reader.pos;
         module.tags = reader.list(Reader::u32)?;
-        if module.tags.is_empty() {
+        if reader.at_end() && module.tags.is_empty() {
             return Err(reader.error_at(at, "an empty list of tags"));
         }
+    }
+    if !reader.at_end() {
+        let at = reader.pos;
+        module.objects = reader.list(Reader::object_type)?;
+        if module.objects.is_empty() {
+            return Err(reader.error_at(at, "an empty list of types of objects"));
+        }
+        module.object_groups = reader.list(Reader::type_group)?;
     }
     reader.finish()?;
     module.code_bytes = payload.bytes;
@@ -484,6 +488,44 @@ impl Reader<'_> {
             Some(narrow) => Ok((ty.val_type(), Some(narrow))),
             None => Err(self.error_at(at, format!("{} in a long form", ty.val_type()))),
         }
+    }
+
+    fn type_group(&mut self) -> Result<TypeGroup, Malformed> {
+        Ok(TypeGroup {
+            first: self.u32()?,
+            count: self.u32()?,
+        })
+    }
+
+    fn object_type(&mut self) -> Result<ObjectType, Malformed> {
+        use object_flags::{ARRAY, FINAL, MUTABLE, SUBTYPE};
+        let at = self.pos;
+        let flags = self.byte()?;
+        if flags & !(ARRAY | FINAL | SUBTYPE) != 0 {
+            return Err(self.error_at(at, format!("unknown kind of objects {flags:#04x}")));
+        }
+        let supertype = match flags & SUBTYPE {
+            0 => None,
+            _ => Some(self.u32()?),
+        };
+        let field = |r: &mut Self| {
+            let at = r.pos;
+            let code = r.byte()?;
+            let storage = Storage::from_code(code & !MUTABLE)
+                .ok_or_else(|| r.error_at(at, format!("unknown type of a field {code:#04x}")))?;
+            Ok(Field {
+                storage,
+                mutable: code & MUTABLE != 0,
+            })
+        };
+        Ok(ObjectType {
+            content: match flags & ARRAY {
+                0 => Content::Struct(self.list(field)?),
+                _ => Content::Array(field(self)?),
+            },
+            supertype,
+            is_final: flags & FINAL != 0,
+        })
     }
 
     fn func_type(&mut self) -> Result<FuncType, Malformed> {

@@ -5,7 +5,8 @@
 use crate::decode::max_debug_bytes;
 use crate::instr::CodeBuilder;
 use crate::leb128::write_unsigned;
-use crate::module::{ConstExpr, ConstOp, ImportDesc, Module, Names, SegmentMode};
+use crate::module::{ConstExpr, ConstOp, ImportDesc, Module, Names, SegmentMode, TypeGroup};
+use crate::objects::{Content, Field, ObjectType};
 use crate::ops::Op;
 use crate::refs::{HeapType, RefType};
 use crate::types::{AddressType, FuncType, GlobalType, Limits, MemoryType, TableType, ValType};
@@ -152,18 +153,56 @@ fn code_section(module: &Module) -> Vec<u8> {
         out.extend_from_slice(module.body(index as u32));
     }
     // What few modules have, up to the last list that is not empty.
-    if !module.type_groups.is_empty() || !module.tags.is_empty() {
-        list(&mut out, &module.type_groups, |out, group| {
-            write_unsigned(out, u64::from(group.first));
-            write_unsigned(out, u64::from(group.count));
-        });
+    let with_objects = !module.objects.is_empty();
+    if !module.type_groups.is_empty() || !module.tags.is_empty() || with_objects {
+        list(&mut out, &module.type_groups, type_group);
     }
-    if !module.tags.is_empty() {
+    if !module.tags.is_empty() || with_objects {
         list(&mut out, &module.tags, |out, &ty| {
             write_unsigned(out, u64::from(ty));
         });
     }
+    if with_objects {
+        list(&mut out, &module.objects, object_type);
+        list(&mut out, &module.object_groups, type_group);
+    }
     out
+}
+
+fn type_group(out: &mut Vec<u8>, group: &TypeGroup) {
+    write_unsigned(out, u64::from(group.first));
+    write_unsigned(out, u64::from(group.count));
+}
+
+/// Bits of the byte that a type of objects starts with.
+pub(crate) mod object_flags {
+    /// It is one of arrays.
+    pub(crate) const ARRAY: u8 = 1;
+    /// It has no subtypes.
+    pub(crate) const FINAL: u8 = 2;
+    /// Its supertype follows.
+    pub(crate) const SUBTYPE: u8 = 4;
+    /// Of the byte of a field: it can be changed.
+    pub(crate) const MUTABLE: u8 = 0x80;
+}
+
+fn object_type(out: &mut Vec<u8>, ty: &ObjectType) {
+    let flag = |flag, is_set| if is_set { flag } else { 0 };
+    out.push(
+        flag(object_flags::ARRAY, ty.element().is_some())
+            | flag(object_flags::FINAL, ty.is_final)
+            | flag(object_flags::SUBTYPE, ty.supertype.is_some()),
+    );
+    if let Some(supertype) = ty.supertype {
+        write_unsigned(out, u64::from(supertype));
+    }
+    let field = |out: &mut Vec<u8>, field: &Field| {
+        out.push(field.storage.code() | flag(object_flags::MUTABLE, field.mutable));
+    };
+    match &ty.content {
+        Content::Struct(fields) => list(out, fields, field),
+        Content::Array(element) => field(out, element),
+    }
 }
 
 fn data_section(module: &Module) -> Vec<u8> {

@@ -292,6 +292,7 @@ impl<'a> InstrReader<'a> {
             | Imm::Data
             | Imm::Elem
             | Imm::Tag
+            | Imm::Object
             | Imm::Count => u64::from(self.u32()?),
             Imm::Offset => self.unsigned(64)?,
             Imm::RefType

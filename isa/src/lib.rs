@@ -16,6 +16,7 @@ pub mod fuzzing;
 pub mod instr;
 mod leb128;
 pub mod module;
+pub mod objects;
 pub mod ops;
 pub mod refs;
 pub mod semantics;
@@ -34,6 +35,7 @@ pub use module::{
     Body, Bytes, ConstExpr, ConstOp, DataSegment, ElemSegment, Export, ExternKind, GlobalDef,
     Import, ImportDesc, Module, Names, SegmentMode, TableDef, TypeGroup,
 };
+pub use objects::ObjectType;
 pub use ops::{Category, Imm, Op, OpInfo};
 pub use refs::{HeapType, RefType};
 pub use trap::TrapCode;

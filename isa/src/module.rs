@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::bits::Bits;
 use crate::debug::SourceTables;
 use crate::error::Malformed;
+use crate::objects::{Layout, ObjectType};
 use crate::ops::Op;
 use crate::types::{Arch, FuncType, GlobalType, MemoryType, TableType, ValType};
 
@@ -51,6 +52,10 @@ pub struct Module {
     pub types: Vec<FuncType>,
     /// Groups of types that are one: see [`TypeGroup`].
     pub type_groups: Vec<TypeGroup>,
+    /// Types of managed objects, which have indices of their own.
+    pub objects: Vec<ObjectType>,
+    /// Groups of these: types of a group that look the same are different types.
+    pub object_groups: Vec<TypeGroup>,
     /// Imports, in order.
     pub imports: Vec<Import>,
     /// Tables defined here.
@@ -374,25 +379,39 @@ impl Module {
             .globals
             .extend(self.globals.iter().map(|global| global.ty));
         spaces.tags.extend(&self.tags);
+        if !self.objects.is_empty() {
+            let objects = self.objects.iter();
+            spaces.objects = objects.map(|ty| (ty.clone(), ty.layout())).collect();
+        }
         spaces
     }
 
     /// The types, each group of them as a range of indices.
     pub fn type_groups(&self) -> impl Iterator<Item = Range<u32>> + '_ {
-        let mut groups = self.type_groups.iter().peekable();
-        let mut next = 0;
-        std::iter::from_fn(move || {
-            let first = next;
-            let group = groups.next_if(|group| group.first == first);
-            next = first + group.map_or(1, |group| group.count);
-            (first < self.types.len() as u32).then_some(first..next)
-        })
+        ranges(&self.type_groups, self.types.len())
+    }
+
+    /// The types of managed objects, each group of them as a range of indices.
+    pub fn object_groups(&self) -> impl Iterator<Item = Range<u32>> + '_ {
+        ranges(&self.object_groups, self.objects.len())
     }
 
     /// The export of that name.
     pub fn export(&self, name: &str) -> Option<&Export> {
         self.exports.iter().find(|export| export.name == name)
     }
+}
+
+/// So many types as ranges: these groups, and each other type by itself.
+fn ranges(groups: &[TypeGroup], types: usize) -> impl Iterator<Item = Range<u32>> + '_ {
+    let mut groups = groups.iter().peekable();
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let first = next;
+        let group = groups.next_if(|group| group.first == first);
+        next = first + group.map_or(1, |group| group.count);
+        (first < types as u32).then_some(first..next)
+    })
 }
 
 fn append(all: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
@@ -414,6 +433,8 @@ pub struct Spaces {
     pub globals: Vec<GlobalType>,
     /// Type index of each tag.
     pub tags: Vec<u32>,
+    /// The types of managed objects and their layouts.
+    pub objects: Arc<[(ObjectType, Layout)]>,
     /// How many functions are imported.
     pub imported_funcs: u32,
     /// How many tables are imported.

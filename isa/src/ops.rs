@@ -8,10 +8,13 @@
 //! [`crate::semantics`]; `load` and `store` access a memory at a popped address plus an immediate
 //! offset, and their signature is that for memories with 32-bit addresses; `other` is everything with a rule of its own. Codes up to `0xff` are one byte; the
 //! others are a prefix byte and a second byte. Prefixes 0xe0 to 0xe2 are those of wide integers, 0xe3 to 0xe5
-//! those of wide vectors; 0xe6 to 0xf7 are free.
+//! those of wide vectors, 0xe7 that of managed objects; 0xe6 and 0xe8 to 0xf7 are free.
 //!
-//! The groups of vectors and of wide integers are in files of their own; see there.
+//! The groups of vectors and of wide integers, and the rows of managed objects, are in files of their own; see
+//! there.
 
+mod imm;
+mod objects;
 mod simd;
 mod wide;
 mod wide_vectors;
@@ -23,7 +26,7 @@ mod wide_vectors;
 #[macro_export]
 macro_rules! for_each_op {
     ($m:ident) => {
-        $crate::with_simd_ops! { $m {
+        $crate::with_object_ops! { $m {
         unary {
             I32Eqz "i32.eqz" 0x45 [] Comparison Arch32 1 (I32 -> I32) "1 when zero, else 0.";
             I64Eqz "i64.eqz" 0x50 [] Comparison Arch32 1 (I64 -> I32) "1 when zero, else 0.";
@@ -272,6 +275,8 @@ macro_rules! for_each_op {
     };
 }
 
+pub use imm::Imm;
+
 use crate::types::{Arch, ValType};
 
 /// What an instruction is about; the chapters of `docs/isa.md`.
@@ -290,12 +295,13 @@ pub enum Category {
     Memory,
     Table,
     Reference,
+    Object,
     Simd,
 }
 
 impl Category {
     /// Every category, in the order of the documentation.
-    pub const ALL: [Category; 13] = [
+    pub const ALL: [Category; 14] = [
         Category::Stack,
         Category::Variable,
         Category::Arithmetic,
@@ -308,124 +314,9 @@ impl Category {
         Category::Memory,
         Category::Table,
         Category::Reference,
+        Category::Object,
         Category::Simd,
     ];
-}
-
-/// An immediate operand of an instruction, and so its encoding.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Imm {
-    /// Signed LEB128 of 32 bits.
-    I32,
-    /// Signed LEB128 of 64 bits.
-    I64,
-    /// Signed LEB128 of 128 bits.
-    I128,
-    /// Signed LEB128 of 256 bits.
-    I256,
-    /// Signed LEB128 of 512 bits.
-    I512,
-    /// 4 bytes, little-endian.
-    F32,
-    /// 8 bytes, little-endian.
-    F64,
-    /// 16 bytes, lane 0 first.
-    V128,
-    /// 32 bytes, lane 0 first.
-    V256,
-    /// 64 bytes, lane 0 first.
-    V512,
-    /// 16 bytes: numbers of bytes, each below 32.
-    Lanes,
-    /// One byte: the number of a lane, below 2.
-    Lane2,
-    /// One byte: the number of a lane, below 4.
-    Lane4,
-    /// One byte: the number of a lane, below 8.
-    Lane8,
-    /// One byte: the number of a lane, below 16.
-    Lane16,
-    /// One byte: the number of a lane, below 32.
-    Lane32,
-    /// One byte: the number of a lane, below 64.
-    Lane64,
-    /// Index of a local; unsigned LEB128, as all indices.
-    Local,
-    /// Index of a global.
-    Global,
-    /// Index of a function.
-    Func,
-    /// Index of a function type.
-    Type,
-    /// Index of a table.
-    Table,
-    /// Index of a memory.
-    Memory,
-    /// Index of a data segment.
-    Data,
-    /// Index of an element segment.
-    Elem,
-    /// A count or depth.
-    Count,
-    /// Byte offset added to the popped address; unsigned LEB128.
-    Offset,
-    /// One byte: the code of a reference type.
-    RefType,
-    /// Jump target: signed LEB128 displacement in bytes from the instruction's first byte.
-    Label,
-    /// Number of targets but the last (unsigned LEB128), then one displacement a target.
-    Labels,
-    /// Index of a tag.
-    Tag,
-    /// Number of catches (unsigned LEB128), then each one: see [`Catch`](crate::Catch).
-    Catches,
-}
-
-impl Imm {
-    /// How many lanes there are to name by it; `None` where it names none.
-    pub const fn lanes(self) -> Option<u8> {
-        Some(match self {
-            Imm::Lanes => 32,
-            Imm::Lane2 => 2,
-            Imm::Lane4 => 4,
-            Imm::Lane8 => 8,
-            Imm::Lane16 => 16,
-            Imm::Lane32 => 32,
-            Imm::Lane64 => 64,
-            _ => return None,
-        })
-    }
-
-    /// How many bits it has, where it is a constant that does not fit into [`Instr`](crate::Instr).
-    pub const fn wide_bits(self) -> Option<u32> {
-        Some(match self {
-            Imm::I128 => 128,
-            Imm::I256 | Imm::V256 => 256,
-            Imm::I512 | Imm::V512 => 512,
-            _ => return None,
-        })
-    }
-
-    /// Whether it is a constant vector of more than 128 bits.
-    pub(crate) const fn is_wide_vector(self) -> bool {
-        matches!(self, Imm::V256 | Imm::V512)
-    }
-
-    /// Whether it is an index into something that the module or function declares.
-    const fn is_index(self) -> bool {
-        matches!(
-            self,
-            Imm::Local
-                | Imm::Global
-                | Imm::Func
-                | Imm::Type
-                | Imm::Table
-                | Imm::Memory
-                | Imm::Data
-                | Imm::Elem
-                | Imm::Tag
-        )
-    }
 }
 
 /// What the stack signature of an instruction is.
@@ -709,7 +600,7 @@ static RULES: [Rule; ROWS.len()] = {
 };
 
 /// The prefix bytes in use, each opening a page of 256 codes.
-pub const PREFIXES: &[u8] = &[0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xfc, 0xfd, 0xfe];
+pub const PREFIXES: &[u8] = &[0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe7, 0xfc, 0xfd, 0xfe];
 
 type Page = [Option<Op>; 256];
 
@@ -737,6 +628,7 @@ static PREFIX_E2: Page = page(0xe2);
 static PREFIX_E3: Page = page(0xe3);
 static PREFIX_E4: Page = page(0xe4);
 static PREFIX_E5: Page = page(0xe5);
+static PREFIX_E7: Page = page(0xe7);
 static PREFIX_FC: Page = page(0xfc);
 static PREFIX_FD: Page = page(0xfd);
 static PREFIX_FE: Page = page(0xfe);
@@ -799,6 +691,7 @@ impl Op {
             0xe3 => PREFIX_E3[usize::from(byte)],
             0xe4 => PREFIX_E4[usize::from(byte)],
             0xe5 => PREFIX_E5[usize::from(byte)],
+            0xe7 => PREFIX_E7[usize::from(byte)],
             0xfc => PREFIX_FC[usize::from(byte)],
             0xfd => PREFIX_FD[usize::from(byte)],
             0xfe => PREFIX_FE[usize::from(byte)],

@@ -1,7 +1,7 @@
 //! Reference types, as declarations have them.
 //!
-//! A [value type](ValType) says what a slot holds: a reference to a function, a host object or an
-//! exception, or null. WebAssembly's types may say more, that a reference is never null, or is to functions of one
+//! A [value type](ValType) says what a slot holds: a reference to a function, a host object, an exception or
+//! a managed object, or null. WebAssembly's types may say more, that a reference is never null, or is to functions of one
 //! type. That is kept in declarations only, where it decides what can be linked with what: no code
 //! relies on it, since whoever calls through a reference looks at it first.
 
@@ -18,12 +18,16 @@ pub enum HeapType {
     Extern,
     /// Any exception.
     Exn,
+    /// Any managed object, and numbers of 31 bits.
+    Any,
     /// No function.
     NoFunc,
     /// No host object.
     NoExtern,
     /// No exception.
     NoExn,
+    /// No managed object, and no number.
+    NoAny,
     /// Functions of one type: its index in a module, or where modules meet, its number in the engine.
     Type(u32),
 }
@@ -49,6 +53,7 @@ impl RefType {
             ValType::FuncRef => Some(RefType::new(true, HeapType::Func)),
             ValType::ExternRef => Some(RefType::new(true, HeapType::Extern)),
             ValType::ExnRef => Some(RefType::new(true, HeapType::Exn)),
+            ValType::AnyRef => Some(RefType::new(true, HeapType::Any)),
             _ => None,
         }
     }
@@ -59,6 +64,7 @@ impl RefType {
             HeapType::Func | HeapType::NoFunc | HeapType::Type(_) => ValType::FuncRef,
             HeapType::Extern | HeapType::NoExtern => ValType::ExternRef,
             HeapType::Exn | HeapType::NoExn => ValType::ExnRef,
+            HeapType::Any | HeapType::NoAny => ValType::AnyRef,
         }
     }
 
@@ -72,7 +78,7 @@ impl RefType {
         use HeapType as H;
         let heap = match (self.heap, other.heap) {
             (H::NoFunc | H::Type(_), H::Func) | (H::NoFunc, H::Type(_)) => true,
-            (H::NoExtern, H::Extern) | (H::NoExn, H::Exn) => true,
+            (H::NoExtern, H::Extern) | (H::NoExn, H::Exn) | (H::NoAny, H::Any) => true,
             (a, b) => a == b,
         };
         heap && (other.nullable || !self.nullable)
@@ -109,13 +115,15 @@ impl fmt::Display for RefType {
 
 impl HeapType {
     /// Those that are no type of functions.
-    pub const ABSTRACT: [HeapType; 6] = [
+    pub const ABSTRACT: [HeapType; 8] = [
         HeapType::Func,
         HeapType::Extern,
         HeapType::NoFunc,
         HeapType::NoExtern,
         HeapType::Exn,
         HeapType::NoExn,
+        HeapType::Any,
+        HeapType::NoAny,
     ];
 
     /// The name in assembler text; that of a type is its number.
@@ -127,6 +135,8 @@ impl HeapType {
             HeapType::NoExtern => "noextern",
             HeapType::Exn => "exn",
             HeapType::NoExn => "noexn",
+            HeapType::Any => "any",
+            HeapType::NoAny => "none",
             HeapType::Type(_) => "type",
         }
     }
@@ -163,6 +173,10 @@ mod tests {
             (ref null exn):
             (ref noexn): (ref exn) (ref null exn) (ref null noexn)
             (ref null noexn): (ref null exn)
+            (ref any): (ref null any)
+            (ref null any):
+            (ref none): (ref any) (ref null any) (ref null none)
+            (ref null none): (ref null any)
             (ref 1): (ref func) (ref null func) (ref null 1)
             (ref null 1): (ref null func)
             (ref 2): (ref func) (ref null func) (ref null 2)

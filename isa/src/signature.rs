@@ -1,4 +1,4 @@
-//! Signatures of the instructions on memories and tables, which depend on what the module declares
+//! Signatures of the instructions on memories, tables and objects, which depend on what the module declares
 //! (addresses and indices are of 32 or 64 bits, elements of some reference type), and how the runtime
 //! is called to execute such instructions.
 
@@ -7,20 +7,28 @@ use std::mem::offset_of;
 use crate::abi::Libcalls;
 use crate::instr::Instr;
 use crate::module::Spaces;
+use crate::objects::Access;
 use crate::ops::{Op, Sig};
 use crate::types::ValType;
+
+/// The bit of an immediate that says which instruction it is of the two that a function executes: that which
+/// needs no values, or allows null, or leaves out the sign.
+pub const VARIANT: u64 = 1 << 63;
+
+/// The most operands that such an instruction has.
+const MAX_PARAMS: usize = 5;
 
 /// Operand types of an instruction, and that of its result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Signature {
-    params: [Option<ValType>; 3],
+    params: [Option<ValType>; MAX_PARAMS],
     /// Type of the result, where there is one.
     pub result: Option<ValType>,
 }
 
 impl Signature {
     fn new<const N: usize>(types: [ValType; N], result: Option<ValType>) -> Signature {
-        let mut params = [None; 3];
+        let mut params = [None; MAX_PARAMS];
         for (param, ty) in params.iter_mut().zip(types) {
             *param = Some(ty);
         }
@@ -33,7 +41,7 @@ impl Signature {
     }
 }
 
-/// A call of the runtime that executes an instruction, with one slot for each operand.
+/// A call of the runtime that executes an instruction, with its operands in consecutive slots.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RuntimeCall {
     /// Offset of the function's address in the table of libcalls.
@@ -69,6 +77,22 @@ impl Spaces {
             Op::RefFunc => offset_of!(Libcalls, ref_func),
             Op::Alloc => offset_of!(Libcalls, alloc),
             Op::Free => offset_of!(Libcalls, free),
+            Op::StructNew | Op::StructNewDefault => offset_of!(Libcalls, struct_new),
+            Op::StructGet | Op::StructGetU => offset_of!(Libcalls, struct_get),
+            Op::StructSet => offset_of!(Libcalls, struct_set),
+            Op::ArrayNew | Op::ArrayNewDefault => offset_of!(Libcalls, array_new),
+            Op::ArrayNewFixed => offset_of!(Libcalls, array_new_fixed),
+            Op::ArrayNewData => offset_of!(Libcalls, array_new_data),
+            Op::ArrayGet | Op::ArrayGetU => offset_of!(Libcalls, array_get),
+            Op::ArraySet => offset_of!(Libcalls, array_set),
+            Op::ArrayLen => offset_of!(Libcalls, array_len),
+            Op::ArrayFill => offset_of!(Libcalls, array_fill),
+            Op::ArrayCopy => offset_of!(Libcalls, array_copy),
+            Op::RefTest | Op::RefTestNull => offset_of!(Libcalls, ref_test),
+            Op::RefCast | Op::RefCastNull => offset_of!(Libcalls, ref_cast),
+            Op::RefKind => offset_of!(Libcalls, ref_kind),
+            Op::RefI31 => offset_of!(Libcalls, ref_i31),
+            Op::I31Get | Op::I31GetU => offset_of!(Libcalls, i31_get),
             op => unreachable!("{op:?} is not the runtime's"),
         };
         let (operands, result) = match (
@@ -77,26 +101,62 @@ impl Spaces {
         ) {
             (Some(signature), _) => (signature.params().count(), signature.result),
             (None, Sig::Fixed(params, results)) => (params.len(), results.first().copied()),
+            (None, Sig::Poly) if instr.op == Op::StructNew => {
+                let fields = self.objects[instr.a as usize].0.fields();
+                (fields.len(), Some(ValType::AnyRef))
+            }
+            (None, Sig::Poly) if instr.op == Op::ArrayNewFixed => {
+                (instr.b as usize, Some(ValType::AnyRef))
+            }
             (None, Sig::Poly) => unreachable!("{:?} has a signature", instr.op),
         };
         RuntimeCall {
             row,
             operands,
             result,
-            immediate: match instr.op.info().imms.len() {
+            immediate: self.runtime_immediate(instr),
+        }
+    }
+
+    /// The immediates of an instruction as the runtime takes them: together, or as an [`Access`] where it
+    /// accesses an object. Variants of an instruction that share a function set a bit of their own.
+    fn runtime_immediate(&self, instr: &Instr) -> u64 {
+        let field = |at: usize| {
+            let (ty, layout) = &self.objects[instr.a as usize];
+            let access = Access {
+                object: instr.a as u32,
+                storage: ty.fields()[at].storage,
+                unsigned: matches!(instr.op, Op::StructGetU | Op::ArrayGetU),
+                offset: layout.offsets[at],
+            };
+            access.pack()
+        };
+        match instr.op {
+            Op::StructGet | Op::StructGetU | Op::StructSet => field(instr.b as usize),
+            Op::ArrayGet | Op::ArrayGetU | Op::ArraySet | Op::ArrayFill => field(0),
+            Op::StructNewDefault | Op::ArrayNewDefault | Op::RefTestNull | Op::RefCastNull => {
+                instr.a | VARIANT
+            }
+            Op::I31GetU => VARIANT,
+            op => match op.info().imms.len() {
                 2 => instr.a << 32 | instr.b,
                 _ => instr.a,
             },
         }
     }
 
-    /// The signature of an instruction on memories or tables with these immediates, which name some that
+    /// The signature of an instruction on memories, tables or objects with these immediates, which name some that
     /// exist. Nothing for loads and stores, whose address is of the type that [`Spaces::address`] says,
     /// and for all other instructions.
     pub fn signature(&self, op: Op, a: u64, b: u64) -> Option<Signature> {
         let i32 = ValType::I32;
         let index = |table: u64| self.tables[table as usize].address.val_type();
         let element = |table: u64| self.tables[table as usize].element;
+        let any = ValType::AnyRef;
+        let field = |object: u64, at: u64| {
+            let fields = self.objects[object as usize].0.fields();
+            fields[at as usize].storage.val_type()
+        };
         Some(match op {
             Op::MemorySize => Signature::new([], Some(self.address(a))),
             Op::MemoryGrow => Signature::new([self.address(a)], Some(self.address(a))),
@@ -116,6 +176,16 @@ impl Spaces {
                 let (to, from) = (index(a), index(b));
                 Signature::new([to, from, to.min(from)], None)
             }
+            Op::StructNewDefault => Signature::new([], Some(any)),
+            Op::StructGet | Op::StructGetU => Signature::new([any], Some(field(a, b))),
+            Op::StructSet => Signature::new([any, field(a, b)], None),
+            Op::ArrayNew => Signature::new([field(a, 0), i32], Some(any)),
+            Op::ArrayNewDefault => Signature::new([i32], Some(any)),
+            Op::ArrayNewData => Signature::new([i32, i32], Some(any)),
+            Op::ArrayGet | Op::ArrayGetU => Signature::new([any, i32], Some(field(a, 0))),
+            Op::ArraySet => Signature::new([any, i32, field(a, 0)], None),
+            Op::ArrayFill => Signature::new([any, i32, field(a, 0), i32], None),
+            Op::ArrayCopy => Signature::new([any, i32, any, i32, i32], None),
             _ => return None,
         })
     }

@@ -66,9 +66,11 @@ traps! {
     MemoryLimit = 14 "memory limit reached" "More memory was asked for than the limits allow.";
     InvalidFree = 15 "free of an address that is not allocated" "`free` got an address that `alloc` did not give, or freed it twice.";
     TableLimit = 16 "table limit reached" "A table was to grow past the embedder's limit.";
-    NullReference = 17 "null reference" "`ref.as_non_null` met a null reference.";
+    NullReference = 17 "null reference" "An instruction that wants an object met a null reference.";
     NullFunctionReference = 18 "null function reference" "`call_ref` met a null reference.";
     NullExceptionReference = 19 "null exception reference" "`throw_ref` met a null reference.";
+    CastFailure = 20 "cast failure" "An instruction met a reference to an object of another type.";
+    ArrayOutOfBounds = 21 "out of bounds array access" "An instruction left an array.";
 }
 
 impl fmt::Display for TrapCode {

@@ -40,11 +40,13 @@ pub enum ValType {
     ExternRef = 11,
     /// Reference to an exception, or null.
     ExnRef = 12,
+    /// Reference to a managed object, or a number of 31 bits, or null.
+    AnyRef = 13,
 }
 
 impl ValType {
     /// Every value type, in the order of their codes.
-    pub const ALL: [ValType; 13] = [
+    pub const ALL: [ValType; 14] = [
         ValType::I32,
         ValType::I64,
         ValType::I128,
@@ -58,10 +60,16 @@ impl ValType {
         ValType::FuncRef,
         ValType::ExternRef,
         ValType::ExnRef,
+        ValType::AnyRef,
     ];
 
     /// The types of references.
-    pub const REFERENCES: [ValType; 3] = [ValType::FuncRef, ValType::ExternRef, ValType::ExnRef];
+    pub const REFERENCES: [ValType; 4] = [
+        ValType::FuncRef,
+        ValType::ExternRef,
+        ValType::ExnRef,
+        ValType::AnyRef,
+    ];
 
     /// The type with that code in the bytecode format.
     pub fn from_code(code: u8) -> Option<ValType> {
@@ -89,6 +97,7 @@ impl ValType {
             ValType::FuncRef => "funcref",
             ValType::ExternRef => "externref",
             ValType::ExnRef => "exnref",
+            ValType::AnyRef => "anyref",
         }
     }
 
@@ -105,7 +114,8 @@ impl ValType {
             | ValType::F64
             | ValType::FuncRef
             | ValType::ExternRef
-            | ValType::ExnRef => 64,
+            | ValType::ExnRef
+            | ValType::AnyRef => 64,
             ValType::I128 | ValType::V128 => 128,
             ValType::I256 | ValType::V256 => 256,
             ValType::I512 | ValType::V512 => 512,
@@ -121,7 +131,7 @@ impl ValType {
     pub const fn is_ref(self) -> bool {
         matches!(
             self,
-            ValType::FuncRef | ValType::ExternRef | ValType::ExnRef
+            ValType::FuncRef | ValType::ExternRef | ValType::ExnRef | ValType::AnyRef
         )
     }
 

@@ -2,7 +2,7 @@
 
 use cranelift_codegen::binemit::Reloc as ClifReloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{Function, UserFuncName};
+use cranelift_codegen::ir::{Function, UserFuncName, UserStackMap};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_codegen::{
@@ -119,6 +119,11 @@ pub struct Compiled {
     ///
     /// [`Table::Landings`]: crate::tables::Table::Landings
     pub(crate) handlers: Vec<(u32, Rows)>,
+    /// Where calls return to while which references to managed objects are kept in the frame, ascending, and
+    /// what [`Table::Kept`] has of each.
+    ///
+    /// [`Table::Kept`]: crate::tables::Table::Kept
+    pub(crate) references: Vec<(u32, Rows)>,
     pub(crate) places: Places,
 }
 
@@ -180,12 +185,8 @@ impl Compiled {
         let mut starts: Vec<_> = self.starts.iter().map(start).collect();
         starts.dedup_by_key(|row| row.1);
         let site = |site: &Site| (site.func, site.caller);
-        let mut landings = Rows::new();
-        let mut handlers = Rows::with_capacity(self.handlers.len());
-        for (ret, rows) in &self.handlers {
-            handlers.push((*ret, landings.len() as u32));
-            landings.extend(rows);
-        }
+        let (handlers, landings) = flattened(&self.handlers);
+        let (references, kept) = flattened(&self.references);
         let rows = [
             self.traps.iter().map(trap).collect(),
             starts,
@@ -193,6 +194,8 @@ impl Compiled {
             self.places.sites().iter().map(site).collect(),
             handlers,
             landings,
+            references,
+            kept,
         ];
         let calls = self.relocs.iter().map(|reloc| reloc.direct_call(&func_of));
         Tables::new(self.alignment, rows, calls.collect())
@@ -401,6 +404,7 @@ impl Compiler {
             faults: faults(code, &lowered.accesses, &starts),
             starts,
             handlers: handlers(code)?,
+            references: references(code),
             places: lowered.places,
         };
         compiled.add_kernels(&lowered.kernels)?;
@@ -443,6 +447,29 @@ fn traps(code: &cranelift_codegen::CompiledCode, accesses: &Accesses) -> Vec<(u3
         (trap.offset, meaning)
     });
     traps.collect()
+}
+
+/// Rows of several addresses as two tables: each address and its first row, and all rows.
+fn flattened(all: &[(u32, Rows)]) -> (Rows, Rows) {
+    let (mut firsts, mut flat) = (Rows::with_capacity(all.len()), Rows::new());
+    for (address, rows) in all {
+        firsts.push((*address, flat.len() as u32));
+        flat.extend(rows);
+    }
+    (firsts, flat)
+}
+
+/// Where references are kept during calls.
+fn references(code: &cranelift_codegen::CompiledCode) -> Vec<(u32, Rows)> {
+    let layout = code.buffer.frame_layout();
+    let frame = layout.map_or(0, |layout| layout.frame_to_fp_offset);
+    let row = |(ret, _, map): &(u32, u32, UserStackMap)| {
+        let kept = map.entries().map(|(_, offset)| (offset, 0));
+        (*ret, [(frame, 0)].into_iter().chain(kept).collect())
+    };
+    let mut all: Vec<(u32, Rows)> = code.buffer.user_stack_maps().iter().map(row).collect();
+    all.sort_unstable_by_key(|&(ret, _)| ret);
+    all
 }
 
 /// What catches exceptions of calls.

@@ -27,13 +27,19 @@ pub(crate) enum Table {
     /// to the instance, or [`IN_REGISTER`]; then what it catches: the tag or [`ALL_TAGS`], and the offset
     /// where that goes on.
     Landings,
+    /// Where calls return to during which references to managed objects are kept in the frame, ascending, and
+    /// the first of their rows in [`Table::Kept`].
+    References,
+    /// For each such call: the bytes from its stack pointer to the frame pointer, and nothing; then for each
+    /// reference the bytes from the stack pointer to it, and nothing.
+    Kept,
     /// Direct calls: where the distance to the callee is in the code, and the callee's number among
     /// the defined functions.
     Calls,
 }
 
 /// How many tables there are.
-const TABLES: usize = 7;
+const TABLES: usize = 9;
 
 /// Numbers before the rows.
 const HEADER: usize = TABLES + 1;
@@ -174,18 +180,37 @@ impl Tables {
         &self,
         offset: u32,
     ) -> Option<((u32, u32), impl Iterator<Item = (u32, u32)> + use<'_>)> {
-        let at = self.rows_until(Table::Handlers, offset).checked_sub(1)?;
-        let (found, first) = self.row(Table::Handlers, at);
+        self.rows_of(Table::Handlers, Table::Landings, offset)
+    }
+
+    /// Where references to managed objects are kept during the call that returns to an offset: the first row of
+    /// [`Table::Kept`] about it, and the others.
+    pub(crate) fn references(
+        &self,
+        offset: u32,
+    ) -> Option<((u32, u32), impl Iterator<Item = (u32, u32)> + use<'_>)> {
+        self.rows_of(Table::References, Table::Kept, offset)
+    }
+
+    /// The first row, and the others, of the table `rows` that belong to an offset in the table `firsts`.
+    fn rows_of(
+        &self,
+        firsts: Table,
+        rows: Table,
+        offset: u32,
+    ) -> Option<((u32, u32), impl Iterator<Item = (u32, u32)> + use<'_>)> {
+        let at = self.rows_until(firsts, offset).checked_sub(1)?;
+        let (found, first) = self.row(firsts, at);
         if found != offset {
             return None;
         }
-        let end = match at + 1 < self.len(Table::Handlers) {
-            true => self.row(Table::Handlers, at + 1).1 as usize,
-            false => self.len(Table::Landings),
+        let end = match at + 1 < self.len(firsts) {
+            true => self.row(firsts, at + 1).1 as usize,
+            false => self.len(rows),
         };
-        let frame = self.row(Table::Landings, first as usize);
-        let landings = first as usize + 1..end.min(self.len(Table::Landings));
-        Some((frame, landings.map(|at| self.row(Table::Landings, at))))
+        let others = first as usize + 1..end.min(self.len(rows));
+        let first = self.row(rows, first as usize);
+        Some((first, others.map(move |at| self.row(rows, at))))
     }
 
     /// The frames at an offset, innermost first (see [`crate::Code::frames_at`]).
@@ -225,6 +250,8 @@ mod tests {
                 vec![(6, 7)],
                 vec![(5, 0), (10, 3)],
                 vec![(48, 8), (2, 70), (ALL_TAGS, 80), (32, IN_REGISTER), (1, 90)],
+                vec![(5, 0), (11, 2)],
+                vec![(48, 0), (16, 0), (32, 0)],
             ],
             calls,
         )
@@ -250,6 +277,12 @@ mod tests {
         let first = ((48, 8), vec![(2, 70), (ALL_TAGS, 80)]);
         let second = ((32, IN_REGISTER), vec![(1, 90)]);
         assert_eq!([5, 6, 10].map(handlers), [Some(first), None, Some(second)]);
+        let kept = |offset| {
+            let ((frame, _), kept) = tables.references(offset)?;
+            Some((frame, kept.map(|row| row.0).collect::<Vec<_>>()))
+        };
+        let [first, second] = [(48, vec![16]), (32, vec![])].map(Some);
+        assert_eq!([5, 10, 11].map(kept), [first, None, second]);
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub struct Config {
     pub(crate) perf_map: bool,
     pub(crate) code_cache: Option<PathBuf>,
     pub(crate) max_code_cache_bytes: u64,
+    pub(crate) gc_torture: bool,
 }
 
 /// What is compiled to native code, and when.
@@ -68,6 +69,7 @@ impl Default for Config {
             perf_map: false,
             code_cache: None,
             max_code_cache_bytes: 512 << 20,
+            gc_torture: false,
         }
     }
 }
@@ -76,6 +78,13 @@ impl Config {
     /// The defaults named at each setting.
     pub fn new() -> Config {
         Config::default()
+    }
+
+    /// Whether managed objects are collected whenever they may be, which is slow, and finds faults of programs
+    /// that embed the machine and of the machine itself. Off by default.
+    pub fn gc_torture(&mut self, on: bool) -> &mut Config {
+        self.gc_torture = on;
+        self
     }
 
     /// Whether programs pay fuel for what they execute (see

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dotvm_isa::FuncType;
+use dotvm_isa::{FuncType, Module, ObjectType};
 
 use crate::config::Config;
 use crate::signals::Watchdog;
@@ -17,7 +20,8 @@ pub struct Engine(Arc<EngineInner>);
 #[derive(Debug)]
 struct EngineInner {
     config: Config,
-    types: Mutex<TypeRegistry>,
+    types: Mutex<TypeRegistry<FuncType>>,
+    objects: Mutex<TypeRegistry<ObjectType>>,
     watchdog: Watchdog,
     tier: Tier,
 }
@@ -34,6 +38,7 @@ impl Engine {
         Engine(Arc::new(EngineInner {
             config: config.clone(),
             types: Mutex::default(),
+            objects: Mutex::default(),
             watchdog: Watchdog::default(),
             tier: Tier::new(config),
         }))
@@ -62,30 +67,14 @@ impl Engine {
         &self.0.watchdog
     }
 
-    /// Numbers a module's types: equal types have equal numbers as long as somebody keeps them.
-    pub(crate) fn register(&self, module: &dotvm_isa::Module) -> TypeIds {
-        let mut registry = self.types();
-        let mut ids: Vec<u32> = Vec::with_capacity(module.types.len());
-        let mut groups = Vec::new();
-        for group in module.type_groups() {
-            let types = &module.types[group.start as usize..group.end as usize];
-            let added = match types {
-                // What nearly all are.
-                [ty] if ty.narrow.is_empty() => registry.add(types),
-                _ => {
-                    // Those before the group by their numbers, those of the group by their places.
-                    let number = |index: u32| match index.checked_sub(group.start) {
-                        Some(place) => OWN_GROUP | place,
-                        None => ids[index as usize],
-                    };
-                    let key: Vec<_> = types.iter().map(|ty| ty.renumbered(number)).collect();
-                    registry.add(&key)
-                }
-            };
-            groups.extend(added.first());
-            ids.extend(added);
-        }
-        TypeIds::new(self, ids, groups)
+    /// Numbers a module's function types: equal types have equal numbers as long as somebody keeps them.
+    pub(crate) fn register(&self, module: &Module) -> TypeIds {
+        TypeIds::of(self, &module.types, module.type_groups())
+    }
+
+    /// Numbers a module's types of managed objects in the same way.
+    pub(crate) fn register_objects(&self, module: &Module) -> TypeIds<ObjectType> {
+        TypeIds::of(self, &module.objects, module.object_groups())
     }
 
     /// Numbers the type of a host function, which names other types by their numbers.
@@ -94,25 +83,75 @@ impl Engine {
         TypeIds::new(self, vec![id], vec![id])
     }
 
-    fn types(&self) -> MutexGuard<'_, TypeRegistry> {
+    fn types(&self) -> MutexGuard<'_, TypeRegistry<FuncType>> {
         self.0.types.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Types that are numbered, and may name each other by these numbers.
+pub(crate) trait Numbered: Clone + Eq + Hash {
+    /// The same with other numbers of the types that it names.
+    fn renumbered(&self, number: impl Fn(u32) -> u32) -> Self;
+
+    /// The numbers of the types that it names.
+    fn named(&self) -> impl Iterator<Item = u32>;
+
+    /// All such types of an engine.
+    fn registry(engine: &Engine) -> MutexGuard<'_, TypeRegistry<Self>>;
+}
+
+impl Numbered for FuncType {
+    fn renumbered(&self, number: impl Fn(u32) -> u32) -> FuncType {
+        FuncType::renumbered(self, number)
+    }
+
+    fn named(&self) -> impl Iterator<Item = u32> {
+        self.narrow.iter().filter_map(|(_, it)| it.type_index())
+    }
+
+    fn registry(engine: &Engine) -> MutexGuard<'_, TypeRegistry<FuncType>> {
+        engine.types()
+    }
+}
+
+impl Numbered for ObjectType {
+    fn renumbered(&self, number: impl Fn(u32) -> u32) -> ObjectType {
+        ObjectType::renumbered(self, number)
+    }
+
+    fn named(&self) -> impl Iterator<Item = u32> {
+        self.supertype.into_iter()
+    }
+
+    fn registry(engine: &Engine) -> MutexGuard<'_, TypeRegistry<ObjectType>> {
+        let objects = &engine.0.objects;
+        objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Set in the number of a type that is of the group that names it; the rest is its place in that.
 const OWN_GROUP: u32 = 1 << 31;
 
-/// The function types in use and their numbers.
+/// The types of a kind in use and their numbers.
 ///
 /// Types are the same where they have the same place in groups that are the same: WebAssembly's rule for
 /// types that may refer to each other. In what a group is found by, references to its own types are by
 /// their places, and those to others by their numbers, so that comparing groups looks at nothing else.
-#[derive(Default)]
-struct TypeRegistry {
-    groups: HashMap<Arc<[FuncType]>, Group>,
+pub(crate) struct TypeRegistry<T> {
+    groups: HashMap<Arc<[T]>, Group>,
     /// By number; `None` where it is unused.
-    types: Vec<Option<Registered>>,
+    types: Vec<Option<Registered<T>>>,
     unused: Vec<u32>,
+}
+
+impl<T> Default for TypeRegistry<T> {
+    fn default() -> TypeRegistry<T> {
+        TypeRegistry {
+            groups: HashMap::new(),
+            types: Vec::new(),
+            unused: Vec::new(),
+        }
+    }
 }
 
 /// Types that are registered together.
@@ -122,20 +161,20 @@ struct Group {
     users: usize,
 }
 
-struct Registered {
+struct Registered<T> {
     /// The type, with the types that it names by their numbers.
-    ty: FuncType,
-    group: Arc<[FuncType]>,
+    ty: T,
+    group: Arc<[T]>,
 }
 
-impl TypeRegistry {
+impl<T: Numbered> TypeRegistry<T> {
     /// Adds a user of a group of types.
-    fn add(&mut self, types: &[FuncType]) -> Box<[u32]> {
+    fn add(&mut self, types: &[T]) -> Box<[u32]> {
         if let Some(group) = self.groups.get_mut(types) {
             group.users += 1;
             return group.ids.clone();
         }
-        let key: Arc<[FuncType]> = types.into();
+        let key: Arc<[T]> = types.into();
         let ids: Box<[u32]> = key.iter().map(|_| self.unused_id()).collect();
         for (&id, ty) in ids.iter().zip(&*key) {
             let number = |id: u32| match id & OWN_GROUP {
@@ -156,11 +195,11 @@ impl TypeRegistry {
     }
 
     /// Adds a user of a type that names others by their numbers, itself included.
-    fn add_one(&mut self, ty: &FuncType) -> u32 {
-        let is_it = |known: &Option<Registered>| known.as_ref().is_some_and(|it| it.ty == *ty);
-        let known = match ty.narrow.is_empty() {
-            true => None,
-            false => self.types.iter().position(is_it),
+    fn add_one(&mut self, ty: &T) -> u32 {
+        let is_it = |known: &Option<Registered<T>>| known.as_ref().is_some_and(|it| it.ty == *ty);
+        let known = match ty.named().next() {
+            None => None,
+            Some(_) => self.types.iter().position(is_it),
         };
         match known {
             Some(id) => {
@@ -179,7 +218,7 @@ impl TypeRegistry {
     }
 
     /// The group of a type in use.
-    fn group_of(&self, id: u32) -> Option<Arc<[FuncType]>> {
+    fn group_of(&self, id: u32) -> Option<Arc<[T]>> {
         let registered = self.types.get(id as usize)?.as_ref()?;
         Some(Arc::clone(&registered.group))
     }
@@ -219,34 +258,71 @@ impl TypeRegistry {
 }
 
 /// The numbers of types that a group names and does not have itself.
-fn named(group: &[FuncType]) -> Vec<u32> {
-    let types = group.iter().flat_map(|ty| &ty.narrow);
-    let ids = types.filter_map(|(_, narrow)| narrow.type_index());
+fn named<T: Numbered>(group: &[T]) -> Vec<u32> {
+    let ids = group.iter().flat_map(Numbered::named);
     ids.filter(|id| id & OWN_GROUP == 0).collect()
 }
 
-impl fmt::Debug for TypeRegistry {
+impl<T> fmt::Debug for TypeRegistry<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "TypeRegistry({} groups of types)", self.groups.len())
     }
 }
 
 /// Numbers of types, kept as long as this exists.
-#[derive(Debug)]
-pub(crate) struct TypeIds {
+pub(crate) struct TypeIds<T: Numbered = FuncType> {
     engine: Engine,
     ids: Box<[u32]>,
     /// A type of each group.
     groups: Box<[u32]>,
+    kind: PhantomData<fn() -> T>,
 }
 
-impl TypeIds {
-    fn new(engine: &Engine, ids: Vec<u32>, groups: Vec<u32>) -> TypeIds {
+impl<T: Numbered> fmt::Debug for TypeIds<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypeIds").field(&self.ids).finish()
+    }
+}
+
+impl<T: Numbered> TypeIds<T> {
+    fn new(engine: &Engine, ids: Vec<u32>, groups: Vec<u32>) -> TypeIds<T> {
         TypeIds {
             engine: engine.clone(),
             ids: ids.into(),
             groups: groups.into(),
+            kind: PhantomData,
         }
+    }
+
+    /// Numbers all these types, which are in these groups.
+    fn of(
+        engine: &Engine,
+        types: &[T],
+        all_groups: impl Iterator<Item = Range<u32>>,
+    ) -> TypeIds<T> {
+        let mut registry = T::registry(engine);
+        let mut ids: Vec<u32> = Vec::with_capacity(types.len());
+        let mut groups = Vec::new();
+        for group in all_groups {
+            let types = &types[group.start as usize..group.end as usize];
+            let added = match types {
+                // What nearly all are.
+                [ty] if ty.named().next().is_none() => registry.add(types),
+                _ => {
+                    // Those before the group by their numbers, those of the group by their places.
+                    let number = |index: u32| match index.checked_sub(group.start) {
+                        Some(place) => OWN_GROUP | place,
+                        None => ids[index as usize],
+                    };
+                    let key: Vec<T> = types.iter().map(|ty| ty.renumbered(number)).collect();
+                    registry.add(&key)
+                }
+            };
+            groups.extend(added.first());
+            ids.extend(added);
+        }
+        drop(registry);
+        TypeIds::new(engine, ids, groups)
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -259,9 +335,9 @@ impl TypeIds {
     }
 }
 
-impl Drop for TypeIds {
+impl<T: Numbered> Drop for TypeIds<T> {
     fn drop(&mut self) {
-        let mut registry = self.engine.types();
+        let mut registry = T::registry(&self.engine);
         for &id in &self.groups {
             registry.remove(id);
         }

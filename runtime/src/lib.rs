@@ -62,6 +62,7 @@ mod instantiate;
 mod linker;
 mod memory;
 mod module;
+mod object;
 mod perf_map;
 mod precompiled;
 mod signals;
@@ -88,6 +89,7 @@ pub use instance::{Extern, Instance};
 pub use linker::{InstancePre, Linker};
 pub use memory::Memory;
 pub use module::Module;
+pub use object::AnyRef;
 pub use precompiled::{Precompiled, Unused, bytecode};
 pub use signals::InterruptHandle;
 pub use store::{Store, Usage};
@@ -96,10 +98,12 @@ pub use tier::TierReport;
 pub use typed::{VmType, VmValues};
 pub use types::{ExportType, ExternType, ImportType};
 pub use value::{ExternRef, Ref, Val};
+pub use vm::gc::GcStats;
 pub use vm::heap::{HeapBlock, HeapStats};
 pub use wasi_link::add_wasi_to_linker;
 
 pub use dotvm_isa as isa;
+pub use dotvm_isa::objects::Kind as ObjectKind;
 pub use dotvm_isa::semantics::V128;
 pub use dotvm_isa::{
     AddressType, Arch, Bytes, ExternKind, FuncType, GlobalType, HeapType, Limits, Malformed,

@@ -8,14 +8,14 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dotvm_interp::{Code, Options, lower, offsets, unlowered};
+use dotvm_interp::{Code, Options, lower, offsets, references, unlowered};
 use dotvm_isa::abi::CodeCell;
 use dotvm_isa::debug::SubprogramName;
 use dotvm_isa::encode::{EncodeOptions, encode};
 use dotvm_isa::verify::{self, ModuleEnv};
 use dotvm_isa::{
-    Arch, Bytes, ExternKind, FuncType, GlobalType, ImportDesc, InstrReader, Malformed, Names, Op,
-    RefType, TableType,
+    Arch, Bytes, ExternKind, FuncType, GlobalType, ImportDesc, InstrReader, Malformed, Names,
+    ObjectType, Op, RefType, TableType,
 };
 
 use dotvm_jit::{FileMemory, Image, Unit};
@@ -44,6 +44,7 @@ struct ModuleInner {
     env: ModuleEnv,
     /// The engine's numbers of the module's types.
     types: TypeIds,
+    objects: TypeIds<ObjectType>,
     /// Those of the types that name others, as the engine has them: by their numbers.
     linked_types: BTreeMap<u32, FuncType>,
     /// Where the code of each defined function is. Code has their addresses in it.
@@ -185,6 +186,7 @@ impl Module {
     ) -> Result<Module> {
         let env = verify::verify_module(&isa)?;
         let types = engine.register(&isa);
+        let objects = engine.register_objects(&isa);
         let number = |index: u32| types.ids()[index as usize];
         let linked = isa
             .types
@@ -202,6 +204,7 @@ impl Module {
             isa,
             env,
             types,
+            objects,
             linked_types,
             cells,
             codes: Mutex::default(),
@@ -471,6 +474,11 @@ impl Module {
         self.0.types.ids()
     }
 
+    /// The engine's numbers of its types of managed objects.
+    pub(crate) fn object_ids(&self) -> &[u32] {
+        self.0.objects.ids()
+    }
+
     /// Its native code.
     pub(crate) fn native(&self) -> &NativeModule {
         &self.0.native
@@ -682,6 +690,22 @@ impl Module {
         let offsets = offsets(isa, env, defined, types.ids(), cells, self.options());
         // What was lowered once is lowered the same way again.
         offsets.map_or(0, |offsets| offsets.of(word))
+    }
+
+    /// The slots of a function's frame that have references to managed objects while the instruction that a
+    /// word of its code belongs to waits.
+    pub(crate) fn references_at(&self, func: u32, word: usize) -> Vec<u16> {
+        let ModuleInner {
+            isa,
+            env,
+            types,
+            cells,
+            ..
+        } = &*self.0;
+        let defined = func - env.spaces.imported_funcs;
+        let all = references(isa, env, defined, types.ids(), cells, self.options());
+        // What was lowered once is lowered the same way again.
+        all.map_or_else(|_| Vec::new(), |all| all.at(word).to_vec())
     }
 
     fn options(&self) -> Options {

@@ -17,6 +17,7 @@ use crate::signals::{InterruptHandle, StoreSignals, Ticket};
 use crate::vm::entry::StoreVm;
 use crate::vm::exceptions::Exceptions;
 use crate::vm::funcs::Funcs;
+use crate::vm::gc::{Extent, GcStats, Heap};
 use crate::vm::heap::{HeapBlock, HeapStats};
 use crate::vm::instance::InstanceData;
 use crate::vm::memory::{LinearMemory, Refused};
@@ -50,6 +51,8 @@ pub struct StoreOpaque {
     pub(crate) globals: Vec<Global>,
     pub(crate) tags: Vec<TagData>,
     pub(crate) exceptions: Exceptions,
+    /// Managed objects.
+    pub(crate) heap: Heap,
     /// The modules of all instances, each once.
     pub(crate) modules: Vec<Module>,
     /// What references to host objects are indices of.
@@ -102,6 +105,8 @@ pub struct Usage {
     pub exceptions: u64,
     /// What they take.
     pub exception_bytes: u64,
+    /// The heap of managed objects, and what host objects on it count for.
+    pub object_bytes: u64,
 }
 
 /// What bounds calls from the host.
@@ -131,6 +136,7 @@ impl<T: 'static> Store<T> {
             globals: Vec::new(),
             tags: Vec::new(),
             exceptions: Exceptions::default(),
+            heap: Heap::new(config.gc_torture),
             modules: Vec::new(),
             objects: Vec::new(),
             signals,
@@ -246,6 +252,23 @@ impl<T: 'static> Store<T> {
     /// Bytes in use.
     pub fn usage(&self) -> Usage {
         self.0.opaque.usage()
+    }
+
+    /// What the collector of managed objects did.
+    pub fn gc_stats(&self) -> GcStats {
+        self.0.opaque.heap.stats()
+    }
+
+    /// Frees all managed objects that nothing leads to. It happens by itself as programs need memory.
+    pub fn collect_garbage(&mut self) {
+        self.0.opaque.collect_garbage(Extent::Full, &[]);
+    }
+
+    /// Releases the references to managed objects that the embedder got from this store outside of host
+    /// functions: using one afterwards is an error. Those that host functions get are released when these
+    /// return.
+    pub fn release_references(&mut self) {
+        self.0.opaque.heap.handles.truncate(0);
     }
 
     /// What programs did with `alloc` and `free`, summed up over all memories.
@@ -490,6 +513,8 @@ impl StoreOpaque {
         self.vm
             .reserve_stack(self.engine.config().max_stack_bytes)?;
         if !self.modules.iter().any(|known| Module::same(known, module)) {
+            let objects = &module.bytecode().objects;
+            self.heap.add_types(module.object_ids(), objects);
             self.modules.push(module.clone());
         }
         let number = self.instances.len() as u32;
@@ -503,9 +528,9 @@ impl StoreOpaque {
         self.engine.config().limit_traps
     }
 
-    /// Bytes that linear memories may still grow by.
-    fn memory_left(&self) -> u64 {
-        let used = self.memory_bytes + self.exceptions.bytes();
+    /// Bytes that linear memories and managed objects may still grow by.
+    pub(crate) fn memory_left(&self) -> u64 {
+        let used = self.memory_bytes + self.exceptions.bytes() + self.heap.bytes();
         self.max_memory_bytes.saturating_sub(used)
     }
 
@@ -548,6 +573,7 @@ impl StoreOpaque {
             function_references: self.funcs.len() as u64,
             exceptions: self.exceptions.len() as u64,
             exception_bytes: self.exceptions.bytes(),
+            object_bytes: self.heap.bytes(),
         }
     }
 }

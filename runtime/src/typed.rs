@@ -5,6 +5,7 @@ use dotvm_isa::semantics::V128;
 
 use crate::error::Result;
 use crate::func::Func;
+use crate::object::AnyRef;
 use crate::store::StoreOpaque;
 use crate::value::{ExternRef, Ref};
 
@@ -13,7 +14,7 @@ mod sealed {
 }
 
 /// A Rust type that is the type of a value: `i32`, `i64`, `i128` and their unsigned relatives, `f32`,
-/// `f64`, [`V128`], `Option<Func>`, `Option<ExternRef>`.
+/// `f64`, [`V128`], `Option<Func>`, `Option<ExternRef>`, `Option<AnyRef>`.
 pub trait VmType: sealed::Sealed + Sized {
     /// The value's type.
     const TYPE: ValType;
@@ -111,6 +112,7 @@ macro_rules! references {
 references! {
     Func: FuncRef, Func;
     ExternRef: ExternRef, Extern;
+    AnyRef: AnyRef, Any;
 }
 
 /// Reads the value at `at` and moves on.

@@ -11,6 +11,7 @@ use crate::context::{AsContext, AsContextMut};
 use crate::error::{Error, Result};
 use crate::exception::ExnRef;
 use crate::func::Func;
+use crate::object::AnyRef;
 use crate::store::{StoreId, StoreOpaque};
 
 /// A value of any type.
@@ -42,6 +43,8 @@ pub enum Val {
     ExternRef(Option<ExternRef>),
     /// A reference to an exception, or null.
     ExnRef(Option<ExnRef>),
+    /// A reference to a managed object, or a number of 31 bits, or null.
+    AnyRef(Option<AnyRef>),
 }
 
 impl Val {
@@ -61,6 +64,7 @@ impl Val {
             Val::FuncRef(_) => ValType::FuncRef,
             Val::ExternRef(_) => ValType::ExternRef,
             Val::ExnRef(_) => ValType::ExnRef,
+            Val::AnyRef(_) => ValType::AnyRef,
         }
     }
 
@@ -80,6 +84,7 @@ impl Val {
             ValType::FuncRef => Val::FuncRef(None),
             ValType::ExternRef => Val::ExternRef(None),
             ValType::ExnRef => Val::ExnRef(None),
+            ValType::AnyRef => Val::AnyRef(None),
         }
     }
 
@@ -137,6 +142,7 @@ impl Val {
             Val::FuncRef(func) => Some(Ref::Func(func)),
             Val::ExternRef(object) => Some(Ref::Extern(object)),
             Val::ExnRef(exception) => Some(Ref::Exn(exception)),
+            Val::AnyRef(object) => Some(Ref::Any(object)),
             _ => None,
         }
     }
@@ -159,6 +165,7 @@ impl Val {
             Val::FuncRef(func) => slots[0] = Ref::Func(func).to_slot(store)?,
             Val::ExternRef(object) => slots[0] = Ref::Extern(object).to_slot(store)?,
             Val::ExnRef(exception) => slots[0] = Ref::Exn(exception).to_slot(store)?,
+            Val::AnyRef(object) => slots[0] = Ref::Any(object).to_slot(store)?,
         }
         Ok(())
     }
@@ -177,7 +184,7 @@ impl Val {
             ValType::V128 => Val::V128(wide()),
             ValType::V256 => Val::V256(array(slots)),
             ValType::V512 => Val::V512(array(slots)),
-            ValType::FuncRef | ValType::ExternRef | ValType::ExnRef => {
+            ValType::FuncRef | ValType::ExternRef | ValType::ExnRef | ValType::AnyRef => {
                 Ref::from_slot(ty, store, slots[0]).into()
             }
         }
@@ -221,10 +228,13 @@ impl fmt::Display for Val {
             Val::I512(limbs) => decimal(f, U512::from_limbs(*limbs)),
             Val::V256(limbs) => hex(f, limbs),
             Val::V512(limbs) => hex(f, limbs),
-            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) => f.write_str("null"),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None) => {
+                f.write_str("null")
+            }
             Val::FuncRef(Some(_)) => f.write_str("funcref"),
             Val::ExternRef(Some(_)) => f.write_str("externref"),
             Val::ExnRef(Some(_)) => f.write_str("exnref"),
+            Val::AnyRef(Some(_)) => f.write_str("anyref"),
         }
     }
 }
@@ -255,7 +265,9 @@ val_from! {
         Ref::Func(func) => Val::FuncRef(func),
         Ref::Extern(object) => Val::ExternRef(object),
         Ref::Exn(exception) => Val::ExnRef(exception),
+        Ref::Any(object) => Val::AnyRef(object),
     };
+    AnyRef: |value| Val::AnyRef(Some(value));
     ExnRef: |value| Val::ExnRef(Some(value));
 }
 
@@ -268,6 +280,8 @@ pub enum Ref {
     Extern(Option<ExternRef>),
     /// A reference to an exception, or null.
     Exn(Option<ExnRef>),
+    /// A reference to a managed object, or a number of 31 bits, or null.
+    Any(Option<AnyRef>),
 }
 
 impl Ref {
@@ -277,12 +291,16 @@ impl Ref {
             Ref::Func(_) => ValType::FuncRef,
             Ref::Extern(_) => ValType::ExternRef,
             Ref::Exn(_) => ValType::ExnRef,
+            Ref::Any(_) => ValType::AnyRef,
         }
     }
 
     /// Whether it is null.
     pub fn is_null(&self) -> bool {
-        matches!(self, Ref::Func(None) | Ref::Extern(None) | Ref::Exn(None))
+        matches!(
+            self,
+            Ref::Func(None) | Ref::Extern(None) | Ref::Exn(None) | Ref::Any(None)
+        )
     }
 
     /// Whether it is of a type, which names functions' types by their numbers. It is of this store.
@@ -293,7 +311,8 @@ impl Ref {
         match (self, ty.heap) {
             (Ref::Func(_), HeapType::Func)
             | (Ref::Extern(_), HeapType::Extern)
-            | (Ref::Exn(_), HeapType::Exn) => true,
+            | (Ref::Exn(_), HeapType::Exn)
+            | (Ref::Any(_), HeapType::Any) => true,
             (Ref::Func(Some(func)), HeapType::Type(id)) => store.funcs.type_id(func.index) == id,
             _ => false,
         }
@@ -302,10 +321,11 @@ impl Ref {
     /// Its slot; an error where it refers to something of another store.
     pub(crate) fn to_slot(self, store: &StoreOpaque) -> Result<u64> {
         let owner = match self {
-            Ref::Func(None) | Ref::Extern(None) | Ref::Exn(None) => return Ok(0),
+            Ref::Func(None) | Ref::Extern(None) | Ref::Exn(None) | Ref::Any(None) => return Ok(0),
             Ref::Func(Some(func)) => func.store,
             Ref::Extern(Some(object)) => object.store,
             Ref::Exn(Some(exception)) => exception.store,
+            Ref::Any(Some(object)) => object.store,
         };
         if owner != store.id {
             return Err(Error::Usage(
@@ -316,6 +336,7 @@ impl Ref {
             Ref::Func(func) => func.map_or(0, |func| store.funcs.slot(func.index)),
             Ref::Extern(object) => object.map_or(0, |object| u64::from(object.index) + 1),
             Ref::Exn(exception) => exception.map_or(0, |exception| exception.slot),
+            Ref::Any(object) => object.map_or(Ok(0), |object| object.slot(store))?,
         })
     }
 
@@ -326,6 +347,7 @@ impl Ref {
                 store: store_id,
                 index,
             })),
+            ValType::AnyRef => Ref::Any((slot != 0).then(|| AnyRef::from_slot(store, slot))),
             ValType::ExnRef => Ref::Exn((slot != 0).then(|| ExnRef::from_slot(store, slot))),
             _ => Ref::Extern(slot.checked_sub(1).map(|index| ExternRef {
                 store: store_id,
@@ -338,6 +360,12 @@ impl Ref {
 impl From<Func> for Ref {
     fn from(func: Func) -> Ref {
         Ref::Func(Some(func))
+    }
+}
+
+impl From<AnyRef> for Ref {
+    fn from(object: AnyRef) -> Ref {
+        Ref::Any(Some(object))
     }
 }
 

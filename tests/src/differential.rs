@@ -460,6 +460,7 @@ fn one(value: &Val) -> String {
         Val::FuncRef(func) => format!("funcref:{}", func.is_some()),
         Val::ExternRef(object) => format!("externref:{}", object.is_some()),
         Val::ExnRef(exception) => format!("exnref:{}", exception.is_some()),
+        Val::AnyRef(object) => format!("anyref:{}", object.is_some()),
         wide => format!("{wide:?}"),
     }
 }

@@ -46,6 +46,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         Err(error) => Err(Failure::of(args.file(), error)),
     };
     phases.end("run");
+    if args.gc_stats {
+        output::say(&verbose::gc_facts(&store.gc_stats()));
+    }
     let saved = module.save_native_code();
     if args.verbose {
         output::say(&verbose::run_facts(&store, &module, &phases));

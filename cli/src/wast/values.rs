@@ -38,7 +38,7 @@ pub(super) fn matches(store: &Store<()>, val: Val, expected: &WastRetCore<'_>) -
         (WastRetCore::V128(pattern), Val::V128(bits)) => is_vector(pattern, bits),
         (
             WastRetCore::RefNull(ty),
-            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None),
+            Val::FuncRef(None) | Val::ExternRef(None) | Val::ExnRef(None) | Val::AnyRef(None),
         ) => ty.as_ref().is_none_or(|ty| null_type(ty) == Some(val.ty())),
         (WastRetCore::RefExtern(number), Val::ExternRef(Some(object))) => {
             number.is_none_or(|number| object_number(store, object) == Some(number))
@@ -114,12 +114,14 @@ fn show_val(store: &Store<()>, val: Val) -> String {
         Val::FuncRef(None) => "(ref.null func)".to_owned(),
         Val::ExternRef(None) => "(ref.null extern)".to_owned(),
         Val::ExnRef(None) => "(ref.null exn)".to_owned(),
+        Val::AnyRef(None) => "(ref.null any)".to_owned(),
         Val::FuncRef(Some(_)) => "(ref.func)".to_owned(),
         Val::ExternRef(Some(object)) => match object_number(store, object) {
             Some(number) => format!("(ref.extern {number})"),
             None => "(ref.extern)".to_owned(),
         },
         Val::ExnRef(Some(_)) => "(ref.exn)".to_owned(),
+        Val::AnyRef(Some(_)) => "(ref.any)".to_owned(),
         val => format!("({}.const {val})", val.ty()),
     }
 }

@@ -1,7 +1,7 @@
 //! Calls, returns, and instructions that the runtime executes.
 
 use dotvm_isa::abi::EXIT_HALT;
-use dotvm_isa::{FuncType, Instr, Op, TrapCode};
+use dotvm_isa::{Category, FuncType, Instr, Op, TrapCode};
 
 use super::stack::{Class, Entry, Operand, Where};
 use super::{Lowerer, fields, fields_wide};
@@ -56,6 +56,7 @@ impl<'m> Lowerer<'m> {
                 self.emit(handler::<CallImport>(), &[fields_wide(args, kind, func)]);
             }
         }
+        self.note_references();
         self.push_results(ty);
     }
 
@@ -75,6 +76,7 @@ impl<'m> Lowerer<'m> {
         let kind = (ResultKind::of(ty) as u64) << 32;
         let operands = fields_wide(args, callee.slot(), table.unwrap_or(0));
         self.emit(handler, &[operands, type_id | kind]);
+        self.note_references();
         self.push_results(ty);
     }
 
@@ -195,6 +197,7 @@ impl<'m> Lowerer<'m> {
         let args = self.take_args(values);
         let words = [fields_wide(args, 0, row as u32), immediate];
         self.emit(handler::<CallRuntime>(), &words);
+        self.note_references();
         self.end_block();
     }
 
@@ -202,8 +205,16 @@ impl<'m> Lowerer<'m> {
     pub(super) fn call_runtime(&mut self, instr: &Instr) {
         let call = self.env.spaces.runtime_call(instr);
         let args = self.take_args(call.operands);
+        let makes_objects = instr.op.info().category == Category::Object;
+        if makes_objects {
+            // What collects finds references in slots only; they do not change.
+            self.free_acc(Class::Int);
+        }
         let words = [fields_wide(args, 0, call.row as u32), call.immediate];
         self.emit(handler::<CallRuntime>(), &words);
+        if makes_objects {
+            self.note_references();
+        }
         if let Some(ty) = call.result {
             self.wrote(args, ty.slots());
             self.push(Where::Home, ty);

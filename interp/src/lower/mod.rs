@@ -20,6 +20,7 @@ mod spans;
 mod stack;
 
 use std::cell::Cell;
+use std::ops::Range;
 
 use dotvm_isa::abi::{CodeCell, FRAME_HEADER_SLOTS};
 use dotvm_isa::verify::{FuncVerifier, ModuleEnv, Shape};
@@ -29,7 +30,7 @@ use crate::code::{Code, CodeMemory, Options, PREFIX_WORDS};
 use crate::machine::Handler;
 use block::Blocks;
 use regions::OpenRegions;
-use stack::{Accumulators, Entry};
+use stack::{Accumulators, Entry, Where};
 
 /// Verifies and lowers the defined function `defined`.
 ///
@@ -69,6 +70,50 @@ impl Offsets {
         let at = self.0.partition_point(|&(start, _)| start as usize <= word);
         at.checked_sub(1).map_or(0, |at| self.0[at].1)
     }
+}
+
+/// Where references to managed objects are while a function waits for what it calls.
+#[derive(Clone, Debug, Default)]
+pub struct References {
+    /// The words of each instruction that calls, ascending, and where its slots start in `slots`.
+    calls: Vec<(Range<u32>, usize)>,
+    slots: Vec<u16>,
+}
+
+impl References {
+    /// The slots of the frame that have references while the instruction that the word with this index
+    /// belongs to waits. What the instruction takes from the operand stack is not among them.
+    pub fn at(&self, word: usize) -> &[u16] {
+        let word = word as u32;
+        let at = self.calls.partition_point(|(words, _)| words.end <= word);
+        match self.calls.get(at) {
+            Some((words, first)) if words.contains(&word) => {
+                let next = self.calls.get(at + 1);
+                let end = next.map_or(self.slots.len(), |&(_, first)| first);
+                &self.slots[*first..end]
+            }
+            _ => &[],
+        }
+    }
+}
+
+/// Lowers a function once more, the same way, to learn where its references are. Nobody pays for that map
+/// until the collector looks at a frame of the function.
+///
+/// # Errors
+/// As [`lower`].
+pub fn references(
+    module: &Module,
+    env: &ModuleEnv,
+    defined: u32,
+    type_ids: &[u32],
+    cells: &[CodeCell],
+    options: Options,
+) -> Result<References, Malformed> {
+    let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
+    lowerer.references = Some(References::default());
+    lowerer.run()?;
+    Ok(lowerer.references.unwrap_or_default())
 }
 
 /// Lowers a function once more, the same way, to learn which instruction comes from where. Nobody
@@ -123,6 +168,8 @@ struct Lowerer<'m> {
     scratch_slots: u32,
     /// (word, bytecode offset) of each instruction, where somebody asked.
     offsets: Option<Vec<(u32, u32)>>,
+    /// Where references are at each call, where somebody asked.
+    references: Option<References>,
     /// Offset of the bytecode instruction being lowered.
     at: u32,
     /// First word of the instruction emitted last.
@@ -186,6 +233,7 @@ impl<'m> Lowerer<'m> {
             regions: OpenRegions::default(),
             scratch_slots: 0,
             offsets: None,
+            references: None,
             at: 0,
             last_instr: usize::MAX,
             binary: None,
@@ -255,6 +303,31 @@ impl<'m> Lowerer<'m> {
         if let Some(offsets) = &mut self.offsets {
             offsets.push((at as u32, self.at));
         }
+    }
+
+    /// Notes the slots with references at the instruction emitted last, which calls: locals, and what is on
+    /// the operand stack and at home. Values of accumulators are, and others are locals.
+    pub(super) fn note_references(&mut self) {
+        let Some(mut references) = self.references.take() else {
+            return;
+        };
+        let words = self.last_instr as u32..self.out.len() as u32;
+        references.calls.push((words, references.slots.len()));
+        let types = self.verifier.locals().iter().zip(&self.locals);
+        let locals = types.filter(|&(&ty, _)| ty == ValType::AnyRef);
+        references.slots.extend(locals.map(|(_, &slot)| slot));
+        let mut shape = self.settled;
+        while let Some((ty, below)) = self.verifier.pop(shape) {
+            if ty == ValType::AnyRef {
+                let home = u32::from(self.stack_base) + self.verifier.slots(below);
+                references.slots.push(home as u16);
+            }
+            shape = below;
+        }
+        let entries = self.entries.iter();
+        let at_home = entries.filter(|it| it.ty == ValType::AnyRef && it.place == Where::Home);
+        references.slots.extend(at_home.map(|entry| entry.home));
+        self.references = Some(references);
     }
 
     /// Removes everything from the instruction at `at` on.

@@ -40,6 +40,16 @@ pub(super) struct Step {
     pub(super) mirror: Option<u16>,
 }
 
+/// Methods of instructions that the runtime executes.
+macro_rules! by_runtime {
+    ($($name:ident)*) => {
+        $(fn $name(&mut self, instr: &Instr) -> Result<(), Malformed> {
+            self.call_runtime(instr);
+            Ok(())
+        })*
+    };
+}
+
 macro_rules! by_group {
     (
         unary { $($u:ident $um:literal $uc:literal $ui:tt $ucat:ident $ua:ident $uf:literal $us:tt $ud:literal;)* }
@@ -685,6 +695,19 @@ impl LowerOther for Lowerer<'_> {
 
     fn ref_func(&mut self, instr: &Instr) -> Result<(), Malformed> {
         self.call_runtime(instr);
+        Ok(())
+    }
+
+    by_runtime! {
+        struct_new struct_new_default struct_get struct_get_u struct_set array_new array_new_default
+        array_new_fixed array_new_data array_get array_get_u array_set array_len array_fill
+        array_copy ref_test ref_test_null ref_cast ref_cast_null ref_kind ref_i31
+        i31_get i31_get_u
+    }
+
+    fn ref_eq(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let op = Op::I64Eq;
+        self.binary(&Instr { op, ..*instr });
         Ok(())
     }
 

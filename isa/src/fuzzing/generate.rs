@@ -5,6 +5,7 @@ use crate::module::{
     ConstExpr, ConstOp, ElemSegment, Export, ExternKind, GlobalDef, Import, ImportDesc, Module,
     Names, SegmentMode, Spaces, TypeGroup,
 };
+use crate::objects::{Content, Field, ObjectType, Storage};
 use crate::ops::Op;
 use crate::refs::{HeapType, RefType};
 use crate::types::{
@@ -80,7 +81,7 @@ impl<'d> Choices<'d> {
 }
 
 /// Value types that constants can have.
-const CONSTANT_TYPES: [ValType; 13] = [
+const CONSTANT_TYPES: [ValType; 14] = [
     ValType::I32,
     ValType::I64,
     ValType::I128,
@@ -94,6 +95,7 @@ const CONSTANT_TYPES: [ValType; 13] = [
     ValType::FuncRef,
     ValType::ExternRef,
     ValType::ExnRef,
+    ValType::AnyRef,
 ];
 
 /// A module that verifies.
@@ -118,6 +120,7 @@ pub(super) fn module(choices: &mut Choices<'_>) -> (Module, Names) {
         module.types.push(FuncType::new(params, results));
     }
     narrow_types(choices, &mut module);
+    objects(choices, &mut module, &types);
     imports(choices, &mut module, &types);
     for _ in 0..choices.below(3) {
         module.tables.push(table(choices, &module).into());
@@ -167,6 +170,48 @@ fn limits(choices: &mut Choices<'_>, most: usize) -> Limits {
     let min = choices.below(most) as u64;
     let max = choices.flag().then(|| min + choices.below(most) as u64);
     Limits { min, max }
+}
+
+/// Types of managed objects.
+fn objects(choices: &mut Choices<'_>, module: &mut Module, types: &[ValType]) {
+    let stored: Vec<Storage> = types
+        .iter()
+        .filter(|&&ty| ty != ValType::ExnRef)
+        .map(|&ty| Storage::Val(ty))
+        .chain([Storage::I8, Storage::I16])
+        .collect();
+    for _ in 0..choices.below(4) {
+        let count = module.objects.len();
+        let mut field = || Field {
+            storage: choices.pick(&stored),
+            mutable: choices.flag(),
+        };
+        let (element, more) = (field(), field());
+        let supertype = match choices.flag() && count > 0 {
+            true => Some(choices.below(count)),
+            false => None,
+        };
+        let supertype = supertype.filter(|&it| !module.objects[it].is_final);
+        let mut content = match supertype {
+            Some(index) => module.objects[index].content.clone(),
+            None if choices.flag() => Content::Array(element),
+            None => Content::Struct(vec![element]),
+        };
+        if let Content::Struct(fields) = &mut content
+            && choices.flag()
+        {
+            fields.push(more);
+        }
+        module.objects.push(ObjectType {
+            content,
+            supertype: supertype.map(|index| index as u32),
+            is_final: choices.flag(),
+        });
+    }
+    let count = module.objects.len() as u32;
+    if count > 1 && choices.flag() {
+        module.object_groups.push(TypeGroup { first: 0, count });
+    }
 }
 
 /// Makes references in types narrower, and some types a group.

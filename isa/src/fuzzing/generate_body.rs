@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use super::generate::Choices;
 use crate::instr::{Catch, CodeBuilder, Label};
 use crate::module::{Module, Spaces};
+use crate::objects::Field;
 use crate::ops::{Imm, OPS, Op, OpInfo, Sig};
 use crate::types::{AddressType, Arch, MemoryType, ValType};
 
@@ -326,6 +327,7 @@ impl BodyMaker<'_, '_, '_> {
                 Imm::Data => self.module.data.len(),
                 Imm::Elem => self.module.elems.len(),
                 Imm::Tag => self.spaces.tags.len(),
+                Imm::Object => self.spaces.objects.len(),
                 Imm::Count => 4,
                 Imm::Lane2 | Imm::Lane4 | Imm::Lane8 | Imm::Lane16 | Imm::Lane32 | Imm::Lane64 => {
                     usize::from(imm.lanes().unwrap_or(0))
@@ -359,13 +361,48 @@ impl BodyMaker<'_, '_, '_> {
             Op::TableCopy => element(a) == element(b),
             Op::CallIndirect | Op::RetCallIndirect => element(b) == ValType::FuncRef,
             Op::GlobalSet => self.spaces.globals[a as usize].mutable,
+            op if imms.contains(&Imm::Object) => self.fits_object(op, a, b),
             _ => true,
         };
         fits.then_some(values)
     }
 
+    /// Whether an instruction on objects has immediates that fit each other.
+    fn fits_object(&self, op: Op, a: u64, b: u64) -> bool {
+        let of = |index: u64| &self.spaces.objects[index as usize].0;
+        let element = of(a).element();
+        let is_set = |field: Option<&Field>| field.is_some_and(|it| it.mutable);
+        let is_packed = |field: Option<&Field>| field.is_some_and(|it| it.storage.is_packed());
+        let field = of(a).fields().get(b as usize);
+        match op {
+            Op::StructNew | Op::StructNewDefault => element.is_none(),
+            Op::StructGet => element.is_none() && field.is_some(),
+            Op::StructGetU => element.is_none() && is_packed(field),
+            Op::StructSet => element.is_none() && is_set(field),
+            Op::ArrayNewData => element.is_some_and(|it| !it.storage.val_type().is_ref()),
+            Op::ArrayGetU => is_packed(element.as_ref()),
+            Op::ArraySet | Op::ArrayFill => is_set(element.as_ref()),
+            Op::ArrayCopy => {
+                let from = of(b).element().map(|it| it.storage);
+                is_set(element.as_ref()) && element.map(|it| it.storage) == from
+            }
+            Op::RefTest | Op::RefTestNull | Op::RefCast | Op::RefCastNull => true,
+            _ => element.is_some(),
+        }
+    }
+
     fn poly(&mut self, op: Op, a: u64, b: u64) {
         match op {
+            Op::StructNew | Op::ArrayNewFixed => {
+                let fields = self.spaces.objects[a as usize].0.fields();
+                let types: Vec<ValType> = match op {
+                    Op::StructNew => fields.iter().map(|it| it.storage.val_type()).collect(),
+                    _ => vec![fields[0].storage.val_type(); b as usize],
+                };
+                self.want(&types);
+                self.code.op2(op, a, b);
+                self.apply(&types, &[ValType::AnyRef]);
+            }
             Op::Trap | Op::Halt | Op::Ret => {
                 if op == Op::Ret {
                     self.want(self.results);

@@ -12,6 +12,7 @@ use super::consts;
 use super::debug;
 use super::error::{AsmError, Fault, Faults, Parsed, fault};
 use super::lexer::Kind;
+use super::objects;
 use super::parser::{Parser, Place, Space, Symbols, declared_type, unknown};
 use crate::module::{
     ElemSegment, Export, ExternKind, GlobalDef, Import, ImportDesc, Module, Names, SegmentMode,
@@ -83,6 +84,9 @@ enum Directive {
     Memory,
     Global,
     Tag,
+    Struct,
+    Array,
+    Group,
     Data,
     Elem,
     Export,
@@ -92,7 +96,7 @@ enum Directive {
     Name,
 }
 
-const DIRECTIVES: [(&str, Directive); 16] = [
+const DIRECTIVES: [(&str, Directive); 19] = [
     (".module", Directive::Module),
     (".arch", Directive::Arch),
     (".type", Directive::Type),
@@ -102,6 +106,9 @@ const DIRECTIVES: [(&str, Directive); 16] = [
     (".memory", Directive::Memory),
     (".global", Directive::Global),
     (".tag", Directive::Tag),
+    (".struct", Directive::Struct),
+    (".array", Directive::Array),
+    (".group", Directive::Group),
     (".data", Directive::Data),
     (".elem", Directive::Elem),
     (".export", Directive::Export),
@@ -258,6 +265,7 @@ impl<'t> Assembler<'t> {
             Directive::Memory => Space::Memory,
             Directive::Global => Space::Global,
             Directive::Tag => Space::Tag,
+            Directive::Struct | Directive::Array => Space::Object,
             Directive::Data => Space::Data,
             Directive::Elem => Space::Elem,
             Directive::Func => Space::Func,
@@ -378,6 +386,17 @@ impl<'t> Assembler<'t> {
             Directive::Tag => {
                 let ty = self.tag_type(parser)?;
                 self.output.module.tags.push(ty);
+            }
+            Directive::Struct | Directive::Array => {
+                let is_array = directive == Directive::Array;
+                let ty = objects::object_type(parser, &self.symbols, is_array)?;
+                self.output.module.objects.push(ty);
+            }
+            Directive::Group => {
+                let first = self.symbols.reference(parser, Space::Object)?;
+                let count = parser.unsigned(32, "a number of object types")? as u32;
+                let groups = &mut self.output.module.object_groups;
+                groups.push(TypeGroup { first, count });
             }
             Directive::Data => self.data(parser)?,
             Directive::Elem => self.elem(parser)?,

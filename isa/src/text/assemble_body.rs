@@ -436,6 +436,7 @@ impl<'t> BodyAssembler<'_, 't, '_> {
             Imm::Data => Space::Data,
             Imm::Elem => Space::Elem,
             Imm::Tag => Space::Tag,
+            Imm::Object => Space::Object,
         };
         symbols.reference(parser, space).map(u64::from)
     }

@@ -6,6 +6,7 @@ use super::consts;
 use super::disassemble_body as body;
 use super::listing::{Listing, MAX_NAME_BYTES};
 use super::literal;
+use super::objects;
 use super::source::SourceComments;
 use crate::error::Malformed;
 use crate::instr::InstrReader;
@@ -188,6 +189,7 @@ impl<'m> Printer<'m, '_> {
             self.list.number(group.count);
             self.push("\n");
         }
+        objects::print(&mut self.list, module);
         self.imports();
         let imported = module.spaces();
         for (i, memory) in module.memories.iter().enumerate() {

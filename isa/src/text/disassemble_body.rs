@@ -254,6 +254,7 @@ impl BodyPrinter<'_, '_, '_> {
             | Imm::Data
             | Imm::Elem
             | Imm::Tag
+            | Imm::Object
             | Imm::Count
             | Imm::Offset => list.number(value),
         }

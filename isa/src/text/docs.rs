@@ -69,6 +69,7 @@ fn value_types() -> String {
             ValType::FuncRef => "reference to a function, or null",
             ValType::ExternRef => "reference to a host object, or null",
             ValType::ExnRef => "reference to an exception, or null",
+            ValType::AnyRef => "reference to a managed object, or a number of 31 bits, or null",
         };
         vec![
             format!("`{ty}`"),
@@ -97,7 +98,7 @@ fn architectures() -> String {
 }
 
 /// Every kind of immediate, in the order of the documentation.
-const IMMEDIATES: [Imm; 32] = [
+const IMMEDIATES: [Imm; 33] = [
     Imm::I32,
     Imm::I64,
     Imm::I128,
@@ -129,6 +130,7 @@ const IMMEDIATES: [Imm; 32] = [
     Imm::Label,
     Imm::Labels,
     Imm::Tag,
+    Imm::Object,
     Imm::Catches,
 ];
 
@@ -199,6 +201,7 @@ fn immediate(imm: Imm) -> [&'static str; 3] {
             "names of labels, the last one the default; in parentheses they may take several lines",
         ],
         Imm::Tag => ["tag", INDEX, "`$name` or index"],
+        Imm::Object => ["object", INDEX, "`$name` or index of a type of objects"],
         Imm::Catches => [
             "catches",
             "unsigned LEB128: how many; then each one: a byte for its kind, for `catch` (0) and `catch_ref` (1) a tag, none for `catch_all` (2) and `catch_all_ref` (3), and a label",
@@ -261,6 +264,12 @@ fn introduction(category: Category) -> (&'static str, &'static str) {
         Category::Reference => (
             "References",
             "They cannot be made from integers, nor seen as such.",
+        ),
+        Category::Object => (
+            "Managed objects",
+            "Structs and arrays on a heap that the machine collects. The type that an instruction names is \
+             compared with the object's, which may be of a subtype: `NullReference` where there is no object, \
+             `CastFailure` where it is of another type. Making an object may end in `MemoryLimit`.",
         ),
         Category::Simd => (
             "SIMD",

@@ -49,6 +49,7 @@ mod error;
 mod lexer;
 mod listing;
 mod literal;
+mod objects;
 mod parser;
 mod source;
 mod vectors;

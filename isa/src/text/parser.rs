@@ -238,10 +238,11 @@ pub(super) enum Space {
     Data,
     Elem,
     Tag,
+    Object,
 }
 
 impl Space {
-    const COUNT: usize = 8;
+    const COUNT: usize = 9;
 
     /// What its members are called in messages.
     pub(super) fn noun(self) -> &'static str {
@@ -254,6 +255,7 @@ impl Space {
             Space::Data => "data segment",
             Space::Elem => "element segment",
             Space::Tag => "tag",
+            Space::Object => "object type",
         }
     }
 }

@@ -364,6 +364,7 @@ impl<'m> FuncVerifier<'m> {
                 }
                 if rule.indexes {
                     self.check_immediates(instr)?;
+                    self.check_object(instr)?;
                 }
                 if matches!(instr.op, Op::TableInit | Op::TableCopy) {
                     self.check_elements(instr)?;
@@ -487,6 +488,7 @@ impl<'m> FuncVerifier<'m> {
                 Imm::Data => ("data segment", self.env.data_count as usize),
                 Imm::Elem => ("element segment", self.env.elems.len()),
                 Imm::Tag => ("tag", spaces.tags.len()),
+                Imm::Object => ("object type", spaces.objects.len()),
                 _ => continue,
             };
             if index >= count as u64 {
@@ -641,6 +643,7 @@ impl<'m> FuncVerifier<'m> {
                 }
                 self.push(ValType::I32);
             }
+            Op::StructNew | Op::ArrayNewFixed => self.apply_new(instr)?,
             _ => match self.env.spaces.signature(instr.op, instr.a, instr.b) {
                 Some(signature) => {
                     for ty in signature.params().rev() {
@@ -651,6 +654,23 @@ impl<'m> FuncVerifier<'m> {
                 None => self.apply_stack(instr)?,
             },
         }
+        Ok(())
+    }
+
+    /// Pops all that a new object is made of.
+    fn apply_new(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let ty = &self.module.objects[instr.a as usize];
+        let fields = ty.fields().iter().rev();
+        let each = match instr.op {
+            Op::StructNew => 1,
+            _ => instr.b as usize,
+        };
+        for field in fields {
+            for _ in 0..each {
+                self.pop_type(instr, field.storage.val_type())?;
+            }
+        }
+        self.push(ValType::AnyRef);
         Ok(())
     }
 
@@ -861,6 +881,17 @@ impl<'m> FuncVerifier<'m> {
             offset,
             format!("the stack is {have} on one path and {want} on another"),
         )
+    }
+
+    /// The module.
+    pub(super) fn module(&self) -> &'m Module {
+        self.module
+    }
+
+    /// An error at an instruction.
+    #[cold]
+    pub(super) fn error_at(&self, instr: &Instr, reason: impl Into<String>) -> Malformed {
+        self.error(instr.offset, reason)
     }
 
     #[cold]

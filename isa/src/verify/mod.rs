@@ -17,6 +17,7 @@
 
 mod function;
 mod module;
+mod objects;
 mod shapes;
 
 pub use function::{FuncVerifier, Step};

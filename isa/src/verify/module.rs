@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{MAX_MEMORIES, MAX_PARAMS};
+use super::{MAX_MEMORIES, MAX_PARAMS, objects};
 use crate::error::{Malformed, Place};
 use crate::instr::MAX_BODY_BYTES;
 use crate::module::{ConstExpr, ConstOp, ExternKind, Module, SegmentMode, Spaces, TypeGroup};
@@ -24,6 +24,7 @@ impl ModuleChecker<'_> {
         let module = self.module;
         self.check_types()?;
         self.check_groups()?;
+        objects::check_types(module)?;
         self.check_spaces()?;
         let imported = self.spaces.imported_globals;
         for (i, table) in module.tables.iter().enumerate() {
@@ -313,7 +314,7 @@ fn is_narrower(narrow: RefType, ty: ValType) -> bool {
     narrow.val_type() == ty && narrow.narrow().is_some()
 }
 
-fn code_error(reason: impl Into<String>) -> Malformed {
+pub(super) fn code_error(reason: impl Into<String>) -> Malformed {
     Malformed::new(Place::Section("code"), 0, reason)
 }
 

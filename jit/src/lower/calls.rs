@@ -528,6 +528,7 @@ impl<'a> Lowerer<'a, '_> {
         body.frame_offset = offset;
         let caller = std::mem::replace(&mut self.body, body);
         self.around.push(caller);
+        self.keep_references();
         let stack = std::mem::take(&mut self.stack);
         let params: Vec<Value> = args.iter().flat_map(|arg| arg.limbs().to_vec()).collect();
         self.define_locals(&params);
@@ -563,12 +564,15 @@ impl<'a> Lowerer<'a, '_> {
         imm: u64,
         result: Option<ValType>,
     ) {
-        let slots = operands.len().max(1) as u32;
+        let slots = operands.iter().map(|it| it.ty.slots()).sum::<u32>();
+        let slots = slots.max(result.map_or(1, ValType::slots));
         let data = StackSlotData::new(StackSlotKind::ExplicitSlot, slots * 8, 3);
         let slot = self.b.create_sized_stack_slot(data);
         let place = self.b.ins().stack_addr(types::I64, slot, 0);
-        for (i, operand) in operands.iter().enumerate() {
-            self.store_slots(place, i as u32, operand);
+        let mut at = 0;
+        for operand in operands {
+            self.store_slots(place, at, operand);
+            at += operand.ty.slots();
         }
         let imm = self.b.ins().iconst(types::I64, imm as i64);
         self.call_row(row, place, imm);
@@ -580,6 +584,7 @@ impl<'a> Lowerer<'a, '_> {
 
     /// Calls a row of the table; goes on only where that succeeds.
     pub(super) fn call_row(&mut self, row: usize, slots: Value, imm: Value) {
+        self.keep_references();
         let signature = self.row_signature();
         let address = self.libcall_address(row);
         self.b

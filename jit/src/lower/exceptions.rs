@@ -43,6 +43,7 @@ impl Lowerer<'_, '_> {
 
     /// Calls something that may throw; returns its results.
     pub(super) fn invoke(&mut self, code: Code, signature: SigRef, args: &[Value]) -> Vec<Value> {
+        self.keep_references();
         let catches = self.catches();
         if catches.is_empty() {
             let call = match code {

@@ -544,6 +544,16 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         store_slots(&mut self.b, flags, (base, slot as i32 * 8), value.limbs());
     }
 
+    /// Has references to managed objects on the operand stack kept in the frame during the call that comes
+    /// next, where the collector finds them. Those in locals always are.
+    fn keep_references(&mut self) {
+        for operand in &self.stack {
+            if operand.ty == ValType::AnyRef {
+                self.b.declare_value_needs_stack_map(operand.limbs[0]);
+            }
+        }
+    }
+
     fn push(&mut self, ty: ValType, value: Value) {
         self.stack.push(Operand::new(ty, &[value]));
     }
@@ -589,7 +599,14 @@ impl Body {
             .iter()
             .map(|&ty| {
                 let limb = limb_type(ty);
-                (0..limb_count(ty)).map(|_| b.declare_var(limb)).collect()
+                let mut declare = |_| {
+                    let variable = b.declare_var(limb);
+                    if ty == ValType::AnyRef {
+                        b.declare_var_needs_stack_map(variable);
+                    }
+                    variable
+                };
+                (0..limb_count(ty)).map(&mut declare).collect()
             })
             .collect();
         let mut entered = None;

@@ -85,4 +85,28 @@ rules! {
     table_set |l, instr| l.table_set(instr.a as u32);
     alloc |l, instr| l.libcall(instr);
     free |l, instr| l.libcall(instr);
+    struct_new |l, instr| l.libcall(instr);
+    struct_new_default |l, instr| l.libcall(instr);
+    struct_get |l, instr| l.libcall(instr);
+    struct_get_u |l, instr| l.libcall(instr);
+    struct_set |l, instr| l.libcall(instr);
+    array_new |l, instr| l.libcall(instr);
+    array_new_default |l, instr| l.libcall(instr);
+    array_new_fixed |l, instr| l.libcall(instr);
+    array_new_data |l, instr| l.libcall(instr);
+    array_get |l, instr| l.libcall(instr);
+    array_get_u |l, instr| l.libcall(instr);
+    array_set |l, instr| l.libcall(instr);
+    array_len |l, instr| l.libcall(instr);
+    array_fill |l, instr| l.libcall(instr);
+    array_copy |l, instr| l.libcall(instr);
+    ref_test |l, instr| l.libcall(instr);
+    ref_test_null |l, instr| l.libcall(instr);
+    ref_cast |l, instr| l.libcall(instr);
+    ref_cast_null |l, instr| l.libcall(instr);
+    ref_kind |l, instr| l.libcall(instr);
+    ref_i31 |l, instr| l.libcall(instr);
+    i31_get |l, instr| l.libcall(instr);
+    i31_get_u |l, instr| l.libcall(instr);
+    ref_eq |l, _instr| l.ref_eq();
 }

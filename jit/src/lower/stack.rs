@@ -137,6 +137,12 @@ impl Lowerer<'_, '_> {
         self.push_bool(is_null);
     }
 
+    pub(super) fn ref_eq(&mut self) {
+        let (b, a) = (self.pop_one(), self.pop_one());
+        let equal = self.b.ins().icmp(IntCC::Equal, a, b);
+        self.push_bool(equal);
+    }
+
     pub(super) fn ref_as_non_null(&mut self) {
         let reference = self.stack.last().expect("verified").limbs[0];
         let trap = trap_code(TrapCode::NullReference);

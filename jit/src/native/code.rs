@@ -133,6 +133,15 @@ impl Code {
         self.tables.frames_at(pc.wrapping_sub(self.start) as u32)
     }
 
+    /// Where references to managed objects are during the call that returns to an address: bytes from the
+    /// frame's stack pointer to its frame pointer, and from the stack pointer to each reference. Nothing where
+    /// there are none.
+    pub fn references_at(&self, pc: usize) -> Option<(usize, impl Iterator<Item = usize> + '_)> {
+        let offset = pc.wrapping_sub(self.start) as u32;
+        let ((frame, _), kept) = self.tables.references(offset)?;
+        Some((frame as usize, kept.map(|(at, _)| at as usize)))
+    }
+
     /// What catches exceptions of the call that returns to an address.
     pub fn handlers_at(&self, pc: usize) -> Option<Handlers> {
         let offset = pc.wrapping_sub(self.start) as u32;

@@ -128,6 +128,8 @@ impl StoreVm {
         let vm = VmState {
             fuel: 0,
             stack_next: ptr::null_mut(),
+            objects_next: ptr::null_mut(),
+            objects_end: ptr::null_mut(),
             activation: ptr::null(),
             native_depth: 0,
             native_depth_max: NATIVE_DEPTH,
@@ -190,6 +192,18 @@ impl StoreVm {
         let max = NATIVE_DEPTH.saturating_add(published).min(NATIVE_DEPTH_MAX);
         vm.native_depth_max = max;
         vm.native_depth < max
+    }
+
+    /// Where the next managed object may be, and the end of that.
+    pub(super) fn objects(&self) -> (*mut u8, *mut u8) {
+        let vm = &self.state.get().vm;
+        (vm.objects_next, vm.objects_end)
+    }
+
+    /// Sets what [`StoreVm::objects`] gives.
+    pub(super) fn set_objects(&mut self, (next, end): (*mut u8, *mut u8)) {
+        let vm = &mut self.state.get_mut().vm;
+        (vm.objects_next, vm.objects_end) = (next, end);
     }
 
     /// Has threaded code that is at a safepoint go on somewhere else.
@@ -581,7 +595,10 @@ pub(super) fn run_host(
     // SAFETY: whoever calls a host function, `call` or a handler, made sure that there are so many
     // slots on the stack, and leaves them to it.
     let frame = unsafe { std::slice::from_raw_parts_mut(base, slots) };
-    host.call(store, caller, frame).map_err(Stop::Error)
+    let kept = store.opaque.heap.handles.len();
+    let result = host.call(store, caller, frame);
+    store.opaque.heap.handles.truncate(kept);
+    result.map_err(Stop::Error)
 }
 
 /// The store with its data's type, where it is `T`.

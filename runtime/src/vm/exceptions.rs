@@ -17,7 +17,7 @@ use super::backtrace::capture;
 use super::entry::{Place, Stop};
 use super::table::{Global, Table};
 use crate::error::Error;
-use crate::exception::Exception;
+use crate::exception::{Exception, TagData};
 use crate::host::{read_vals, write_vals};
 use crate::store::StoreOpaque;
 
@@ -98,6 +98,17 @@ impl Exceptions {
     /// The values of the exception of a slot.
     pub(super) fn values(&self, slot: u64) -> Option<&[u64]> {
         self.find(slot).map(|object| &*object.values)
+    }
+
+    /// Adds the references to managed objects among all values to a list.
+    pub(super) fn references(&self, tags: &[TagData], to: &mut Vec<u64>) {
+        for object in self.places.iter().filter_map(|place| place.object.as_ref()) {
+            let mut slot = 0;
+            for &ty in &tags[object.tag as usize].ty.params {
+                to.extend((ty == ValType::AnyRef).then(|| object.values[slot]));
+                slot += ty.slots() as usize;
+            }
+        }
     }
 
     /// Keeps the exception of a slot as long as the store.

@@ -64,6 +64,7 @@ impl InstanceData {
             libcalls: &raw const LIBCALLS,
             cells: module.cells().as_ptr(),
             type_ids: module.type_ids().as_ptr(),
+            object_ids: module.object_ids().as_ptr(),
             memory_base: store.vm.no_memory_base(),
             // Not an address: libcalls find the instance by its number.
             owner: ptr::without_provenance_mut(index as usize),

@@ -14,6 +14,7 @@ use dotvm_isa::abi::{EXIT_CAUGHT, EXIT_HALT, FuncRef, Libcalls, VmContext};
 use super::entry::{Place, Stop, StoreState, run_host};
 use super::exceptions;
 use super::native::{interpret, note, result_kind};
+use super::objects;
 use super::ops;
 use crate::error::Error;
 use crate::host::HostFunc;
@@ -40,6 +41,23 @@ pub(super) static LIBCALLS: Libcalls = Libcalls {
     ref_func,
     alloc,
     free,
+    struct_new: objects::struct_new,
+    struct_get: objects::struct_get,
+    struct_set: objects::struct_set,
+    array_new: objects::array_new,
+    array_new_fixed: objects::array_new_fixed,
+    array_new_data: objects::array_new_data,
+    array_get: objects::array_get,
+    array_set: objects::array_set,
+    array_len: objects::array_len,
+    array_fill: objects::array_fill,
+    array_copy: objects::array_copy,
+    ref_test: objects::ref_test,
+    ref_cast: objects::ref_cast,
+    ref_kind: objects::ref_kind,
+    ref_i31: objects::ref_i31,
+    i31_get: objects::i31_get,
+    write_barrier: objects::write_barrier,
     evaluate,
     call_interpreted,
     call_ref_interpreted,
@@ -55,7 +73,7 @@ pub(super) static LIBCALLS: Libcalls = Libcalls {
 ///
 /// # Safety
 /// A handler that runs code of the instance `ctx` of this crate's making is calling.
-unsafe fn with_store(
+pub(super) unsafe fn with_store(
     ctx: *mut VmContext,
     body: impl FnOnce(&mut StoreInner<dyn Any>, u32) -> Result<(), Stop>,
 ) -> u32 {

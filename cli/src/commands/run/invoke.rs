@@ -101,7 +101,7 @@ fn parse(text: &str, ty: ValType) -> Option<Val> {
     match ty {
         ValType::F32 => text.parse::<f32>().ok().map(Val::from),
         ValType::F64 => text.parse::<f64>().ok().map(Val::from),
-        ValType::FuncRef | ValType::ExternRef | ValType::ExnRef => {
+        ValType::FuncRef | ValType::ExternRef | ValType::ExnRef | ValType::AnyRef => {
             (text == "null").then(|| Val::default_for(ty))
         }
         _ => {

@@ -16,6 +16,7 @@ pub(super) fn config(args: &Run) -> Result<Config> {
     let mut config = Config::new();
     args.tiers.apply(&mut config);
     config.perf_map(args.profile.is_some());
+    config.gc_torture(args.gc_torture);
     config.metering(counts_instructions(args));
     if let Some(folder) = &args.cache {
         config.code_cache(match folder {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dotvm::wasi::WasiCtx;
-use dotvm::{Module, Precompiled, Store, TierReport};
+use dotvm::{GcStats, Module, Precompiled, Store, TierReport};
 use dotvm_isa::types::PAGE_BYTES;
 
 use crate::phases::Phases;
@@ -95,6 +95,23 @@ pub(super) fn run_facts(store: &Store<WasiCtx>, module: &Module, phases: &Phases
         );
     }
     text + &leaks(store)
+}
+
+/// What the collector of managed objects did.
+pub(super) fn gc_facts(stats: &GcStats) -> String {
+    format!(
+        "objects: {} made, {} in use, {} of memory, at most {}; {} of the host\n\
+         collections: {} young, {} full, {} in all, the longest {}\n",
+        show_size(stats.allocated_bytes),
+        show_size(stats.used_bytes),
+        show_size(stats.heap_bytes),
+        show_size(stats.peak_heap_bytes),
+        stats.host_objects,
+        stats.young_collections,
+        stats.full_collections,
+        show_time(stats.pause_total),
+        show_time(stats.pause_max),
+    )
 }
 
 /// What was compiled to native code.
