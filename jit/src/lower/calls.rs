@@ -541,6 +541,7 @@ impl<'a> Lowerer<'a, '_> {
         self.lower_body()?;
         let body = std::mem::replace(&mut self.body, self.around.pop().expect("the caller"));
         self.stack = stack;
+        self.known.clear();
         let results = body.last_return.unwrap_or_else(|| {
             self.enter(after);
             self.b.block_params(after).to_vec()

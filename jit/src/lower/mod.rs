@@ -27,6 +27,7 @@ mod functions;
 mod kernels;
 mod memory;
 mod numeric;
+mod objects;
 mod ops;
 mod stack;
 mod table;
@@ -36,7 +37,7 @@ mod wide;
 mod wide_vector;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
@@ -147,6 +148,7 @@ struct Regions {
     globals: AliasRegion,
     tables: AliasRegion,
     slots: AliasRegion,
+    objects: AliasRegion,
 }
 
 impl Regions {
@@ -163,6 +165,7 @@ impl Regions {
             globals: region(2, "globals"),
             tables: region(3, "tables"),
             slots: region(4, "VM stack"),
+            objects: region(5, "managed objects"),
         }
     }
 }
@@ -226,6 +229,8 @@ pub(crate) struct Lowerer<'a, 'b> {
     /// Slots of the frame that a loop was entered with, or of an adapter.
     slots: Option<Value>,
     stack: Vec<Operand>,
+    /// The types of managed objects that values are known to refer to.
+    known: HashMap<Value, u32>,
     body: Body,
     /// Bodies that the one being lowered is inlined into, outermost first.
     around: Vec<Body>,
@@ -277,6 +282,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             fp: None,
             slots: None,
             stack: Vec::new(),
+            known: HashMap::new(),
             body,
             around: Vec::new(),
             places: Places::default(),
@@ -392,6 +398,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
                 self.b.seal_block(block);
             }
             self.stack.clear();
+            self.known.clear();
             if let Some(types) = self.body.analysis.leaders.get(&offset) {
                 let params = self.b.block_params(block);
                 let mut at = 0;
