@@ -114,6 +114,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         libcalls: &raw const libcalls,
         cells: cells.as_ptr(),
         type_ids: type_ids.as_ptr(),
+        object_ids: std::ptr::null(),
         memory_base: memory.base,
         owner: std::ptr::null_mut(),
     };

@@ -195,7 +195,7 @@ fn check_declarations(cases: &mut Cases) {
     check(
         "an unknown value type",
         &right,
-        &types(&[2, 1, 13, 0, 0, 0]),
+        &types(&[2, 1, 14, 0, 0, 0]),
     );
     check(
         "a usual reference type as a narrower one",

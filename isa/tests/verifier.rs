@@ -91,8 +91,8 @@ fn bytes_that_are_no_code() {
             expect!["function 0, offset 0x2: the body ends within an instruction"],
         ),
         (
-            &[1, 1, 13, 9],
-            expect!["function 0, offset 0x1: unknown value type 0x0d"],
+            &[1, 1, 14, 9],
+            expect!["function 0, offset 0x1: unknown value type 0x0e"],
         ),
         (
             &[1, 0xd1, 0x86, 3, 0, 9],

@@ -308,9 +308,14 @@ impl<'m> Lowerer<'m> {
     /// Notes the slots with references at the instruction emitted last, which calls: locals, and what is on
     /// the operand stack and at home. Values of accumulators are, and others are locals.
     pub(super) fn note_references(&mut self) {
-        let Some(mut references) = self.references.take() else {
-            return;
-        };
+        if self.references.is_some() {
+            self.add_references();
+        }
+    }
+
+    #[cold]
+    fn add_references(&mut self) {
+        let mut references = self.references.take().unwrap_or_default();
         let words = self.last_instr as u32..self.out.len() as u32;
         references.calls.push((words, references.slots.len()));
         let types = self.verifier.locals().iter().zip(&self.locals);

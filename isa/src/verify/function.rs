@@ -364,7 +364,9 @@ impl<'m> FuncVerifier<'m> {
                 }
                 if rule.indexes {
                     self.check_immediates(instr)?;
-                    self.check_object(instr)?;
+                    if rule.imms[0] == Some(Imm::Object) {
+                        self.check_object(instr)?;
+                    }
                 }
                 if matches!(instr.op, Op::TableInit | Op::TableCopy) {
                     self.check_elements(instr)?;
@@ -657,23 +659,6 @@ impl<'m> FuncVerifier<'m> {
         Ok(())
     }
 
-    /// Pops all that a new object is made of.
-    fn apply_new(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        let ty = &self.module.objects[instr.a as usize];
-        let fields = ty.fields().iter().rev();
-        let each = match instr.op {
-            Op::StructNew => 1,
-            _ => instr.b as usize,
-        };
-        for field in fields {
-            for _ in 0..each {
-                self.pop_type(instr, field.storage.val_type())?;
-            }
-        }
-        self.push(ValType::AnyRef);
-        Ok(())
-    }
-
     fn apply_stack(&mut self, instr: &Instr) -> Result<(), Malformed> {
         match instr.op {
             Op::Select => {
@@ -820,7 +805,7 @@ impl<'m> FuncVerifier<'m> {
     }
 
     #[inline(always)]
-    fn push(&mut self, ty: ValType) {
+    pub(super) fn push(&mut self, ty: ValType) {
         self.current = self.shapes.push(self.current, ty);
     }
 
@@ -847,7 +832,7 @@ impl<'m> FuncVerifier<'m> {
     }
 
     #[inline(always)]
-    fn pop_type(&mut self, instr: &Instr, want: ValType) -> Result<(), Malformed> {
+    pub(super) fn pop_type(&mut self, instr: &Instr, want: ValType) -> Result<(), Malformed> {
         match self.shapes.pop(self.current) {
             Some((ty, below)) if ty == want && self.current != self.floor => {
                 self.current = below;

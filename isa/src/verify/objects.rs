@@ -142,4 +142,21 @@ impl FuncVerifier<'_> {
         }
         Ok(())
     }
+
+    /// Pops all that a new object is made of.
+    pub(super) fn apply_new(&mut self, instr: &Instr) -> Result<(), Malformed> {
+        let ty = &self.module().objects[instr.a as usize];
+        let fields = ty.fields().iter().rev();
+        let each = match instr.op {
+            Op::StructNew => 1,
+            _ => instr.b as usize,
+        };
+        for field in fields {
+            for _ in 0..each {
+                self.pop_type(instr, field.storage.val_type())?;
+            }
+        }
+        self.push(ValType::AnyRef);
+        Ok(())
+    }
 }
