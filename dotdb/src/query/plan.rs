@@ -87,11 +87,15 @@ pub(super) fn plan(session: &mut Session, query: Query) -> Result<Plan> {
         let needs_filter = filter
             .as_ref()
             .is_some_and(|filter| !filter.is_only_about(way.field));
-        let mut entries = way.entries;
+        // How many more than were counted, nobody knows.
+        let mut entries = match way.entries {
+            COUNTED_MAX => u64::MAX,
+            entries => entries,
+        };
         if let (Some(limit), true, false) = (query.limit, is_sorted(way), needs_filter) {
             entries = entries.min(limit);
         }
-        let read = entries * if way.index.is_some() { 2 } else { 1 };
+        let read = entries.saturating_mul(if way.index.is_some() { 2 } else { 1 });
         // Ties are between ways with many entries: those with ends have fewer, most likely, and no sorting
         // is better than some.
         (
