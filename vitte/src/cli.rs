@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -13,6 +13,7 @@ use crate::diagnostics::Diagnostics;
 use crate::format::{Refused, format};
 use crate::modules::{Files, Loader};
 use crate::source::Sources;
+use crate::vitbc::{self, module, text, v2};
 
 /// The most levels of folders that are searched for sources.
 const FOLDERS_MAX: usize = 64;
@@ -45,6 +46,30 @@ enum Command {
         #[arg(long)]
         diff: bool,
     },
+    /// Assembles VITBC text to a `.vitbc` file.
+    Asm {
+        /// The text.
+        file: PathBuf,
+        /// The file that is written; without it the text's name with `.vitbc`.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+        /// Packs sections with zstd.
+        #[arg(long)]
+        zstd: bool,
+    },
+    /// Shows a `.vitbc` file as text; that of version 3 can be assembled again.
+    Disasm {
+        /// The file.
+        file: PathBuf,
+        /// The text that is written; without it standard output.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+    },
+    /// Tells what is in a `.vitbc` file, and whether it is valid.
+    Inspect {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 /// Runs the command with the arguments of the process.
@@ -54,6 +79,9 @@ pub fn main() -> ExitCode {
     let result = match args.command {
         Command::Check { files } => check(&files),
         Command::Fmt { files, check, diff } => fmt(&files, check, diff),
+        Command::Asm { file, output, zstd } => asm(&file, output, zstd),
+        Command::Disasm { file, output } => disasm(&file, output.as_deref()),
+        Command::Inspect { file } => inspect(&file),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
@@ -160,4 +188,98 @@ fn laid_out(path: &Path, text: String) -> io::Result<LaidOut> {
         let result = format(&sources, file, &mut errors);
         (sources, errors, result)
     })
+}
+
+fn asm(path: &Path, output: Option<PathBuf>, packed: bool) -> io::Result<bool> {
+    let source = Files.load(path).map_err(|error| about(path, &error))?;
+    let mut sources = Sources::default();
+    let mut errors = Diagnostics::default();
+    let file = sources.add(&path.display().to_string(), source);
+    let Some(module) = text::assemble(&sources, file, &mut errors) else {
+        io::stderr().write_all(errors.render(&sources).as_bytes())?;
+        return Ok(false);
+    };
+    let output = output.unwrap_or_else(|| path.with_extension("vitbc"));
+    let bytes = vitbc::encode(&module, packed)?;
+    fs::write(&output, bytes).map_err(|error| about(&output, &error))?;
+    Ok(true)
+}
+
+/// The bytes of a file that is not too long.
+fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| about(path, &error))?;
+    // One byte more, so that a file that is too long is refused as such.
+    let mut file = file.take(module::LEN_MAX as u64 + 1);
+    file.read_to_end(&mut bytes)
+        .map_err(|error| about(path, &error))?;
+    Ok(bytes)
+}
+
+/// What is wrong with a file, as an error.
+fn invalid(path: &Path, reason: &impl ToString) -> io::Error {
+    let error = io::Error::new(io::ErrorKind::InvalidData, reason.to_string());
+    about(path, &error)
+}
+
+fn module_of(path: &Path, bytes: &[u8]) -> io::Result<module::Module> {
+    let module = vitbc::decode(bytes).map_err(|refused| invalid(path, &refused))?;
+    vitbc::verify(&module).map_err(|fault| invalid(path, &fault))?;
+    Ok(module)
+}
+
+fn disasm(path: &Path, output: Option<&Path>) -> io::Result<bool> {
+    let bytes = bytes_of(path)?;
+    let shown = if vitbc::version(&bytes) == Some(v2::VERSION) {
+        let old = v2::decode(&bytes).map_err(|refused| invalid(path, &refused))?;
+        v2::disassemble(&old)
+    } else {
+        let module = module_of(path, &bytes)?;
+        let shown = text::disassemble(&module);
+        shown.map_err(|text::TooLong| invalid(path, &"its text would be too long"))?
+    };
+    match output {
+        Some(output) => fs::write(output, shown).map_err(|error| about(output, &error))?,
+        None => io::stdout().write_all(shown.as_bytes())?,
+    }
+    Ok(true)
+}
+
+fn inspect(path: &Path) -> io::Result<bool> {
+    let bytes = bytes_of(path)?;
+    let mut out = io::stdout().lock();
+    if vitbc::version(&bytes) == Some(v2::VERSION) {
+        let old = v2::decode(&bytes).map_err(|refused| invalid(path, &refused))?;
+        writeln!(
+            out,
+            "VITBC version 2{}",
+            if old.packed { ", packed" } else { "" }
+        )?;
+        let entry = old
+            .entry
+            .map_or("none".to_owned(), |entry| entry.to_string());
+        writeln!(out, "entry         {entry}")?;
+        let rows = [
+            ("integers", old.ints.len()),
+            ("floats", old.floats.len()),
+            ("strings", old.strings.len()),
+            ("data", old.data.len()),
+            ("instructions", old.code.len()),
+        ];
+        for (what, count) in rows {
+            writeln!(out, "{what:<13} {count}")?;
+        }
+        return Ok(true);
+    }
+    let module = module_of(path, &bytes)?;
+    let packed = bytes
+        .get(10)
+        .is_some_and(|flags| u32::from(*flags) & vitbc::FLAG_ZSTD != 0);
+    writeln!(
+        out,
+        "VITBC version 3{}",
+        if packed { ", packed" } else { "" }
+    )?;
+    out.write_all(vitbc::inspect(&module).as_bytes())?;
+    Ok(true)
 }

@@ -78,6 +78,7 @@ codes! {
     NoModule "E0501" "A module that does not exist or cannot be read.";
     Cycle "E0502" "Modules that import each other.";
     TooManyModules "E0503" "Too many modules.";
+    Assembly "E0601" "VITBC text that makes no sense.";
 }
 
 /// An error in a source.

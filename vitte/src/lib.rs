@@ -3,7 +3,7 @@
 //! A program goes through [`modules`] (finding and reading), [`syntax`] (tokens and trees) and the
 //! checker, which resolves names and types and gives the checked program ([`hir`]). What is wrong is
 //! collected on the way, all of it, and shown by [`diagnostics`]. [`format`](mod@format) lays sources
-//! out. The language is described in `docs/vitte.md`.
+//! out. The language is described in `docs/vitte.md`. [`vitbc`] is its bytecode, described in `docs/vitbc.md`.
 //!
 //! Sources may be hostile: sizes, nesting, numbers of errors and the work that inference does are
 //! bounded.
@@ -18,6 +18,7 @@ pub mod natives;
 pub mod source;
 pub mod syntax;
 pub mod types;
+pub mod vitbc;
 
 use std::io;
 use std::path::Path;

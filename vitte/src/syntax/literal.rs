@@ -4,7 +4,7 @@ use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::source::Span;
 
 /// The value of an integer literal, at most 2^63.
-pub(super) fn int(text: &str, span: Span, errors: &mut Diagnostics) -> u64 {
+pub(crate) fn int(text: &str, span: Span, errors: &mut Diagnostics) -> u64 {
     let (digits, radix) = match text.as_bytes() {
         [b'0', b'x', ..] => (&text[2..], 16),
         [b'0', b'b', ..] => (&text[2..], 2),
@@ -30,7 +30,7 @@ pub(super) fn int(text: &str, span: Span, errors: &mut Diagnostics) -> u64 {
 }
 
 /// The value of a float literal.
-pub(super) fn float(text: &str, span: Span, errors: &mut Diagnostics) -> f64 {
+pub(crate) fn float(text: &str, span: Span, errors: &mut Diagnostics) -> f64 {
     let digits = text.replace('_', "");
     match digits.parse::<f64>() {
         Ok(value) if value.is_finite() => value,
@@ -47,7 +47,7 @@ pub(super) fn float(text: &str, span: Span, errors: &mut Diagnostics) -> f64 {
 }
 
 /// The value of a string literal, which `text` is with its quotes.
-pub(super) fn string(text: &str, span: Span, errors: &mut Diagnostics) -> String {
+pub(crate) fn string(text: &str, span: Span, errors: &mut Diagnostics) -> String {
     let inner = text.strip_prefix('"').unwrap_or(text);
     let mut value = String::with_capacity(inner.len());
     let mut rest = inner;

@@ -2,7 +2,7 @@
 
 pub mod ast;
 pub mod lexer;
-mod literal;
+pub(crate) mod literal;
 mod parser;
 
 pub(crate) use literal::quote;
