@@ -1,4 +1,4 @@
-//! What programs for DotVM import: integers of 128, 256 and 512 bits.
+//! What programs for DotVM import: integers of 128, 256 and 512 bits, and vectors.
 //!
 //! ```
 //! use dotvm_sdk::{u256, U256};
@@ -13,7 +13,7 @@
 //! are on and wrap around otherwise, `checked_`, `wrapping_`, `overflowing_` and `saturating_` methods,
 //! conversions, parsing and formatting; and what arithmetic on wide numbers needs: carries, whole
 //! products, arithmetic modulo a number. Traits to write code for any of them, Rust's included, are in
-//! [`num`].
+//! [`num`]. Vectors are in [`simd`].
 //!
 //! There are two implementations of the arithmetic. `portable` is for any target, so that programs are
 //! tested where they are written. `machine` is for the virtual machine: operations are calls of imports, which
@@ -50,6 +50,7 @@ pub mod num;
 mod ops;
 mod parse;
 mod portable;
+pub mod simd;
 mod uint;
 
 /// The implementation that this build uses.

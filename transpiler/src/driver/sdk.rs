@@ -25,11 +25,19 @@ pub(super) const WORDS_VARIABLE: &str = "DOTVM_WORDS";
 /// Names of files below the SDK's `src`, and what is in them.
 const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sdk_sources.rs"));
 
-/// Names of the words that an architecture has instructions for; without one, of all that there are.
+/// Names of the words, integers and vectors, that an architecture has instructions for; without one, of all
+/// that there are.
 pub(super) fn words(arch: Option<Arch>) -> Vec<&'static str> {
     let arch = arch.unwrap_or(Arch::Arch512);
-    let words = [ValType::I128, ValType::I256, ValType::I512].into_iter();
+    let words = [
+        ValType::I128,
+        ValType::I256,
+        ValType::I512,
+        ValType::V256,
+        ValType::V512,
+    ];
     words
+        .into_iter()
         .filter(|&word| arch.has(word))
         .map(ValType::name)
         .collect()

@@ -117,7 +117,9 @@ impl Inst {
     pub(crate) fn zero(ty: ValType) -> Inst {
         match ty {
             ValType::V128 => Inst::vector(Op::V128Push, 0),
-            ValType::I128 | ValType::I256 | ValType::I512 => Inst::word(ty, 0),
+            ValType::I128 | ValType::I256 | ValType::I512 | ValType::V256 | ValType::V512 => {
+                Inst::word(ty, 0)
+            }
             ty if ty.is_ref() => Inst::op1(Op::RefNull, u64::from(ty.code())),
             ty => Inst::constant(ty, 0),
         }
@@ -222,6 +224,8 @@ impl Inst {
                     | Op::I128Push
                     | Op::I256Push
                     | Op::I512Push
+                    | Op::V256Push
+                    | Op::V512Push
                     | Op::LocalGet
                     | Op::GlobalGet
                     | Op::RefNull
@@ -259,6 +263,8 @@ impl Inst {
                         dotvm_isa::Imm::F32 => 4,
                         dotvm_isa::Imm::F64 => 8,
                         dotvm_isa::Imm::V128 | dotvm_isa::Imm::Lanes => 16,
+                        dotvm_isa::Imm::V256 => 32,
+                        dotvm_isa::Imm::V512 => 64,
                         imm if imm.wide_bits().is_some() => {
                             let bits = u128::from(a) | u128::from(b) << 64;
                             (128 - bits.leading_zeros() as usize) / 7 + 1

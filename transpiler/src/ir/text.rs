@@ -66,7 +66,14 @@ fn line(func: &Func, inst: Inst) -> String {
             })
         }
         Inst::Op {
-            op: Op::V128Push | Op::I8x16Shuffle | Op::I128Push | Op::I256Push | Op::I512Push,
+            op:
+                Op::V128Push
+                | Op::I8x16Shuffle
+                | Op::I128Push
+                | Op::I256Push
+                | Op::I512Push
+                | Op::V256Push
+                | Op::V512Push,
             a,
             b,
             ..

@@ -8,7 +8,9 @@ use super::words::word_of_limbs;
 use crate::ir::Inst;
 
 /// The rules of this pass.
-pub(super) const RULES: &[Rule] = &[constant, negative, extension, load, carry, single];
+pub(super) const RULES: &[Rule] = &[
+    splat, constant, negative, extension, load, carry, single,
+];
 
 /// The limbs that a word is to be made of next.
 fn limbs(next: Inst) -> Option<(ValType, usize)> {
@@ -58,7 +60,19 @@ fn negative(tail: &mut Tail<'_>, next: Inst) -> bool {
     is_extended && tail.replace(limbs.len(), &code)
 }
 
-/// `value 0 .. 0 from_limbs`
+/// `limb limb .. limb from_limbs` of a vector
+fn splat(tail: &mut Tail<'_>, next: Inst) -> bool {
+    let (op, limbs) = match constants(tail, next) {
+        Some((ValType::V256, limbs)) => (Op::I64x4Splat, limbs),
+        Some((ValType::V512, limbs)) => (Op::I64x8Splat, limbs),
+        _ => return false,
+    };
+    let is_same = limbs[1..].iter().all(|&limb| limb == limbs[0]);
+    let code = [Inst::i64(limbs[0].cast_signed()), Inst::op(op)];
+    is_same && tail.replace(limbs.len(), &code)
+}
+
+/// `value 0 .. 0 from_limbs` of an integer
 fn extension(tail: &mut Tail<'_>, next: Inst) -> bool {
     let Some((word, count)) = limbs(next) else {
         return false;
@@ -67,7 +81,8 @@ fn extension(tail: &mut Tail<'_>, next: Inst) -> bool {
     let op = match word {
         ValType::I128 => Op::I128ExtendI64U,
         ValType::I256 => Op::I256ExtendI64U,
-        _ => Op::I512ExtendI64U,
+        ValType::I512 => Op::I512ExtendI64U,
+        _ => return false,
     };
     zeros && tail.replace(count - 1, &[Inst::op(op)])
 }
@@ -105,7 +120,9 @@ fn load(tail: &mut Tail<'_>, next: Inst) -> bool {
     let op = match word {
         ValType::I128 => Op::I128Load,
         ValType::I256 => Op::I256Load,
-        _ => Op::I512Load,
+        ValType::I512 => Op::I512Load,
+        ValType::V256 => Op::V256Load,
+        _ => Op::V512Load,
     };
     tail.replace(2 * count, &[address, Inst::access(memory, op, offset, 0)])
 }

@@ -119,7 +119,8 @@ fn completes_pattern(inst: Inst) -> bool {
             | Group::Store
             | Group::Vector
             | Group::Wide
-            | Group::Pair => true,
+            | Group::Pair
+            | Group::Whole => true,
             group if group.accesses_memory() => false,
             _ => matches!(
                 op,

@@ -23,6 +23,7 @@ use dotvm_isa::{Op, ValType};
 use super::edits::{Edits, Scratch};
 use crate::ir::cfg::Cfg;
 use crate::ir::{Env, Func, Inst};
+use crate::translate::words::from_limbs;
 use scan::{Block, Site, Source, WordId};
 use shadows::{Shadows, Update};
 
@@ -71,17 +72,10 @@ pub(super) fn word_of_limbs(op: Op) -> Option<ValType> {
         Op::I128FromLimbs => Some(ValType::I128),
         Op::I256FromLimbs => Some(ValType::I256),
         Op::I512FromLimbs => Some(ValType::I512),
+        Op::V256FromLimbs => Some(ValType::V256),
+        Op::V512FromLimbs => Some(ValType::V512),
         _ => None,
     }
-}
-
-/// The instruction that makes words of that type of limbs.
-fn from_limbs(word: ValType) -> Inst {
-    Inst::op(match word {
-        ValType::I128 => Op::I128FromLimbs,
-        ValType::I256 => Op::I256FromLimbs,
-        _ => Op::I512FromLimbs,
-    })
 }
 
 fn local(op: Op, local: u32) -> Inst {

@@ -1,14 +1,16 @@
 //! Imports that are instructions: functions of module `dotvm`, by which the guest SDK computes with wide
-//! words (`docs/sdk.md`).
+//! words, integers and vectors (`docs/sdk.md`).
 //!
 //! A function is named as the instruction is. Words are passed as their limbs; what it returns is the first
 //! result or that one's lowest limb. The rest is returned by functions that are called behind it:
-//! `i256.limb1` and so on, and `i256.flag` for a second result that is a scalar.
+//! `i256.limb1` and so on, and `i256.flag` for a second result that is a scalar. Limbs of a vector are its
+//! lanes of 64 bits. Instructions that access memory take an address, and no offset.
 
 use std::collections::BTreeMap;
 
 use dotvm_isa::ops::{Group, Sig};
-use dotvm_isa::{Arch, ConstExpr, ConstOp, ExternKind, FuncType, Imm, Op, SegmentMode, ValType};
+use dotvm_isa::types::AddressType;
+use dotvm_isa::{Arch, ConstExpr, ConstOp, ExternKind, FuncType, Imm, ImportDesc, MemoryType, Module, Op, SegmentMode, ValType};
 
 use super::Translated;
 use crate::error::Error;
@@ -86,6 +88,11 @@ impl Import {
             Import::Limb { word, .. } | Import::Flag { word } => word.first_arch(),
         }
     }
+
+    /// Whether it accesses memory 0.
+    fn accesses_memory(self) -> bool {
+        matches!(self, Import::Op(op) if op.info().group.accesses_memory())
+    }
 }
 
 /// The functions of a module that are instructions, by their indices.
@@ -147,6 +154,20 @@ impl Imports {
         Ok(func - self.imports.range(..func).count() as u32)
     }
 
+    /// Looks whether there is a memory for instructions that access one.
+    fn check_memory(&self, module: &Module) -> Result<(), Error> {
+        let accesses = |(&func, import): (&u32, &Import)| import.accesses_memory().then_some(func);
+        let Some(func) = self.imports.iter().find_map(accesses) else {
+            return Ok(());
+        };
+        let is_usual = |memory: &MemoryType| memory.address == AddressType::I32;
+        if first_memory(module).is_some_and(is_usual) {
+            return Ok(());
+        }
+        let reason = "it takes a first memory, with addresses of 32 bits".to_owned();
+        Err(self.fault(func, reason))
+    }
+
     /// Takes the instructions out of the functions of a module that is translated otherwise.
     ///
     /// # Errors
@@ -155,6 +176,7 @@ impl Imports {
         if self.imports.is_empty() {
             return Ok(());
         }
+        self.check_memory(&out.module)?;
         let Translated {
             module,
             funcs,
@@ -217,17 +239,31 @@ impl Imports {
     }
 }
 
-/// Whether values of a type are wide words.
+/// The memory that instructions without a number for one access.
+fn first_memory(module: &Module) -> Option<&MemoryType> {
+    let imported = module.imports.iter().find_map(|import| match &import.desc {
+        ImportDesc::Memory(memory) => Some(memory),
+        _ => None,
+    });
+    imported.or(module.memories.first())
+}
+
+/// Whether values of a type are wide words, which are passed as limbs.
 pub(crate) fn is_word(ty: ValType) -> bool {
-    matches!(ty, ValType::I128 | ValType::I256 | ValType::I512)
+    matches!(
+        ty,
+        ValType::I128 | ValType::I256 | ValType::I512 | ValType::V256 | ValType::V512
+    )
 }
 
 /// Makes a word of its limbs.
-pub(super) fn from_limbs(word: ValType) -> Inst {
+pub(crate) fn from_limbs(word: ValType) -> Inst {
     Inst::op(match word {
         ValType::I128 => Op::I128FromLimbs,
         ValType::I256 => Op::I256FromLimbs,
-        _ => Op::I512FromLimbs,
+        ValType::I512 => Op::I512FromLimbs,
+        ValType::V256 => Op::V256FromLimbs,
+        _ => Op::V512FromLimbs,
     })
 }
 
@@ -236,18 +272,26 @@ pub(super) fn limb(word: ValType, index: u32) -> Inst {
     let op = match word {
         ValType::I128 => Op::I64LimbI128,
         ValType::I256 => Op::I64LimbI256,
-        _ => Op::I64LimbI512,
+        ValType::I512 => Op::I64LimbI512,
+        ValType::V256 => Op::I64x4ExtractLane,
+        _ => Op::I64x8ExtractLane,
     };
     Inst::op1(op, u64::from(index))
 }
 
-/// Whether an instruction computes with words, and does nothing else.
+/// Whether an instruction computes with words, or loads or stores vectors of such widths, and does nothing
+/// else.
 fn computes_words(op: Op) -> bool {
     let info = op.info();
-    let is_pure = matches!(info.group, Group::Wide | Group::Pair) && info.imms.is_empty();
-    is_pure && {
+    let imms: &[Imm] = match info.group {
+        Group::Wide | Group::Pair | Group::Parts | Group::Whole => &[],
+        Group::PartsLoad | Group::PartsStore | Group::Gather => &[Imm::Offset],
+        _ => return false,
+    };
+    info.imms == imms && {
         let (params, results) = signature(op);
-        params.iter().chain(results).any(|&ty| is_word(ty))
+        let mut types = params.iter().chain(results);
+        types.clone().any(|&ty| is_word(ty)) && types.all(|&ty| ty != ValType::V128)
     }
 }
 

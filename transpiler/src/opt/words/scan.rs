@@ -213,7 +213,11 @@ impl Scan<'_> {
         if let Inst::Op { op, a, .. } = inst {
             match op {
                 Op::I64Push => return self.push(at, |_| Value::Const(a)),
-                Op::I64LimbI128 | Op::I64LimbI256 | Op::I64LimbI512 => {
+                Op::I64LimbI128
+                | Op::I64LimbI256
+                | Op::I64LimbI512
+                | Op::I64x4ExtractLane
+                | Op::I64x8ExtractLane => {
                     let (word, _) = self.pop();
                     return self.push(at, |scan| match word {
                         Value::Word(word) => Value::Limb(word, a),

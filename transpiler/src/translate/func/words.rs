@@ -59,7 +59,9 @@ impl Translator<'_> {
             self.access(Op::LocalGet, Role::Operand(i), param);
         }
         self.emit(Inst::op(op));
-        let first = results[0];
+        let Some(&first) = results.first() else {
+            return;
+        };
         if let Some(&second) = results.get(1) {
             self.access(Op::LocalSet, Role::Second(first), second);
         }
