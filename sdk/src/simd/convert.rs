@@ -1,6 +1,6 @@
 //! Operations on vectors of certain lanes: conversions, products in more bits, lanes that move.
 
-use super::{functions, Vector};
+use super::{functions, GatherLane, Vector};
 
 /// Methods that are functions of the same name or another one: of one vector, or of more.
 macro_rules! methods {
@@ -139,32 +139,16 @@ methods! {
     }
 }
 
-/// Gathers of lanes by indices of as many bits.
-macro_rules! gathers {
-    ($($lane:ident by $index:ident = $function:ident;)*) => {
-        $(
-            impl<const N: usize> Vector<$lane, N> {
-                /// The elements of a list that a vector of indices names.
-                ///
-                /// # Panics
-                /// Where there is no such element.
-                #[inline(always)]
-                #[track_caller]
-                pub fn gather(from: &[$lane], indices: Vector<$index, N>) -> Self {
-                    Self::from_limbs(functions::$function(from, indices.limbs))
-                }
-            }
-        )*
-    };
-}
-
-gathers! {
-    i32 by u32 = gather_32;
-    u32 by u32 = gather_32;
-    f32 by u32 = gather_32;
-    i64 by u64 = gather_64;
-    u64 by u64 = gather_64;
-    f64 by u64 = gather_64;
+impl<T: GatherLane, const N: usize> Vector<T, N> {
+    /// The elements of a list that a vector of indices names.
+    ///
+    /// # Panics
+    /// Where there is no such element.
+    #[inline(always)]
+    #[track_caller]
+    pub fn gather(from: &[T], indices: Vector<T::Index, N>) -> Self {
+        Self::from_limbs(T::gather(from, indices.limbs))
+    }
 }
 
 /// Halves of vectors, and vectors of halves.

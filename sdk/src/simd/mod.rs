@@ -49,7 +49,7 @@ use core::marker::PhantomData;
 
 use operations::Operations;
 
-pub use lane::{FloatLane, IntLane, Lane};
+pub use lane::{FloatLane, GatherLane, IntLane, Lane};
 pub use mask::Mask;
 
 /// A vector of `N` limbs with 64 bits each, the lanes of which are of type `T`; `N` is 2, 4 or 8.

@@ -13,7 +13,7 @@ pub(crate) fn lane<T: Element, const N: usize>(a: [u64; N], index: usize) -> T {
 }
 
 /// The vector whose lanes a function gives by their indices.
-#[inline(always)]
+#[inline]
 pub(crate) fn vector<T: Element, const N: usize>(mut lane: impl FnMut(usize) -> T) -> [u64; N] {
     let per_limb = 64 / T::BITS as usize;
     let mut limbs = [0; N];
@@ -32,7 +32,7 @@ pub(crate) const fn lanes<T: Element, const N: usize>() -> usize {
 }
 
 /// A function of each lane.
-#[inline(always)]
+#[inline]
 pub(super) fn one<T: Element, U: Element, const N: usize>(
     a: [u64; N],
     function: impl Fn(T) -> U,
@@ -41,7 +41,7 @@ pub(super) fn one<T: Element, U: Element, const N: usize>(
 }
 
 /// A function of the lanes of two vectors.
-#[inline(always)]
+#[inline]
 pub(super) fn two<T: Element, U: Element, const N: usize>(
     a: [u64; N],
     b: [u64; N],
@@ -51,7 +51,7 @@ pub(super) fn two<T: Element, U: Element, const N: usize>(
 }
 
 /// All ones in the lanes for which a comparison holds.
-#[inline(always)]
+#[inline]
 pub(super) fn compare<T: Element, const N: usize>(
     a: [u64; N],
     b: [u64; N],
@@ -101,13 +101,13 @@ pub(super) fn bitmask<T: Element, const N: usize>(a: [u64; N]) -> u64 {
 }
 
 /// Lanes of a list, as many as a vector has.
-#[inline(always)]
+#[inline]
 pub(super) fn load<T: Element, const N: usize>(from: &[T]) -> [u64; N] {
     vector(|i| from[i])
 }
 
 /// Puts all lanes into a list.
-#[inline(always)]
+#[inline]
 pub(super) fn store<T: Element, const N: usize>(a: [u64; N], to: &mut [T]) {
     for i in 0..lanes::<T, N>() {
         to[i] = lane(a, i);
@@ -115,7 +115,7 @@ pub(super) fn store<T: Element, const N: usize>(a: [u64; N], to: &mut [T]) {
 }
 
 /// Lanes of a list, as many as a vector with half the lanes has, each in twice the bits.
-#[inline(always)]
+#[inline]
 pub(super) fn load_wide<T: Element, U: Element + From<T>, const N: usize>(from: &[T]) -> [u64; N] {
     vector(|i| U::from(from[i]))
 }
@@ -129,7 +129,7 @@ pub(super) fn gather<T: Element, I: Element, const N: usize>(
 }
 
 /// Lanes of the first half, or with `high` of the second one, in twice the bits.
-#[inline(always)]
+#[inline]
 pub(super) fn widen<T: Element, U: Element, const N: usize>(
     a: [u64; N],
     high: bool,
@@ -140,7 +140,7 @@ pub(super) fn widen<T: Element, U: Element, const N: usize>(
 }
 
 /// Products of such lanes.
-#[inline(always)]
+#[inline]
 pub(super) fn multiply_wide<T: Element, U: Element, const N: usize>(
     a: [u64; N],
     b: [u64; N],
@@ -152,7 +152,7 @@ pub(super) fn multiply_wide<T: Element, U: Element, const N: usize>(
 }
 
 /// Sums of the products of neighbours.
-#[inline(always)]
+#[inline]
 pub(super) fn dot<T: Element, U: Element, const N: usize>(
     a: [u64; N],
     b: [u64; N],
@@ -167,7 +167,7 @@ pub(super) fn dot<T: Element, U: Element, const N: usize>(
 }
 
 /// Sums of neighbours.
-#[inline(always)]
+#[inline]
 pub(super) fn add_neighbours<T: Element, U: Element, const N: usize>(
     a: [u64; N],
     wider: impl Fn(T) -> U,
@@ -176,7 +176,7 @@ pub(super) fn add_neighbours<T: Element, U: Element, const N: usize>(
 }
 
 /// Lanes of two vectors in half the bits, those of the second one above.
-#[inline(always)]
+#[inline]
 pub(super) fn narrow<T: Element, U: Element, const N: usize>(
     a: [u64; N],
     b: [u64; N],
@@ -190,7 +190,7 @@ pub(super) fn narrow<T: Element, U: Element, const N: usize>(
 }
 
 /// Lanes of one vector in half the bits; the upper half is 0.
-#[inline(always)]
+#[inline]
 pub(super) fn pack<T: Element, U: Element, const N: usize>(
     a: [u64; N],
     narrower: impl Fn(T) -> U,
@@ -219,13 +219,13 @@ pub(super) fn shuffle<T: Element, const N: usize>([a, b, indices]: [[u64; N]; 3]
 }
 
 /// A function of each limb of one vector.
-#[inline(always)]
+#[inline]
 pub(super) fn limbs<const N: usize>(a: [u64; N], function: impl Fn(u64) -> u64) -> [u64; N] {
     one(a, function)
 }
 
 /// A function of the limbs of two vectors.
-#[inline(always)]
+#[inline]
 pub(super) fn limbs_of_two<const N: usize>(
     a: [u64; N],
     b: [u64; N],

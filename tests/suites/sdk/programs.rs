@@ -12,6 +12,10 @@ use tempfile::TempDir;
 #[allow(dead_code, reason = "what it does as a program")]
 mod words;
 
+#[path = "../../programs/vectors.rs"]
+#[allow(dead_code, reason = "what it does as a program")]
+mod vectors;
+
 /// Prints a product of 256 bits, and one of 512.
 const PROGRAM: &str = "
 use dotvm_sdk::{u256, U512};
@@ -55,14 +59,23 @@ impl Place {
         assert_eq!(outcome.stderr, "");
     }
 
-    /// Runs the program that uses every operation; it prints what the same computes here.
+    /// Runs the program that uses every operation on numbers; it prints what the same computes here.
     fn check_words(&self, args: &[&str]) {
+        self.check_program("words", words::digests, args);
+    }
+
+    /// The same on vectors.
+    fn check_vectors(&self, args: &[&str]) {
+        self.check_program("vectors", vectors::digests, args);
+    }
+
+    fn check_program(&self, name: &str, digests: fn(u32) -> String, args: &[&str]) {
         const ROUNDS: u32 = 100;
-        let file = root().join("tests/programs/words.rs");
+        let file = root().join(format!("tests/programs/{name}.rs"));
         let rounds = ROUNDS.to_string();
         let program = [file.to_str().expect("a name that is text"), &rounds];
         let outcome = self.dotvm(&[&["run"], args, &program].concat());
-        let (there, here) = (outcome.stdout.lines(), words::digests(ROUNDS));
+        let (there, here) = (outcome.stdout.lines(), digests(ROUNDS));
         for (there, here) in there.zip(here.lines()) {
             assert_eq!(there, here, "{args:?}");
         }
@@ -121,6 +134,24 @@ fn some_words_are_too_wide_for_an_architecture() {
     for arch in ["arch64", "arch128", "arch256"] {
         place.check_words(&["-a", arch, "--jit=off"]);
         place.check_words(&["-a", arch, "--jit-threshold", "20"]);
+    }
+}
+
+#[test]
+fn vectors_compute_what_lanes_do() {
+    let place = Place::new();
+    for level in ["0", "1", "2", "3"] {
+        place.check_vectors(&["-O", level, "--jit=off"]);
+        place.check_vectors(&["-O", level, "--jit=eager"]);
+    }
+}
+
+#[test]
+fn some_vectors_are_too_wide_for_an_architecture() {
+    let place = Place::new();
+    for arch in ["arch64", "arch256"] {
+        place.check_vectors(&["-a", arch, "--jit=off"]);
+        place.check_vectors(&["-a", arch, "--jit-threshold", "20"]);
     }
 }
 
