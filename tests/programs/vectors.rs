@@ -14,7 +14,9 @@ pub(crate) fn digests(rounds: u32) -> String {
         rounds,
         text: String::new(),
     };
-    width::<2>(&mut lines);
+    // Some that the machine has no instructions for.
+    ints::<u8, 2>("u8", &mut lines);
+    floats::<f32, 2>("f32", &mut lines);
     width::<4>(&mut lines);
     width::<8>(&mut lines);
     halves(&mut lines);
@@ -47,7 +49,8 @@ fn lanes<T: Lane, const N: usize>(lane: &str, lines: &mut Lines) {
         d.vector(a + b);
         d.vector(a - b);
         d.vector(a * b);
-        let mut sum = a + &b;
+        let by_reference = &b;
+        let mut sum = a + by_reference;
         sum *= c;
         sum -= b;
         sum += a;
@@ -111,7 +114,11 @@ fn carried<T: Lane, const N: usize>(rounds: u32) -> u64 {
         }
         let next = a + c;
         a = b;
-        b = if next.simd_lt(c).any() { next } else { next - a };
+        b = if next.simd_lt(c).any() {
+            next
+        } else {
+            next - a
+        };
     }
     let mut digest = Digest::new();
     digest.vector(a);
@@ -358,8 +365,10 @@ impl Lines {
     }
 
     fn line<const N: usize>(&mut self, lane: &str, name: &str, digest: u64) {
-        self.text
-            .push_str(&format!("{} bits of {lane}, {name}: {digest:016x}\n", 64 * N));
+        self.text.push_str(&format!(
+            "{} bits of {lane}, {name}: {digest:016x}\n",
+            64 * N
+        ));
     }
 }
 

@@ -295,19 +295,17 @@ macro_rules! gathers {
             ) -> [u64; N] {
                 #[cfg(all(target_arch = "wasm32", dotvm))]
                 {
-                    use super::operations::{IntOperations, Operations};
+                    use super::operations::Operations;
                     let count = <$index as Operations>::splat(from.len() as $index);
                     let inside = <$index as Operations>::lt(indices, count);
                     if !<$index as Operations>::all(inside) {
                         missing(from.len());
                     }
-                    // All these lanes have been found to be there, and their offsets are below 2^32.
+                    // All these lanes have been found to be there.
                     let from_bytes = from.as_ptr() as *const u8;
-                    let offsets =
-                        <$index as IntOperations>::shl(indices, (T::BITS / 8).trailing_zeros());
                     instruction!(
                         $short, $long, vector;
-                        (from_bytes: *const u8, offsets)
+                        (from_bytes: *const u8, indices)
                             else portable::gather::<T, $index, N>(from, indices)
                     )
                 }

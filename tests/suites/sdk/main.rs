@@ -4,3 +4,4 @@ mod big_integers;
 mod like_rust;
 mod numbers;
 mod programs;
+mod vectors;

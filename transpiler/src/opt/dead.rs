@@ -38,10 +38,12 @@ fn pop(tail: &mut Tail<'_>, next: Inst) -> bool {
     match last.opcode().map(|op| (op, op.info().group)) {
         Some((_, Group::Unary) | (Op::RefIsNull, _)) => tail.replace(1, &[POP]),
         Some((_, Group::Binary)) => tail.replace(1, &[POP, POP]),
-        Some((op, Group::Vector | Group::Wide | Group::Parts | Group::Whole)) => match op.info().sig {
-            Sig::Fixed(operands, _) => tail.replace(1, &vec![POP; operands.len()]),
-            Sig::Poly => false,
-        },
+        Some((op, Group::Vector | Group::Wide | Group::Parts | Group::Whole)) => {
+            match op.info().sig {
+                Sig::Fixed(operands, _) => tail.replace(1, &vec![POP; operands.len()]),
+                Sig::Poly => false,
+            }
+        }
         Some((Op::Select, _)) => tail.replace(1, &[POP, POP, POP]),
         _ => false,
     }

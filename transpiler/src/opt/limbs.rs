@@ -8,9 +8,7 @@ use super::words::word_of_limbs;
 use crate::ir::Inst;
 
 /// The rules of this pass.
-pub(super) const RULES: &[Rule] = &[
-    splat, constant, negative, extension, load, carry, single,
-];
+pub(super) const RULES: &[Rule] = &[splat, constant, negative, extension, load, carry, single];
 
 /// The limbs that a word is to be made of next.
 fn limbs(next: Inst) -> Option<(ValType, usize)> {
@@ -205,6 +203,53 @@ mod tests {
                     local.get 0
                     i256.extend_i64_u
                     i128.push 0x1
+                    ret
+            "#]],
+        );
+    }
+
+    #[test]
+    fn vectors_of_limbs_are_constants_or_loaded() {
+        check(
+            "func (i32) -> (v256 v512 v256 v256)
+                i64.push 0
+                i64.push 0
+                i64.push 0
+                i64.push 0
+                v256.from_limbs
+                i64.push 7
+                i64.push 7
+                i64.push 7
+                i64.push 7
+                i64.push 7
+                i64.push 7
+                i64.push 7
+                i64.push 7
+                v512.from_limbs
+                i64.push 1
+                i64.push 2
+                i64.push 0
+                i64.push 0
+                v256.from_limbs
+                local.get 0
+                i64.load 8
+                local.get 0
+                i64.load 16
+                local.get 0
+                i64.load 24
+                local.get 0
+                i64.load 32
+                v256.from_limbs
+                ret",
+            expect![[r#"
+                func (i32) -> (v256 v512 v256 v256)
+                    i64.push 0
+                    i64x4.splat
+                    i64.push 7
+                    i64x8.splat
+                    v256.push 0x20000000000000001
+                    local.get 0
+                    v256.load 8
                     ret
             "#]],
         );

@@ -11,6 +11,7 @@
 //! | [`raise`]: functions that multiply 128-bit numbers use the machine's instruction | 2 |
 //! | [`carries`]: sums of 128 bits in halves are one instruction | 2 |
 //! | [`words`], [`limbs`]: words that were passed as limbs stay words | 2 |
+//! | [`waiting`]: words wait on the stack | 2 |
 //! | [`peephole`], [`condition`]: simpler arithmetic, simpler conditions | 2 |
 //! | [`copies`], [`stores`]: copies are read at their source, dead writes go | 2 |
 //! | [`rotate`]: loops test at the bottom | 2 |
@@ -43,6 +44,7 @@ mod stores;
 mod testing;
 mod thread;
 mod unreachable;
+mod waiting;
 mod words;
 
 use dotvm_isa::Names;
@@ -153,9 +155,13 @@ impl Plan {
         for _ in 0..self.rounds {
             let words = words::run(func, env);
             if words == 0 {
-                return;
+                break;
             }
             counts.words += words;
+            self.simplify(func, env, counts);
+        }
+        // Words may wait for others that do.
+        while waiting::run(func, env) > 0 {
             self.simplify(func, env, counts);
         }
     }

@@ -79,6 +79,24 @@ pub(super) fn run(func: &mut Func) -> usize {
     changes
 }
 
+/// Tells whether a local is read later than in a block, before it is written; `None` where finding out would
+/// take too long.
+pub(super) fn live_after(func: &Func, cfg: &Cfg) -> Option<impl Fn(usize, u32) -> bool + use<>> {
+    let live_in = live(func, cfg)?;
+    let mut after = Vec::with_capacity(cfg.blocks.len());
+    for block in 0..cfg.blocks.len() {
+        let mut next_blocks = Vec::new();
+        cfg.successors(func, block, |next| next_blocks.push(next));
+        after.push(next_blocks);
+    }
+    let is_live = move |block: usize, local: u32| {
+        let words = live_in.per_block;
+        let mut nexts = after[block].iter();
+        nexts.any(|&next| contains(&live_in.words[next * words..][..words], local))
+    };
+    Some(is_live)
+}
+
 /// The locals that are read at the start of each block or later, before they are written.
 fn live(func: &Func, cfg: &Cfg) -> Option<Sets> {
     let per_block = func.locals.len().div_ceil(64);

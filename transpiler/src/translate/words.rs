@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 
 use dotvm_isa::ops::{Group, Sig};
 use dotvm_isa::types::AddressType;
-use dotvm_isa::{Arch, ConstExpr, ConstOp, ExternKind, FuncType, Imm, ImportDesc, MemoryType, Module, Op, SegmentMode, ValType};
+use dotvm_isa::{
+    Arch, ConstExpr, ConstOp, ExternKind, FuncType, Imm, ImportDesc, MemoryType, Module, Op,
+    SegmentMode, ValType,
+};
 
 use super::Translated;
 use crate::error::Error;

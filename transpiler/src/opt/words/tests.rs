@@ -296,3 +296,65 @@ fn groups_may_be_put_together_after_the_last_write() {
         "#]],
     );
 }
+
+#[test]
+fn vectors_stay_whole_through_loops() {
+    check(
+        "func (i32 i32) -> (i32) i64 i64 i64 i64 v256 v256
+            loop L0
+            local.get 2
+            local.get 3
+            local.get 4
+            local.get 5
+            v256.from_limbs
+            local.get 0
+            v256.load 0
+            i32x8.add
+            local.tee 6
+            i64x4.extract_lane 0
+            local.set 2
+            local.get 6
+            i64x4.extract_lane 1
+            local.set 3
+            local.get 6
+            i64x4.extract_lane 2
+            local.set 4
+            local.get 6
+            i64x4.extract_lane 3
+            local.set 5
+            local.get 0
+            i32.push 32
+            i32.add
+            local.tee 0
+            local.get 1
+            i32.ne
+            jnz L0
+            local.get 2
+            local.get 3
+            local.get 4
+            local.get 5
+            v256.from_limbs
+            i32x8.reduce_add
+            ret",
+        expect![[r#"
+            func (i32 i32) -> (i32) i64 i64 i64 i64 v256 v256 v256
+                loop L0
+                local.get 8
+                local.get 0
+                v256.load 0
+                i32x8.add
+                local.tee 6
+                local.set 8
+                local.get 0
+                i32.push 32
+                i32.add
+                local.tee 0
+                local.get 1
+                i32.ne
+                jnz L0
+                local.get 6
+                i32x8.reduce_add
+                ret
+        "#]],
+    );
+}

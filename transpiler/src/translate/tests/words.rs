@@ -127,6 +127,66 @@ fn second_results_are_fetched() {
 }
 
 #[test]
+fn vectors_are_passed_as_limbs() {
+    check(
+        r#"(module
+            (import "dotvm" "v256.load" (func $load (param i32) (result i64)))
+            (import "dotvm" "v256.limb1" (func $limb1 (result i64)))
+            (import "dotvm" "v256.store" (func $store (param i32 i64 i64 i64 i64)))
+            (import "dotvm" "f32x8.reduce_add" (func $sum (param i64 i64 i64 i64) (result f32)))
+            (memory 1)
+            (func (param i32) (result f32)
+                (local i64)
+                (local.set 1 (call $load (local.get 0)))
+                (call $store
+                    (local.get 0) (local.get 1) (call $limb1) (i64.const 2) (i64.const 3))
+                (call $sum (local.get 1) (i64.const 0) (i64.const 0) (i64.const 0))))"#,
+        expect![[r#"
+            func (i32) -> (f32) i64 v256 v256
+                local.get 0
+                v256.load 0
+                local.tee 2
+                i64x4.extract_lane 0
+                local.set 1
+                local.get 0
+                local.get 1
+                local.get 2
+                i64x4.extract_lane 1
+                i64.push 2
+                i64.push 3
+                v256.from_limbs
+                local.set 3
+                local.get 3
+                v256.store 0
+                local.get 1
+                i64.push 0
+                i64.push 0
+                i64.push 0
+                v256.from_limbs
+                f32x8.reduce_add
+                ret
+        "#]],
+    );
+}
+
+#[test]
+fn accesses_take_a_memory_with_short_addresses() {
+    let import = r#"(import "dotvm" "v512.load" (func $load (param i32) (result i64)))"#;
+    check_error(
+        &format!("(module {import} (func (drop (call $load (i32.const 0)))))"),
+        expect![
+            "offset 0x16: import dotvm.v512.load: it takes a first memory, with addresses of 32 bits"
+        ],
+    );
+    check_error(
+        &format!("(module {import} (memory i64 1) (func (drop (call $load (i32.const 0)))))"),
+        expect![
+            "offset 0x16: import dotvm.v512.load: it takes a first memory, with addresses of 32 bits"
+        ],
+    );
+}
+
+#[test]
 fn functions_are_counted_without_them() {
     let text = r#"(module
         (import "dotvm" "i256.limb3" (func $limb (result i64)))
@@ -191,6 +251,19 @@ fn what_is_no_instruction_is_refused() {
         r#""i256.limb01" (func (result i64))"#,
         expect![
             "offset 0x12: import dotvm.i256.limb01: the machine has no such instruction to import"
+        ],
+    );
+    // With an immediate, with a vector that is no word.
+    import(
+        r#""i8x32.extract_lane" (func (param i64 i64 i64 i64) (result i32))"#,
+        expect![
+            "offset 0x16: import dotvm.i8x32.extract_lane: the machine has no such instruction to import"
+        ],
+    );
+    import(
+        r#""v256.from_parts" (func (param v128 v128) (result i64))"#,
+        expect![
+            "offset 0x14: import dotvm.v256.from_parts: the machine has no such instruction to import"
         ],
     );
     import(
