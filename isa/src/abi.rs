@@ -341,6 +341,7 @@ libcalls! {
     ref_i31 "`number -- ref`.";
     i31_get "`ref -- number`; without its sign where the immediate has the bit [`VARIANT`](crate::signature::VARIANT).";
     write_barrier "`ref --`: something is about to be put into the object, whose state has the bit [`STATE_BARRIER`](crate::objects::STATE_BARRIER).";
+    service "The runtime does what a [`Service`](crate::ops::Service) is, whose number is the immediate; its operands are in the slots, its result replaces the first one.";
     evaluate "`a b -- result`: a pure instruction that native code has no instructions for; the immediate is its [`Op`](crate::Op).";
     call_interpreted "Calls a defined function in the interpreter; the immediate is its number among those, parameters and results are in the operand slots.";
     call_ref_interpreted "The same for the function of the `FuncRef` given as immediate.";

@@ -8,6 +8,7 @@
 
 pub mod abi;
 pub mod bits;
+pub mod crypto;
 pub mod debug;
 pub mod decode;
 pub mod encode;

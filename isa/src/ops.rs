@@ -8,21 +8,25 @@
 //! [`crate::semantics`]; `load` and `store` access a memory at a popped address plus an immediate
 //! offset, and their signature is that for memories with 32-bit addresses; `other` is everything with a rule of its own. Codes up to `0xff` are one byte; the
 //! others are a prefix byte and a second byte. Prefixes 0xe0 to 0xe2 are those of wide integers, 0xe3 to 0xe5
-//! those of wide vectors, 0xe7 that of managed objects; 0xe6 and 0xe8 to 0xf7 are free.
+//! those of wide vectors, 0xe6 that of services, 0xe7 that of managed objects; 0xe8 to 0xf7 are free.
 //!
-//! The groups of vectors and of wide integers, and the rows of managed objects, are in files of their own; see
-//! there.
+//! The groups of vectors, of wide integers and of services, and the rows of managed objects, are in files of their
+//! own; see there.
 
+mod crypto;
 mod imm;
 mod objects;
+mod services;
 mod simd;
 mod wide;
 mod wide_vectors;
 
+pub use services::{Rate, Service};
+
 /// Hands the opcode table to the macro `$m`: `unary { rows } binary { rows } load { rows }
 /// store { rows } other { rows }`, then `vector`, `vector_load`, `vector_store`, `lane_load`,
-/// `lane_store`, `wide`, `pair`, `wide_load`, `wide_store`, `parts`, `whole`, `parts_load`, `parts_store` and
-/// `gather` in the same way.
+/// `lane_store`, `wide`, `pair`, `wide_load`, `wide_store`, `parts`, `whole`, `parts_load`, `parts_store`,
+/// `gather` and `service` in the same way.
 #[macro_export]
 macro_rules! for_each_op {
     ($m:ident) => {
@@ -297,11 +301,12 @@ pub enum Category {
     Reference,
     Object,
     Simd,
+    Crypto,
 }
 
 impl Category {
     /// Every category, in the order of the documentation.
-    pub const ALL: [Category; 14] = [
+    pub const ALL: [Category; 15] = [
         Category::Stack,
         Category::Variable,
         Category::Arithmetic,
@@ -316,6 +321,7 @@ impl Category {
         Category::Reference,
         Category::Object,
         Category::Simd,
+        Category::Crypto,
     ];
 }
 
@@ -369,13 +375,15 @@ pub enum Group {
     PartsStore,
     /// A load of lanes from where a wide vector says.
     Gather,
+    /// What the runtime does for the program: see [`Service`].
+    Service,
 }
 
 impl Group {
     /// Whether its instructions read or write memory 0 at a popped address plus an offset, their first
     /// immediate.
     pub const fn accesses_memory(self) -> bool {
-        !self.is_pure() && !matches!(self, Group::Other)
+        !self.is_pure() && !matches!(self, Group::Other | Group::Service)
     }
 
     /// Whether its instructions are pure functions.
@@ -484,6 +492,9 @@ macro_rules! group {
     };
     (gather) => {
         Group::Gather
+    };
+    (service) => {
+        Group::Service
     };
 }
 
@@ -600,7 +611,9 @@ static RULES: [Rule; ROWS.len()] = {
 };
 
 /// The prefix bytes in use, each opening a page of 256 codes.
-pub const PREFIXES: &[u8] = &[0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe7, 0xfc, 0xfd, 0xfe];
+pub const PREFIXES: &[u8] = &[
+    0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xfc, 0xfd, 0xfe,
+];
 
 type Page = [Option<Op>; 256];
 
@@ -628,6 +641,7 @@ static PREFIX_E2: Page = page(0xe2);
 static PREFIX_E3: Page = page(0xe3);
 static PREFIX_E4: Page = page(0xe4);
 static PREFIX_E5: Page = page(0xe5);
+static PREFIX_E6: Page = page(0xe6);
 static PREFIX_E7: Page = page(0xe7);
 static PREFIX_FC: Page = page(0xfc);
 static PREFIX_FD: Page = page(0xfd);
@@ -691,6 +705,7 @@ impl Op {
             0xe3 => PREFIX_E3[usize::from(byte)],
             0xe4 => PREFIX_E4[usize::from(byte)],
             0xe5 => PREFIX_E5[usize::from(byte)],
+            0xe6 => PREFIX_E6[usize::from(byte)],
             0xe7 => PREFIX_E7[usize::from(byte)],
             0xfc => PREFIX_FC[usize::from(byte)],
             0xfd => PREFIX_FD[usize::from(byte)],

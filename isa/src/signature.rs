@@ -8,7 +8,7 @@ use crate::abi::Libcalls;
 use crate::instr::Instr;
 use crate::module::Spaces;
 use crate::objects::Access;
-use crate::ops::{Op, Sig};
+use crate::ops::{Op, Service, Sig};
 use crate::types::ValType;
 
 /// The bit of an immediate that says which instruction it is of the two that a function executes: that which
@@ -60,7 +60,9 @@ impl Spaces {
     /// # Panics
     /// For other instructions.
     pub fn runtime_call(&self, instr: &Instr) -> RuntimeCall {
+        let service = Service::of(instr.op);
         let row = match instr.op {
+            _ if service.is_some() => offset_of!(Libcalls, service),
             Op::MemoryGrow => offset_of!(Libcalls, memory_grow),
             Op::MemoryCopy => offset_of!(Libcalls, memory_copy),
             Op::MemoryFill => offset_of!(Libcalls, memory_fill),
@@ -131,6 +133,9 @@ impl Spaces {
             };
             access.pack()
         };
+        if let Some(service) = Service::of(instr.op) {
+            return service as u64;
+        }
         match instr.op {
             Op::StructGet | Op::StructGetU | Op::StructSet => field(instr.b as usize),
             Op::ArrayGet | Op::ArrayGetU | Op::ArraySet | Op::ArrayFill => field(0),

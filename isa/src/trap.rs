@@ -71,6 +71,9 @@ traps! {
     NullExceptionReference = 19 "null exception reference" "`throw_ref` met a null reference.";
     CastFailure = 20 "cast failure" "An instruction met a reference to an object of another type.";
     ArrayOutOfBounds = 21 "out of bounds array access" "An instruction left an array.";
+    InvalidHandle = 22 "invalid handle" "A service got a handle that names nothing, or something of another kind than it takes.";
+    InvalidArgument = 23 "invalid argument" "A service got a number of an algorithm, a length or a count that it does not take.";
+    HandleLimit = 24 "limit of handles reached" "A service was to give more handles than a program may have.";
 }
 
 impl fmt::Display for TrapCode {

@@ -104,7 +104,7 @@ fn bytes_that_are_no_code() {
         ),
         (
             &[0, 0xe6],
-            expect!["function 0, offset 0x1: unknown opcode 0xe6"],
+            expect!["function 0, offset 0x2: the body ends within an instruction"],
         ),
         (
             &[0, 0xfc],

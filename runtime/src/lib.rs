@@ -65,6 +65,7 @@ mod module;
 mod object;
 mod perf_map;
 mod precompiled;
+mod services;
 mod signals;
 mod store;
 mod table;

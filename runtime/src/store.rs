@@ -13,6 +13,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::exception::TagData;
 use crate::module::Module;
+use crate::services::Services;
 use crate::signals::{InterruptHandle, StoreSignals, Ticket};
 use crate::vm::entry::StoreVm;
 use crate::vm::exceptions::Exceptions;
@@ -22,6 +23,7 @@ use crate::vm::heap::{HeapBlock, HeapStats};
 use crate::vm::instance::InstanceData;
 use crate::vm::memory::{LinearMemory, Refused};
 use crate::vm::table::{Global, Table};
+use crate::wasi::Host;
 
 /// Instances and all that belongs to them, with data of the embedder's of type `T` that host
 /// functions can get at.
@@ -53,6 +55,7 @@ pub struct StoreOpaque {
     pub(crate) exceptions: Exceptions,
     /// Managed objects.
     pub(crate) heap: Heap,
+    pub(crate) services: Services,
     /// The modules of all instances, each once.
     pub(crate) modules: Vec<Module>,
     /// What references to host objects are indices of.
@@ -107,6 +110,10 @@ pub struct Usage {
     pub exception_bytes: u64,
     /// The heap of managed objects, and what host objects on it count for.
     pub object_bytes: u64,
+    /// Handles of services: keys, hashes in the making (their number).
+    pub handles: u64,
+    /// What they take.
+    pub handle_bytes: u64,
 }
 
 /// What bounds calls from the host.
@@ -137,6 +144,7 @@ impl<T: 'static> Store<T> {
             tags: Vec::new(),
             exceptions: Exceptions::default(),
             heap: Heap::new(config.gc_torture),
+            services: Services::default(),
             modules: Vec::new(),
             objects: Vec::new(),
             signals,
@@ -237,7 +245,14 @@ impl<T: 'static> Store<T> {
         self.0.opaque.signals.take_interrupt()
     }
 
-    /// Sets the most bytes all linear memories and exceptions may have together, in place of
+    /// Sets where instructions that need random bytes take them from, in place of the operating system.
+    ///
+    /// WASI has a host of its own: see [`WasiCtxBuilder::host`](crate::wasi::WasiCtxBuilder::host).
+    pub fn set_host(&mut self, host: impl Host + 'static) {
+        self.0.opaque.services.set_host(Box::new(host));
+    }
+
+    /// Sets the most bytes all linear memories, exceptions and handles may have together, in place of
     /// [`Config::max_memory_bytes`](crate::Config::max_memory_bytes). What there is stays.
     pub fn set_max_memory_bytes(&mut self, bytes: u64) {
         self.0.opaque.max_memory_bytes = bytes;
@@ -528,9 +543,36 @@ impl StoreOpaque {
         self.engine.config().limit_traps
     }
 
+    /// Takes fuel for a part of an instruction that depends on its operands, where there is metering.
+    ///
+    /// # Errors
+    /// Where there is less left; nothing is taken then.
+    pub(crate) fn charge(&mut self, fuel: u64) -> Result<(), TrapCode> {
+        if !self.engine.config().metering {
+            return Ok(());
+        }
+        let left = self.vm.fuel().checked_sub(fuel);
+        self.vm.set_fuel(left.ok_or(TrapCode::OutOfFuel)?);
+        Ok(())
+    }
+
+    /// Looks whether the memory limit leaves room for so many bytes.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub(crate) fn check_room(&self, bytes: u64) -> Result<(), TrapCode> {
+        match bytes <= self.memory_left() {
+            true => Ok(()),
+            false => Err(TrapCode::MemoryLimit),
+        }
+    }
+
     /// Bytes that linear memories and managed objects may still grow by.
     pub(crate) fn memory_left(&self) -> u64 {
-        let used = self.memory_bytes + self.exceptions.bytes() + self.heap.bytes();
+        let used = self.memory_bytes
+            + self.exceptions.bytes()
+            + self.heap.bytes()
+            + self.services.bytes();
         self.max_memory_bytes.saturating_sub(used)
     }
 
@@ -574,6 +616,8 @@ impl StoreOpaque {
             exceptions: self.exceptions.len() as u64,
             exception_bytes: self.exceptions.bytes(),
             object_bytes: self.heap.bytes(),
+            handles: self.services.handles() as u64,
+            handle_bytes: self.services.bytes(),
         }
     }
 }

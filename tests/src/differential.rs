@@ -483,6 +483,7 @@ pub fn outcomes_within(
     fuel: u64,
 ) -> Vec<Outcome> {
     let mut store = Store::new(engine, 0u64);
+    store.set_host(crate::services::Fixed::usual());
     let metered = store.set_fuel(fuel).is_ok();
     let instance = linker(engine, module).instantiate(&mut store, module);
     let instance = match instance {

@@ -76,6 +76,7 @@ fn engine(jit: Jit) -> Engine {
 /// What each export does, as text, with the fuel it took.
 fn outcomes(engine: &Engine, module: &Module) -> Vec<String> {
     let mut store = Store::new(engine, ());
+    store.set_host(crate::services::Fixed::usual());
     let mut linker = Linker::new(engine);
     let mut lines = Vec::new();
     if store.set_fuel(FUEL).is_err() || linker.define_unknown_imports_as_traps(module).is_err() {

@@ -3,8 +3,8 @@
 //!
 //! The suites are in `suites/`, a binary each: `spec` runs WebAssembly's specification suite,
 //! `examples` every program of `examples/`, `cli` the transcripts of `cli/*.txt`, `limits` what must
-//! be stopped, `debug` lines and variables, `sandbox` what must not get out, `tidy` checks the sources
-//! themselves.
+//! be stopped, `debug` lines and variables, `sandbox` what must not get out, `services` the machine's services,
+//! `tidy` checks the sources themselves.
 
 pub mod command;
 pub mod differential;
@@ -13,6 +13,7 @@ pub mod guest;
 pub mod header;
 pub mod operations;
 pub mod pattern;
+pub mod services;
 pub mod transcript;
 pub mod vectors;
 pub mod words;

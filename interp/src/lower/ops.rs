@@ -84,6 +84,7 @@ macro_rules! by_group {
                     }
                     Group::LaneLoad | Group::Gather => l.load_lane(instr),
                     Group::LaneStore => l.store_lane(instr),
+                    Group::Service => l.call_runtime(instr),
                     group => unreachable!("instructions of {group:?} are named above"),
                 },
             }

@@ -135,6 +135,7 @@ macro_rules! choose {
         parts_load { $($el:ident $elw:ident $elk:ident $elu:ident $elm:literal $elc:literal $eli:tt $elcat:ident $ela:ident $elf:literal $els:tt $eld:literal;)* }
         parts_store { $($et:ident $etw:ident $etk:ident $etu:ident $etm:literal $etc:literal $eti:tt $etcat:ident $eta:ident $etf:literal $ets:tt $etd:literal;)* }
         gather { $($g:ident $gk:ident $gu:ident $gm:literal $gc:literal $gi:tt $gcat:ident $ga:ident $gf:literal $gs:tt $gd:literal;)* }
+        $($rest:tt)*
     ) => {
         /// A pure instruction.
         pub(super) fn pure(op: Op, constant_last: bool) -> PureForm {

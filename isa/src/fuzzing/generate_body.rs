@@ -9,7 +9,7 @@ use super::generate::Choices;
 use crate::instr::{Catch, CodeBuilder, Label};
 use crate::module::{Module, Spaces};
 use crate::objects::Field;
-use crate::ops::{Imm, OPS, Op, OpInfo, Sig};
+use crate::ops::{Imm, OPS, Op, OpInfo, Service, Sig};
 use crate::types::{AddressType, Arch, MemoryType, ValType};
 
 /// The most values on the stack.
@@ -279,9 +279,13 @@ impl BodyMaker<'_, '_, '_> {
                 self.access(op, [a, b], params, results);
             }
             Sig::Fixed(params, results) => {
-                let usual = |ty: &MemoryType| ty.is_paged() && ty.address == AddressType::I32;
-                let has_heap = self.spaces.memories.first().is_some_and(usual);
-                if matches!(op, Op::Alloc | Op::Free) && !has_heap {
+                let narrow = |ty: &&MemoryType| ty.address == AddressType::I32;
+                let first = self.spaces.memories.first().filter(narrow);
+                let (has_narrow, has_heap) =
+                    (first.is_some(), first.is_some_and(MemoryType::is_paged));
+                let needs_heap = matches!(op, Op::Alloc | Op::Free);
+                let needs_memory = Service::of(op).is_some_and(Service::uses_memory);
+                if needs_heap && !has_heap || needs_memory && !has_narrow {
                     return;
                 }
                 self.want(params);

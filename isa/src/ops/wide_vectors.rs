@@ -10,12 +10,12 @@
 //! operation in [`crate::semantics::wide_vector`] and the type. `parts_load` and `parts_store` access memory as
 //! an instruction of 128 bits does, and have rows like that; `gather` loads lanes from where a vector says.
 
-/// Hands `$($before)*` and then the groups of wide vectors to the macro `$m`.
+/// Hands `$($before)*`, the groups of wide vectors and then that of services to the macro `$m`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! with_wide_vector_ops {
     ($m:ident { $($before:tt)* }) => {
-        $m! {
+        $crate::with_service_ops! { $m {
         $($before)*
         parts {
             I8x32Splat Each I8x16Splat V256 "i8x32.splat" 0xe30f [] Simd Arch256 1 (I32 -> V256) "The low bits in every lane.";
@@ -545,6 +545,6 @@ macro_rules! with_wide_vector_ops {
             I32x16Gather Gather32 V512 "i32x16.gather" 0xe584 [Offset] Simd Arch512 16 (I32 V512 -> V512) "Loads 16 lanes of 4 bytes: that of each of the second operand's lanes, unsigned and counted from the address and the offset on. Traps, without loading anything, where any is not in the memory.";
             I64x8Gather Gather64 V512 "i64x8.gather" 0xe585 [Offset] Simd Arch512 8 (I32 V512 -> V512) "Loads 8 lanes of 8 bytes: that of each of the second operand's lanes, unsigned and counted from the address and the offset on. Traps, without loading anything, where any is not in the memory.";
         }
-        }
+        } }
     };
 }

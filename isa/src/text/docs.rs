@@ -6,7 +6,8 @@
 use std::fmt::Write;
 
 use crate::abi::MAX_FRAME_SLOTS;
-use crate::ops::{Category, Imm, OPS, Op, OpInfo, Sig};
+use crate::crypto::HashAlgorithm;
+use crate::ops::{Category, Imm, OPS, Op, OpInfo, Service, Sig};
 use crate::trap::TrapCode;
 use crate::types::{Arch, ValType};
 
@@ -32,7 +33,9 @@ pub fn isa_reference() -> String {
         chapter(&mut out, category).expect("writing to a string does not fail");
     }
     out += "\n";
-    out += &include_str!("isa_rules.md").replace("<!-- traps -->\n", &traps());
+    out += &include_str!("isa_rules.md")
+        .replace("<!-- algorithms -->\n", &algorithms())
+        .replace("<!-- traps -->\n", &traps());
     out
 }
 
@@ -279,6 +282,12 @@ fn introduction(category: Category) -> (&'static str, &'static str) {
              the second operand, else of the first, else of the third. What WebAssembly leaves open of \
              relaxed instructions is fixed here: they give the same results everywhere.",
         ),
+        Category::Crypto => (
+            "Cryptography",
+            "The runtime executes these. Algorithms and kinds of keys are numbers, see \
+             [below](#services). Buffers are in memory 0, which must have 32-bit addresses. Fuel for bytes is \
+             charged for those read and written.",
+        ),
     }
 }
 
@@ -302,7 +311,7 @@ fn chapter(out: &mut String, category: Category) -> std::fmt::Result {
                 format!("`{immediates}`")
             },
             format!("`{}`", signature(info)),
-            info.fuel.to_string(),
+            fuel(info),
             info.first_arch.to_string(),
             info.doc.to_owned(),
         ]
@@ -324,6 +333,11 @@ fn code(info: &OpInfo) -> String {
         [0, byte] => format!("`{byte:02x}`"),
         [prefix, byte] => format!("`{prefix:02x} {byte:02x}`"),
     }
+}
+
+fn fuel(info: &OpInfo) -> String {
+    let more = Service::of(info.op).map_or("", |service| service.rate().doc());
+    format!("{}{more}", info.fuel)
 }
 
 fn signature(info: &OpInfo) -> String {
@@ -396,6 +410,17 @@ fn poly_signature(op: Op) -> Option<&'static str> {
         Op::ArrayCopy => "anyref i32 anyref i32 i32 --",
         _ => return None,
     })
+}
+
+fn algorithms() -> String {
+    let rows = HashAlgorithm::ALL.iter().map(|&algorithm| {
+        vec![
+            (algorithm as u8).to_string(),
+            algorithm.doc().to_owned(),
+            algorithm.digest_bytes().to_string(),
+        ]
+    });
+    table(&["algorithm", "hash", "bytes"], rows) + "\n"
 }
 
 fn traps() -> String {

@@ -9,7 +9,7 @@ use crate::bits::Bits;
 use crate::error::Malformed;
 use crate::instr::{Catch, Instr, InstrReader, MAX_LOCALS};
 use crate::module::Module;
-use crate::ops::{Group, Imm, Op, Params, Rule};
+use crate::ops::{Group, Imm, Op, Params, Rule, Service};
 use crate::types::{AddressType, FuncType, ValType};
 
 /// What [`FuncVerifier::step`] read.
@@ -372,6 +372,7 @@ impl<'m> FuncVerifier<'m> {
                     self.check_elements(instr)?;
                 }
             }
+            Group::Service => self.check_service(instr)?,
             _ => {}
         }
         match rule.params {
@@ -533,6 +534,22 @@ impl<'m> FuncVerifier<'m> {
                 let (address, bytes) = (ty.address, ty.page_bytes());
                 let reason =
                     format!("{name} in a memory of {address} addresses and {bytes}-byte pages");
+                Err(self.error(instr.offset, reason))
+            }
+            None => Err(self.no_memory(instr)),
+        }
+    }
+
+    /// Addresses that services take are of 32 bits.
+    fn check_service(&self, instr: &Instr) -> Result<(), Malformed> {
+        if !Service::of(instr.op).is_some_and(Service::uses_memory) {
+            return Ok(());
+        }
+        match self.env.spaces.memories.first() {
+            Some(ty) if ty.address == AddressType::I32 => Ok(()),
+            Some(ty) => {
+                let (name, address) = (instr.op.mnemonic(), ty.address);
+                let reason = format!("{name} in a memory of {address} addresses");
                 Err(self.error(instr.offset, reason))
             }
             None => Err(self.no_memory(instr)),

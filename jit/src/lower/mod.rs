@@ -723,6 +723,7 @@ macro_rules! by_group {
         parts_load { $($el:ident $elw:ident $elk:ident $elu:ident $elm:literal $elc:literal $eli:tt $elcat:ident $ela:ident $elf:literal $els:tt $eld:literal;)* }
         parts_store { $($et:ident $etw:ident $etk:ident $etu:ident $etm:literal $etc:literal $eti:tt $etcat:ident $eta:ident $etf:literal $ets:tt $etd:literal;)* }
         gather { $($g:ident $gk:ident $gu:ident $gm:literal $gc:literal $gi:tt $gcat:ident $ga:ident $gf:literal $gs:tt $gd:literal;)* }
+        service { $($r:ident $rk:ident $ru:ident $rm:literal $rc:literal $ri:tt $rcat:ident $ra:ident $rf:literal $rs:tt $rd:literal;)* }
     ) => {
         /// The instructions of each group, so that a row nobody lowers does not compile.
         #[derive(Clone, Copy, Debug)]
@@ -776,6 +777,7 @@ macro_rules! by_group {
                 $(Op::$el => l.load_parts(LoadWay::$elw, VectorLoadOp::$elk, instr),)*
                 $(Op::$et => l.store_parts(VectorStoreOp::$etk, instr),)*
                 $(Op::$g => l.gather(GatherOp::$gk, instr),)*
+                $(Op::$r)|* => l.libcall(instr),
             }
             Ok(())
         }

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use dotvm_interp::ResultKind;
 use dotvm_isa::TrapCode;
 use dotvm_isa::abi::{EXIT_CAUGHT, EXIT_HALT, FuncRef, Libcalls, VmContext};
+use dotvm_isa::ops::Service;
 
 use super::entry::{Place, Stop, StoreState, run_host};
 use super::exceptions;
@@ -18,6 +19,7 @@ use super::objects;
 use super::ops;
 use crate::error::Error;
 use crate::host::HostFunc;
+use crate::services;
 use crate::store::StoreInner;
 
 /// The table all contexts point to.
@@ -58,6 +60,7 @@ pub(super) static LIBCALLS: Libcalls = Libcalls {
     ref_i31: objects::ref_i31,
     i31_get: objects::i31_get,
     write_barrier: objects::write_barrier,
+    service,
     evaluate,
     call_interpreted,
     call_ref_interpreted,
@@ -259,6 +262,19 @@ unsafe extern "C" fn native_stack(ctx: *mut VmContext, _: *mut u64, _: u64) -> u
             let store = &mut store.opaque;
             let metering = store.engine.config().metering;
             store.vm.reserve_native_stack(metering).map_err(Stop::from)
+        })
+    }
+}
+
+/// Does what a service is.
+unsafe extern "C" fn service(ctx: *mut VmContext, args: *mut u64, service: u64) -> u32 {
+    let service = Service::ALL[service as usize];
+    // SAFETY: a handler or native code is calling with as many slots as the service has, which nobody else uses
+    // meanwhile.
+    unsafe {
+        let slots = std::slice::from_raw_parts_mut(args, service.slots());
+        with_store(ctx, |store, instance| {
+            services::run(&mut store.opaque, instance, service, slots)
         })
     }
 }

@@ -1,0 +1,199 @@
+//! Services: what the runtime does for instructions of the group `service`, with state of its own.
+//!
+//! [`run`] is where both tiers arrive. It hands a [`Call`] to the function of the service: operands are checked
+//! first, then fuel is taken, and only then something is done. What outlives an instruction is an
+//! [`Object`] with a handle; it belongs to the store and counts against its memory limit.
+
+#![forbid(unsafe_code)]
+
+mod handles;
+mod hash;
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use dotvm_isa::TrapCode;
+use dotvm_isa::ops::Service;
+
+use crate::error::Error;
+use crate::store::StoreOpaque;
+use crate::vm::entry::Stop;
+use crate::wasi::{Host, SystemHost};
+
+use handles::Handles;
+
+/// Bytes that are worked on between two looks at the store's signals.
+const STEP_BYTES: usize = 1 << 20;
+
+/// A store's state of services.
+#[derive(Default)]
+pub(crate) struct Services {
+    /// What random bytes come from; the operating system, where nobody set anything else. (Nobody locks it; the
+    /// lock makes it shareable between threads.)
+    host: Option<Mutex<Box<dyn Host>>>,
+    objects: Handles<Object>,
+}
+
+/// What has a handle.
+#[derive(Debug)]
+enum Object {
+    /// A hash in the making.
+    Hash(Box<hash::Hasher>),
+}
+
+impl Services {
+    /// Sets what random bytes come from.
+    pub(crate) fn set_host(&mut self, host: Box<dyn Host>) {
+        self.host = Some(Mutex::new(host));
+    }
+
+    /// Bytes of what has handles.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.objects.bytes()
+    }
+
+    /// How many handles there are.
+    pub(crate) fn handles(&self) -> usize {
+        self.objects.len()
+    }
+
+    fn host(&mut self) -> &mut dyn Host {
+        let system = || Mutex::new(Box::new(SystemHost::new()) as Box<dyn Host>);
+        let host = self.host.get_or_insert_with(system);
+        &mut **host.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A service that is being executed.
+struct Call<'a> {
+    store: &'a mut StoreOpaque,
+    service: Service,
+    /// The number of memory 0, where the service uses it.
+    memory: usize,
+    slots: &'a mut [u64],
+}
+
+impl Call<'_> {
+    /// Operands, the first one first.
+    fn args<const N: usize>(&self) -> [u32; N] {
+        std::array::from_fn(|i| self.slots[i] as u32)
+    }
+
+    /// The bytes of memory 0 from an address on.
+    fn buffer(&self, address: u32, len: usize) -> Result<Range<usize>, TrapCode> {
+        let start = address as usize;
+        match start.checked_add(len) {
+            Some(end) if end <= self.memory().len() => Ok(start..end),
+            _ => Err(TrapCode::MemoryOutOfBounds),
+        }
+    }
+
+    /// The same for lengths that are operands.
+    fn operand(&self, address: u32, len: u32) -> Result<Range<usize>, TrapCode> {
+        self.buffer(address, len as usize)
+    }
+
+    fn memory(&self) -> &[u8] {
+        self.store.memories[self.memory].bytes()
+    }
+
+    fn memory_mut(&mut self) -> &mut [u8] {
+        self.store.memories[self.memory].bytes_mut()
+    }
+
+    fn write(&mut self, at: &Range<usize>, bytes: &[u8]) {
+        self.memory_mut()[at.clone()].copy_from_slice(bytes);
+    }
+
+    /// Takes the fuel for so many units.
+    fn charge(&mut self, units: usize) -> Result<(), TrapCode> {
+        self.store.charge(self.service.rate().fuel(units as u64))
+    }
+
+    /// Keeps something of that many bytes; returns its handle.
+    fn keep(&mut self, object: Object, bytes: usize) -> Result<u64, TrapCode> {
+        self.store.check_room(bytes as u64)?;
+        let handle = self.store.services.objects.insert(object, bytes as u64)?;
+        Ok(u64::from(handle))
+    }
+}
+
+fn fill_random(services: &mut Services, buffer: &mut [u8]) -> Result<(), Stop> {
+    let filled = services.host().fill_random(buffer);
+    filled.map_err(|error| Stop::Error(Error::host(error)))
+}
+
+/// Executes a service of an instance; its operands are in the slots, its result replaces the first one.
+///
+/// # Errors
+/// Why the program stops.
+pub(crate) fn run(
+    store: &mut StoreOpaque,
+    instance: u32,
+    service: Service,
+    slots: &mut [u64],
+) -> Result<(), Stop> {
+    let memories = &store.instances[instance as usize].memories;
+    let memory = memories.first().copied().unwrap_or_default() as usize;
+    let mut call = Call {
+        store,
+        service,
+        memory,
+        slots,
+    };
+    let call = &mut call;
+    let result = match service {
+        Service::CryptoHash => nothing(hash::hash(call)?),
+        Service::CryptoHashNew => hash::new(call)?,
+        Service::CryptoHashUpdate => nothing(hash::update(call)?),
+        Service::CryptoHashFinish => nothing(hash::finish(call)?),
+        Service::CryptoHashDrop => nothing(hash::end(call)?),
+        Service::CryptoRandom => nothing(random(call)?),
+        Service::CryptoEqual => equal(call)?,
+    };
+    if let Some(slot) = call.slots.first_mut() {
+        *slot = result;
+    }
+    Ok(())
+}
+
+/// The result of services that have none.
+fn nothing((): ()) -> u64 {
+    0
+}
+
+/// `crypto.random`
+fn random(call: &mut Call<'_>) -> Result<(), Stop> {
+    let [dst, len] = call.args();
+    let dst = call.operand(dst, len)?;
+    call.charge(dst.len())?;
+    let mut at = dst.start;
+    while at < dst.end {
+        let end = dst.end.min(at + STEP_BYTES);
+        let StoreOpaque {
+            services, memories, ..
+        } = &mut *call.store;
+        let bytes = memories[call.memory].bytes_mut();
+        fill_random(services, &mut bytes[at..end])?;
+        at = end;
+        call.store.safepoint()?;
+    }
+    Ok(())
+}
+
+/// `crypto.equal`
+fn equal(call: &mut Call<'_>) -> Result<u64, Stop> {
+    let [a, b, len] = call.args();
+    let (a, b) = (call.operand(a, len)?, call.operand(b, len)?);
+    call.charge(2 * a.len())?;
+    let mut same = true;
+    let steps = a.step_by(STEP_BYTES).zip(b.clone().step_by(STEP_BYTES));
+    for (a, from) in steps {
+        let step = STEP_BYTES.min(b.end - from);
+        let memory = call.memory();
+        let (a, b) = (&memory[a..a + step], &memory[from..from + step]);
+        same &= bool::from(subtle::ConstantTimeEq::ct_eq(a, b));
+        call.store.safepoint()?;
+    }
+    Ok(u64::from(same))
+}

@@ -1,0 +1,22 @@
+//! Services: published test vectors of every algorithm, and hostile operands, in both tiers.
+
+mod hashes;
+mod hostile;
+
+/// Bytes of hexadecimal digits.
+fn hex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u8> = digits
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let pair = |pair: &[u8]| {
+        let text = std::str::from_utf8(pair).expect("digits");
+        u8::from_str_radix(text, 16).expect("digits")
+    };
+    digits.chunks(2).map(pair).collect()
+}
+
+/// Hexadecimal digits of bytes.
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
