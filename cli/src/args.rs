@@ -173,10 +173,13 @@ pub(crate) struct Run {
     /// Stop the program after a time, such as 500ms, 2s or 1m
     #[arg(long, value_name = "TIME", value_parser = units::parse_time)]
     pub(crate) timeout: Option<Duration>,
-    /// The most memory of the program, such as 64M: linear memories and exceptions. Where it is set, a
-    /// program that asks for more stops; otherwise it is told that there is no more [default: 4G]
+    /// The most memory of the program, such as 64M: linear memories, exceptions, keys and the like. Where it is
+    /// set, a program that asks for more stops; otherwise it is told that there is no more [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) max_memory: Option<u64>,
+    /// Note where `alloc` is executed: say at the end which blocks were not freed, and what a wrong `free` is of
+    #[arg(long)]
+    pub(crate) track_alloc: bool,
     /// The most memory for the stack of calls in the interpreter, such as 1M [default: 8M]; native code may
     /// take four times that
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]

@@ -103,8 +103,8 @@ fn bytes_that_are_no_code() {
             expect!["function 0, offset 0x1: unknown opcode 0xff"],
         ),
         (
-            &[0, 0xe6],
-            expect!["function 0, offset 0x2: the body ends within an instruction"],
+            &[0, 0xf7],
+            expect!["function 0, offset 0x1: unknown opcode 0xf7"],
         ),
         (
             &[0, 0xfc],

@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use dotvm_isa::{AddressType, GlobalType, MemoryType, TableType, TrapCode};
 
+use crate::backtrace::Backtrace;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::exception::TagData;
 use crate::module::Module;
 use crate::services::Services;
 use crate::signals::{InterruptHandle, StoreSignals, Ticket};
+use crate::vm::alloc_places::AllocPlaces;
 use crate::vm::entry::StoreVm;
 use crate::vm::exceptions::Exceptions;
 use crate::vm::funcs::Funcs;
@@ -56,6 +58,8 @@ pub struct StoreOpaque {
     /// Managed objects.
     pub(crate) heap: Heap,
     pub(crate) services: Services,
+    /// Where blocks were allocated, once somebody asked.
+    pub(crate) alloc_places: Option<AllocPlaces>,
     /// The modules of all instances, each once.
     pub(crate) modules: Vec<Module>,
     /// What references to host objects are indices of.
@@ -145,6 +149,7 @@ impl<T: 'static> Store<T> {
             exceptions: Exceptions::default(),
             heap: Heap::new(config.gc_torture),
             services: Services::default(),
+            alloc_places: None,
             modules: Vec::new(),
             objects: Vec::new(),
             signals,
@@ -316,6 +321,32 @@ impl<T: 'static> Store<T> {
             .memories
             .iter()
             .flat_map(|memory| memory.heap.blocks())
+            .collect()
+    }
+
+    /// From now on, notes where programs allocate and free blocks. A `free` of something else then says what is known
+    /// of the address. It takes time and memory for each block.
+    pub fn track_allocations(&mut self) {
+        let places = &mut self.0.opaque.alloc_places;
+        places.get_or_insert_with(AllocPlaces::default);
+    }
+
+    /// The blocks that programs allocated and did not free, each with the place where that was, memory by memory, by
+    /// address. Of blocks from before [`Store::track_allocations`] the place is empty.
+    pub fn heap_leaks(&self) -> Vec<(HeapBlock, Backtrace)> {
+        let store = &self.0.opaque;
+        let memories = (0u32..).zip(&store.memories);
+        let blocks = memories.flat_map(|(number, memory)| {
+            let blocks = memory.heap.blocks().into_iter();
+            blocks.map(move |block| (number, block))
+        });
+        let places = store.alloc_places.as_ref();
+        let place = |number, address| places.and_then(|places| places.of((number, address)));
+        blocks
+            .map(|(number, block)| {
+                let place = place(number, block.address);
+                (block, place.cloned().unwrap_or_default())
+            })
             .collect()
     }
 

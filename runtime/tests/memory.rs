@@ -105,6 +105,38 @@ fn free_of_anything_else_traps() {
 }
 
 #[test]
+fn places_of_blocks_are_known_to_whoever_asks() {
+    let (mut store, instance) = instance(HEAP);
+    let before = alloc(&mut store, instance, 7).unwrap();
+    store.track_allocations();
+    let at = alloc(&mut store, instance, 100).unwrap();
+    let leaks = store.heap_leaks();
+    let addresses: Vec<u32> = leaks.iter().map(|(block, _)| block.address).collect();
+    assert_eq!(addresses.len(), 2);
+    for (block, place) in &leaks {
+        assert_eq!(place.is_empty(), block.address == before);
+    }
+    free(&mut store, instance, at).unwrap();
+    let twice = free(&mut store, instance, at).unwrap_err();
+    assert_eq!(twice.trap_code(), Some(TrapCode::InvalidFree));
+    let text = twice.to_string();
+    for part in [
+        ", allocated\n  0: ",
+        "\nand freed\n  0: ",
+        "\nis freed again\n  0: ",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let foreign = free(&mut store, instance, at + 1).unwrap_err();
+    assert!(
+        foreign.to_string().contains(" is no block\n  0: "),
+        "{foreign}"
+    );
+    free(&mut store, instance, before).unwrap();
+    assert!(store.heap_leaks().is_empty());
+}
+
+#[test]
 fn a_program_cannot_damage_the_books() {
     let (mut store, instance) = instance(HEAP);
     let blocks: Vec<u32> = (0..100)

@@ -1,4 +1,5 @@
-//! What programs for DotVM import: integers of 128, 256 and 512 bits, and vectors.
+//! What programs for DotVM import: integers of 128, 256 and 512 bits, [vectors](simd), and
+//! [cryptography](crypto).
 //!
 //! ```
 //! use dotvm_sdk::{u256, U256};
@@ -40,6 +41,7 @@ extern crate std;
 mod integer;
 
 mod convert;
+pub mod crypto;
 mod error;
 
 mod format;

@@ -35,6 +35,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     }
     let mut store = ManuallyDrop::new(Store::new(&engine, setup::wasi(args)?));
     setup::limit(&mut store, args)?;
+    if args.track_alloc {
+        store.track_allocations();
+    }
     let mut linker = ManuallyDrop::new(Linker::new(&engine));
     add_wasi_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx).map_err(Failure::new)?;
     phases.end("set up");
@@ -50,6 +53,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         output::say(&verbose::gc_facts(&store.gc_stats()));
     }
     let saved = module.save_native_code();
+    if args.track_alloc {
+        output::say(&verbose::leaks_by_place(&store));
+    }
     if args.verbose {
         output::say(&verbose::run_facts(&store, &module, &phases));
         output::say(&verbose::cache_facts(saved));

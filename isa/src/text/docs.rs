@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use crate::abi::MAX_FRAME_SLOTS;
-use crate::crypto::HashAlgorithm;
+use crate::crypto::{HashAlgorithm, KeyKind};
 use crate::ops::{Category, Imm, OPS, Op, OpInfo, Service, Sig};
 use crate::trap::TrapCode;
 use crate::types::{Arch, ValType};
@@ -420,7 +420,17 @@ fn algorithms() -> String {
             algorithm.digest_bytes().to_string(),
         ]
     });
-    table(&["algorithm", "hash", "bytes"], rows) + "\n"
+    let kinds = KeyKind::ALL.iter().map(|&kind| {
+        let bytes = match kind.lengths() {
+            (min, max) if min == max => min.to_string(),
+            (0, max) => format!("at most {max}"),
+            (min, max) => format!("{min} or {max}"),
+        };
+        vec![(kind as u8).to_string(), kind.doc().to_owned(), bytes]
+    });
+    let hashes = table(&["algorithm", "hash", "bytes"], rows);
+    let keys = table(&["kind", "key", "bytes"], kinds);
+    format!("{hashes}\n{keys}\n")
 }
 
 fn traps() -> String {

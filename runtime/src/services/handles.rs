@@ -85,6 +85,15 @@ impl<T> Handles<T> {
         }
     }
 
+    /// The thing of a handle.
+    ///
+    /// # Errors
+    /// Where it names nothing.
+    pub(crate) fn get(&self, handle: u32) -> Result<&T, TrapCode> {
+        let thing = self.entries[self.index(handle)?].thing.as_ref();
+        thing.map(|(thing, _)| thing).ok_or(TrapCode::InvalidHandle)
+    }
+
     /// The thing of a handle, to be changed.
     ///
     /// # Errors

@@ -113,6 +113,7 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<u64, Stop> {
 fn hasher<'c>(call: &'c mut Call<'_>, handle: u32) -> Result<&'c mut Hasher, TrapCode> {
     match call.store.services.objects.get_mut(handle)? {
         Object::Hash(hasher) => Ok(hasher),
+        Object::Key(_) => Err(TrapCode::InvalidHandle),
     }
 }
 
@@ -135,8 +136,9 @@ pub(super) fn finish(call: &mut Call<'_>) -> Result<(), Stop> {
     let [handle, dst] = call.args();
     let len = hasher(call, handle)?.digest_bytes();
     let dst = call.buffer(dst, len)?;
-    let Object::Hash(hasher) = call.store.services.objects.remove(handle)?;
-    call.write(&dst, &hasher.finish()[..len]);
+    if let Object::Hash(hasher) = call.store.services.objects.remove(handle)? {
+        call.write(&dst, &hasher.finish()[..len]);
+    }
     Ok(())
 }
 

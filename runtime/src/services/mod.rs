@@ -6,8 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+mod derive;
 mod handles;
 mod hash;
+mod keys;
+mod seal;
+mod sign;
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -25,6 +29,9 @@ use handles::Handles;
 /// Bytes that are worked on between two looks at the store's signals.
 const STEP_BYTES: usize = 1 << 20;
 
+/// The most bytes of what is worked on as a whole: fractions of a second, in which nothing can stop it.
+const ONE_PIECE_BYTES_MAX: usize = 1 << 28;
+
 /// A store's state of services.
 #[derive(Default)]
 pub(crate) struct Services {
@@ -39,6 +46,8 @@ pub(crate) struct Services {
 enum Object {
     /// A hash in the making.
     Hash(Box<hash::Hasher>),
+    /// A key.
+    Key(keys::Key),
 }
 
 impl Services {
@@ -116,6 +125,10 @@ impl Call<'_> {
         let handle = self.store.services.objects.insert(object, bytes as u64)?;
         Ok(u64::from(handle))
     }
+
+    fn random(&mut self, buffer: &mut [u8]) -> Result<(), Stop> {
+        fill_random(&mut self.store.services, buffer)
+    }
 }
 
 fn fill_random(services: &mut Services, buffer: &mut [u8]) -> Result<(), Stop> {
@@ -148,6 +161,27 @@ pub(crate) fn run(
         Service::CryptoHashUpdate => nothing(hash::update(call)?),
         Service::CryptoHashFinish => nothing(hash::finish(call)?),
         Service::CryptoHashDrop => nothing(hash::end(call)?),
+        Service::CryptoHmac => nothing(derive::hmac(call)?),
+        Service::CryptoHkdf => nothing(derive::hkdf(call)?),
+        Service::CryptoHkdfKey => derive::hkdf_key(call)?,
+        Service::CryptoPbkdf2 => nothing(derive::pbkdf2(call)?),
+        Service::CryptoPbkdf2Key => derive::pbkdf2_key(call)?,
+        Service::CryptoArgon2id => nothing(derive::argon2id(call)?),
+        Service::CryptoArgon2idKey => derive::argon2id_key(call)?,
+        Service::CryptoKeyGenerate => keys::generate(call)?,
+        Service::CryptoKeyImport => keys::import(call)?,
+        Service::CryptoKeyExport => keys::export(call)?,
+        Service::CryptoKeyPublic => keys::public(call)?,
+        Service::CryptoKeyDrop => nothing(keys::end(call)?),
+        Service::CryptoSign => nothing(sign::sign(call)?),
+        Service::CryptoVerify => sign::verify(call)?,
+        Service::CryptoSignDigest => sign::sign_digest(call)?,
+        Service::CryptoVerifyDigest => sign::verify_digest(call)?,
+        Service::CryptoRecover => sign::recover(call)?,
+        Service::CryptoSeal => nothing(seal::seal(call)?),
+        Service::CryptoOpen => seal::open(call)?,
+        Service::CryptoHpkeSeal => seal::hpke_seal(call)?,
+        Service::CryptoHpkeOpen => seal::hpke_open(call)?,
         Service::CryptoRandom => nothing(random(call)?),
         Service::CryptoEqual => equal(call)?,
     };

@@ -15,6 +15,7 @@
     reason = "memory that handlers and machine code reach through raw pointers is managed here"
 )]
 
+pub(crate) mod alloc_places;
 pub(crate) mod backtrace;
 pub(crate) mod code;
 pub(crate) mod entry;

@@ -12,9 +12,11 @@ use dotvm_isa::TrapCode;
 use dotvm_isa::ops::OPS;
 use dotvm_isa::semantics::eval_binary;
 
+use super::backtrace::capture;
 use super::entry::Stop;
 use super::memory::{LinearMemory, Refused};
 use super::table::Table;
+use crate::error::{Error, Trap};
 use crate::instantiate::element_values;
 use crate::store::StoreOpaque;
 
@@ -24,7 +26,7 @@ type Done = Result<(), TrapCode>;
 pub(super) fn lower(store: &StoreOpaque, instance: u32, cell: u64) -> Result<(), Stop> {
     let module = &store.instances[instance as usize].module;
     let defined = module.cell_index(cell as usize).ok_or_else(|| {
-        Stop::Error(crate::Error::Bug(
+        Stop::Error(Error::Bug(
             "a call of a function that its module does not have".into(),
         ))
     })?;
@@ -375,13 +377,37 @@ pub(super) fn alloc(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1]
     let address = store
         .alloc(number, slots[0] as u32)
         .map_err(|_| TrapCode::MemoryLimit)?;
+    if store.alloc_places.is_some() {
+        let at = capture(store, store.vm.caller());
+        if let Some(places) = &mut store.alloc_places {
+            places.allocated((number, address), at);
+        }
+    }
     slots[0] = u64::from(address);
     Ok(())
 }
 
 /// `free`
-pub(super) fn free(store: &mut StoreOpaque, instance: u32, slots: &mut [u64; 1], _: u64) -> Done {
-    let heap = &mut memory(store, instance, 0).heap;
-    heap.free(slots[0] as u32)
-        .map_err(|_| TrapCode::InvalidFree)
+pub(super) fn free(
+    store: &mut StoreOpaque,
+    instance: u32,
+    slots: &mut [u64; 1],
+    _: u64,
+) -> Result<(), Stop> {
+    let number = memory_number(store, instance, 0);
+    let address = slots[0] as u32;
+    let heap = &mut store.memories[number as usize].heap;
+    let freed = heap.free(address);
+    if store.alloc_places.is_some() {
+        let at = capture(store, store.vm.caller());
+        if let Some(places) = &mut store.alloc_places {
+            if freed.is_err() {
+                let detail = places.describe((number, address));
+                let trap = Trap::with_detail(TrapCode::InvalidFree, detail);
+                return Err(Stop::Error(Error::Trap(trap)));
+            }
+            places.freed((number, address), at);
+        }
+    }
+    freed.map_err(|_| TrapCode::InvalidFree.into())
 }

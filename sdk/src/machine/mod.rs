@@ -1,6 +1,8 @@
 //! Arithmetic on limbs by the machine's instructions: the same functions as `portable` has, which stays in
 //! charge of widths that the architecture has no instructions for.
 
+pub(crate) mod crypto;
+#[cfg(any(dotvm = "i128", dotvm = "i256", dotvm = "i512"))]
 mod imports;
 
 use crate::portable;
@@ -12,6 +14,10 @@ use imports::i256;
 use imports::i512;
 
 /// Values of a width that is known by another name: the same where the widths are.
+#[cfg_attr(
+    not(any(dotvm = "i128", dotvm = "i256", dotvm = "i512")),
+    allow(dead_code)
+)]
 trait Fit<T> {
     fn fit(self) -> T;
 }

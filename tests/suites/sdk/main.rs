@@ -1,6 +1,7 @@
-//! The guest SDK: its arithmetic here, and programs that use it.
+//! The guest SDK: its arithmetic and cryptography here, and programs that use it.
 
 mod big_integers;
+mod crypto;
 mod like_rust;
 mod numbers;
 mod programs;

@@ -144,6 +144,28 @@ fn some_words_are_too_wide_for_an_architecture() {
     }
 }
 
+/// What it prints is what other implementations give.
+#[test]
+fn cryptography_is_the_machines() {
+    let place = Place::new();
+    let file = root().join("tests/programs/crypto.rs");
+    let expected = fs::read_to_string(file.with_extension("expected")).expect("expected output");
+    for how in [
+        ["-a", "arch32"],
+        ["-a", "arch64"],
+        ["-a", "arch512"],
+        ["-O", "0"],
+    ] {
+        for jit in ["--jit=off", "--jit=eager"] {
+            let file = file.to_str().expect("a name that is text");
+            let args = [&["run", jit], &how[..], &[file, "open sesame"]].concat();
+            let outcome = place.dotvm(&args);
+            assert_eq!(outcome.stdout, expected, "{args:?}: {}", outcome.stderr);
+            assert_eq!(outcome.stderr, "");
+        }
+    }
+}
+
 #[test]
 fn vectors_compute_what_lanes_do() {
     let levels = ["0", "1", "2", "3"];

@@ -132,6 +132,7 @@ fn any_operands() {
                         | TrapCode::InvalidArgument
                         | TrapCode::HandleLimit
                         | TrapCode::MemoryLimit
+                        | TrapCode::OutOfFuel
                 ),
                 "{service:?} {args:?}: {trap}"
             ),

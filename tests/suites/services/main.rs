@@ -1,7 +1,11 @@
 //! Services: published test vectors of every algorithm, and hostile operands, in both tiers.
 
+mod derive;
 mod hashes;
 mod hostile;
+mod keys;
+mod seal;
+mod signatures;
 
 /// Bytes of hexadecimal digits.
 fn hex(digits: &str) -> Vec<u8> {

@@ -56,8 +56,8 @@ pub(super) fn library(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<PathBuf, Error> {
     let mut flags = flags.to_vec();
+    flags.extend(["--cfg".into(), "dotvm".into()]);
     for word in words(options.arch) {
-        flags.extend(["--cfg".into(), "dotvm".into()]);
         flags.extend(["--cfg".into(), format!("dotvm=\"{word}\"")]);
     }
     let name = library_name(toolchain, &flags);

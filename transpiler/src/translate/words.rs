@@ -1,5 +1,5 @@
 //! Imports that are instructions: functions of module `dotvm`, by which the guest SDK computes with wide
-//! words, integers and vectors (`docs/sdk.md`).
+//! words, integers and vectors, and asks for services (`docs/sdk.md`).
 //!
 //! A function is named as the instruction is. Words are passed as their limbs; what it returns is the first
 //! result or that one's lowest limb. The rest is returned by functions that are called behind it:
@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use dotvm_isa::ops::{Group, Sig};
+use dotvm_isa::ops::{Group, Service, Sig};
 use dotvm_isa::types::AddressType;
 use dotvm_isa::{
     Arch, ConstExpr, ConstOp, ExternKind, FuncType, Imm, ImportDesc, MemoryType, Module, Op,
@@ -54,7 +54,7 @@ impl Import {
 
     fn named(name: &str) -> Option<Import> {
         let op = Op::from_mnemonic(name, Arch::Arch512).filter(|op| op.mnemonic() == name);
-        if let Some(op) = op.filter(|&op| computes_words(op)) {
+        if let Some(op) = op.filter(|&op| computes_words(op) || Service::of(op).is_some()) {
             return Some(Import::Op(op));
         }
         let (word, part) = name.split_once('.')?;

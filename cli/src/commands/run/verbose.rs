@@ -1,5 +1,6 @@
 //! What `dotvm run --verbose` says on standard error.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use dotvm::wasi::WasiCtx;
@@ -144,6 +145,29 @@ fn leaks(store: &Store<WasiCtx>) -> String {
     }
     if blocks.len() > LEAKS_SHOWN {
         text += &format!("  and {} more\n", blocks.len() - LEAKS_SHOWN);
+    }
+    text
+}
+
+/// What was not freed, by where it was allocated, the most bytes first.
+pub(super) fn leaks_by_place(store: &Store<WasiCtx>) -> String {
+    let mut places: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for (block, place) in store.heap_leaks() {
+        let (blocks, bytes) = places.entry(place.to_string()).or_default();
+        *blocks += 1;
+        *bytes += u64::from(block.bytes);
+    }
+    let blocks: u64 = places.values().map(|(blocks, _)| blocks).sum();
+    let bytes: u64 = places.values().map(|(_, bytes)| bytes).sum();
+    let mut text = format!("blocks not freed: {blocks}, {bytes} bytes\n");
+    let mut places: Vec<_> = places.into_iter().collect();
+    places.sort_by_key(|(_, (_, bytes))| std::cmp::Reverse(*bytes));
+    for (place, (blocks, bytes)) in places.iter().take(LEAKS_SHOWN) {
+        let noun = if *blocks == 1 { "block" } else { "blocks" };
+        text += &format!("{blocks} {noun}, {bytes} bytes, allocated{place}\n");
+    }
+    if places.len() > LEAKS_SHOWN {
+        text += &format!("and at {} more places\n", places.len() - LEAKS_SHOWN);
     }
     text
 }

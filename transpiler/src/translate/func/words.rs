@@ -4,6 +4,7 @@
 //! where its limbs are on top of the stack. What an instruction leaves for the calls behind it is in locals
 //! too, one for each kind of result and type, so that it does not matter where those calls are.
 
+use dotvm_isa::ops::Service;
 use dotvm_isa::{Op, ValType};
 
 use super::Translator;
@@ -45,6 +46,10 @@ impl Translator<'_> {
     }
 
     fn word_instruction(&mut self, op: Op) {
+        if Service::of(op).is_some() {
+            // Operands and results are what they are in WebAssembly.
+            return self.emit(Inst::op(op));
+        }
         self.word_instructions += 1;
         let (params, results) = words::signature(op);
         for (i, &param) in params.iter().enumerate().rev() {

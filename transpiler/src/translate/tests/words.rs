@@ -35,6 +35,32 @@ fn calls_become_instructions() {
 }
 
 #[test]
+fn services_are_instructions_with_operands_as_they_are() {
+    check(
+        r#"(module
+            (import "dotvm" "crypto.hash" (func $hash (param i32 i32 i32 i32)))
+            (import "dotvm" "crypto.equal" (func $equal (param i32 i32 i32) (result i32)))
+            (memory 1)
+            (func (param i32 i32) (result i32)
+                (call $hash (i32.const 1) (local.get 0) (local.get 1) (i32.const 64))
+                (call $equal (i32.const 64) (local.get 0) (i32.const 32))))"#,
+        expect![[r#"
+            func (i32 i32) -> (i32)
+                i32.push 1
+                local.get 0
+                local.get 1
+                i32.push 64
+                crypto.hash
+                i32.push 64
+                local.get 0
+                i32.push 32
+                crypto.equal
+                ret
+        "#]],
+    );
+}
+
+#[test]
 fn scalars_stay_scalars() {
     check(
         r#"(module
