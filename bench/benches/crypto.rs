@@ -82,7 +82,7 @@ fn crypto(c: &mut Criterion) {
         group.bench_function(tier.name(), |b| {
             b.iter(|| {
                 seal.call(&mut store, black_box((key, len)))
-                    .expect("sealed")
+                    .expect("sealed");
             });
         });
     }
