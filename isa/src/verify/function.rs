@@ -542,17 +542,15 @@ impl<'m> FuncVerifier<'m> {
 
     /// Addresses that services take are of 32 bits.
     fn check_service(&self, instr: &Instr) -> Result<(), Malformed> {
-        if !Service::of(instr.op).is_some_and(Service::uses_memory) {
-            return Ok(());
-        }
+        let uses_memory = Service::of(instr.op).is_some_and(Service::uses_memory);
         match self.env.spaces.memories.first() {
-            Some(ty) if ty.address == AddressType::I32 => Ok(()),
-            Some(ty) => {
-                let (name, address) = (instr.op.mnemonic(), ty.address);
-                let reason = format!("{name} in a memory of {address} addresses");
+            None if uses_memory => Err(self.no_memory(instr)),
+            Some(ty) if uses_memory && ty.address != AddressType::I32 => {
+                let name = instr.op.mnemonic();
+                let reason = format!("{name} in a memory of {} addresses", ty.address);
                 Err(self.error(instr.offset, reason))
             }
-            None => Err(self.no_memory(instr)),
+            _ => Ok(()),
         }
     }
 
