@@ -540,7 +540,6 @@ impl<'m> FuncVerifier<'m> {
         }
     }
 
-    /// Addresses that services take are of 32 bits.
     fn check_service(&self, instr: &Instr) -> Result<(), Malformed> {
         let uses_memory = Service::of(instr.op).is_some_and(Service::uses_memory);
         match self.env.spaces.memories.first() {
