@@ -10,7 +10,7 @@ use crate::root;
 
 /// The programs of `examples/` that compute something for as long as it takes to be measured. Their
 /// default size is meant for that (see `examples/README.md`).
-pub const WORKLOADS: [&str; 27] = [
+pub const WORKLOADS: [&str; 30] = [
     "fib",
     "nbody",
     "spectral_norm",
@@ -38,6 +38,9 @@ pub const WORKLOADS: [&str; 27] = [
     "rsa512",
     "pedersen",
     "decimals",
+    "matmul_wide",
+    "vector_kernels",
+    "merkle",
 ];
 
 /// The program that `bench/programs/build.sh` makes of a database.

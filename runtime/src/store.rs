@@ -600,10 +600,8 @@ impl StoreOpaque {
 
     /// Bytes that linear memories and managed objects may still grow by.
     pub(crate) fn memory_left(&self) -> u64 {
-        let used = self.memory_bytes
-            + self.exceptions.bytes()
-            + self.heap.bytes()
-            + self.services.bytes();
+        let used =
+            self.memory_bytes + self.exceptions.bytes() + self.heap.bytes() + self.services.bytes();
         self.max_memory_bytes.saturating_sub(used)
     }
 

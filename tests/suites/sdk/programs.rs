@@ -61,19 +61,21 @@ impl Place {
         assert_eq!(outcome.stderr, "");
     }
 
-    /// Runs the program that uses every operation on numbers; it prints what the same computes here.
-    fn check_words(&self, args: &[&str]) {
-        let file = root().join("tests/programs/words.rs");
-        self.check_program(&file, words::digests, args);
-    }
-
-    /// The same on vectors, of a program that is compiled for some architecture.
-    fn check_vectors(&self, arch: Option<Arch>, all_args: &[&[&str]]) {
-        let wasm = compile(&root().join("tests/programs/vectors.rs"), arch).expect("compiled");
-        let file = self.folder.path().join("vectors.wasm");
+    /// Compiles a program of `tests/programs` for some architecture and runs it in some ways: it prints what the
+    /// same computes here.
+    fn check_compiled(
+        &self,
+        name: &str,
+        digests: fn(u32) -> String,
+        arch: Option<Arch>,
+        ways: &[&[&str]],
+    ) {
+        let source = root().join("tests/programs").join(name);
+        let wasm = compile(&source, arch).expect("compiled");
+        let file = self.folder.path().join(name).with_extension("wasm");
         fs::write(&file, wasm).expect("written");
-        for args in all_args {
-            self.check_program(&file, vectors::digests, args);
+        for args in ways {
+            self.check_program(&file, digests, args);
         }
     }
 
@@ -126,22 +128,47 @@ fn programs_are_for_any_architecture() {
     }
 }
 
+/// Every level of our optimizer, in both tiers.
+const WAYS: [&[&str]; 8] = [
+    &["-O0", "--jit=off"],
+    &["-O0", "--jit=eager"],
+    &["-O1", "--jit=off"],
+    &["-O1", "--jit=eager"],
+    &["-O2", "--jit=off"],
+    &["-O2", "--jit=eager"],
+    &["-O3", "--jit=off"],
+    &["-O3", "--jit=eager"],
+];
+
+/// The interpreter, and native code that is entered in the middle.
+const TIERS: [&[&str]; 2] = [&["--jit=off"], &["--jit-threshold", "20"]];
+
 #[test]
 fn words_compute_what_limbs_do() {
     let place = Place::new();
-    for level in ["0", "1", "2", "3"] {
-        place.check_words(&["-O", level, "--jit=off"]);
-        place.check_words(&["-O", level, "--jit=eager"]);
-    }
+    place.check_compiled("words.rs", words::digests, None, &WAYS);
+    // The compiler does not optimize either.
+    let file = root().join("tests/programs/words.rs");
+    place.check_program(&file, words::digests, &["-O0", "--jit=off"]);
 }
 
 #[test]
 fn some_words_are_too_wide_for_an_architecture() {
     let place = Place::new();
-    for arch in ["arch64", "arch128", "arch256"] {
-        place.check_words(&["-a", arch, "--jit=off"]);
-        place.check_words(&["-a", arch, "--jit-threshold", "20"]);
+    for arch in [Arch::Arch64, Arch::Arch128, Arch::Arch256] {
+        place.check_compiled("words.rs", words::digests, Some(arch), &TIERS);
     }
+}
+
+#[test]
+fn vectors_compute_what_lanes_do() {
+    Place::new().check_compiled("vectors.rs", vectors::digests, None, &WAYS);
+}
+
+#[test]
+fn some_vectors_are_too_wide_for_an_architecture() {
+    let arch = Some(Arch::Arch256);
+    Place::new().check_compiled("vectors.rs", vectors::digests, arch, &TIERS);
 }
 
 /// What it prints is what other implementations give.
@@ -164,25 +191,6 @@ fn cryptography_is_the_machines() {
             assert_eq!(outcome.stderr, "");
         }
     }
-}
-
-#[test]
-fn vectors_compute_what_lanes_do() {
-    let levels = ["0", "1", "2", "3"];
-    let tiers = ["--jit=off", "--jit=eager"];
-    let ways = levels.map(|level| tiers.map(|tier| ["-O", level, tier]));
-    let ways: Vec<&[&str]> = ways
-        .as_flattened()
-        .iter()
-        .map(<[&str; 3]>::as_slice)
-        .collect();
-    Place::new().check_vectors(None, &ways);
-}
-
-#[test]
-fn some_vectors_are_too_wide_for_an_architecture() {
-    let ways: [&[&str]; 2] = [&["--jit=off"], &["--jit-threshold", "20"]];
-    Place::new().check_vectors(Some(Arch::Arch256), &ways);
 }
 
 #[test]
