@@ -55,10 +55,16 @@ mod portable;
 pub mod simd;
 mod uint;
 
-/// The implementation that this build uses.
-#[cfg(all(target_arch = "wasm32", dotvm))]
-use machine as kernel;
-#[cfg(not(all(target_arch = "wasm32", dotvm)))]
+/// The arithmetic that this build uses.
+#[cfg(all(
+    target_arch = "wasm32",
+    any(dotvm = "i128", dotvm = "i256", dotvm = "i512")
+))]
+use machine::words as kernel;
+#[cfg(not(all(
+    target_arch = "wasm32",
+    any(dotvm = "i128", dotvm = "i256", dotvm = "i512")
+)))]
 use portable as kernel;
 
 pub use error::{ParseIntError, TryFromIntError};

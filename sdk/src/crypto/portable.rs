@@ -129,6 +129,8 @@ const ROUNDS_KECCAK: [u64; 24] = [
 ];
 
 /// A digest in the making.
+// There is no heap to put the large one on.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum State {
     Sha256(Blocks<64>, [u32; 8]),
     Sha512(Blocks<128>, [u64; 8]),

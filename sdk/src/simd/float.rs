@@ -81,10 +81,13 @@ pub(super) fn sqrt_f32(a: f32) -> f32 {
 }
 
 /// The square root, bit by bit.
-#[cfg_attr(feature = "std", allow(dead_code))]
+#[cfg(not(feature = "std"))]
 fn exact_sqrt(a: f64) -> f64 {
-    if a == 0.0 || a == f64::INFINITY || !(a > 0.0) {
-        return if a < 0.0 { f64::NAN } else { a };
+    if a < 0.0 {
+        return f64::NAN;
+    }
+    if a == 0.0 || !a.is_finite() {
+        return a;
     }
     let (digits, exponent) = parts(a);
     // The root of a number with 107 or 108 bits has 54: one more than are kept.
@@ -114,7 +117,7 @@ pub(super) fn fma_f32(a: f32, b: f32, c: f32) -> f32 {
     let sum = product + c;
     let moved = sum - product;
     let error = (product - (sum - moved)) + (c - moved);
-    let is_exact = error == 0.0 || !(error > 0.0 || error < 0.0) || !(sum - sum == 0.0);
+    let is_exact = error == 0.0 || error.is_nan() || !sum.is_finite();
     if is_exact || sum.to_bits() & 1 == 1 {
         return sum as f32;
     }
@@ -125,11 +128,10 @@ pub(super) fn fma_f32(a: f32, b: f32, c: f32) -> f32 {
 
 /// `a * b + c`, rounded once.
 pub(super) fn fma_f64(a: f64, b: f64, c: f64) -> f64 {
-    let is_finite = |a: f64| a - a == 0.0;
-    if !(is_finite(a) && is_finite(b)) || a == 0.0 || b == 0.0 {
+    if !(a.is_finite() && b.is_finite()) || a == 0.0 || b == 0.0 {
         return a * b + c;
     }
-    if !is_finite(c) {
+    if !c.is_finite() {
         // Products may overflow.
         return c;
     }
