@@ -63,8 +63,10 @@ pub(super) fn by_bigint(
 }
 
 fn unsigned(slots: &[u64]) -> BigUint {
-    let bytes: Vec<u8> = slots.iter().flat_map(|slot| slot.to_le_bytes()).collect();
-    BigUint::from_bytes_le(&bytes)
+    let halves = slots
+        .iter()
+        .flat_map(|&slot| [slot as u32, (slot >> 32) as u32]);
+    BigUint::new(halves.collect())
 }
 
 fn signed(value: &BigUint, bits: u32) -> BigInt {
@@ -84,9 +86,17 @@ fn signed_if(condition: bool, value: &BigUint, bits: u32) -> BigInt {
 
 /// The low bits of a number in two's complement.
 fn wrapped(value: &BigInt, bits: u32, slots: usize) -> Slots {
-    let value = value.mod_floor(&(BigInt::one() << bits));
-    let (_, mut digits) = value.to_u64_digits();
+    let (sign, mut digits) = value.to_u64_digits();
     digits.resize(slots, 0);
+    if sign == Sign::Minus {
+        let mut carry = true;
+        for digit in &mut digits {
+            (*digit, carry) = (!*digit).overflowing_add(carry.into());
+        }
+    }
+    if bits < 64 {
+        digits[0] &= (1 << bits) - 1;
+    }
     digits
 }
 
