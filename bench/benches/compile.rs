@@ -51,7 +51,7 @@ fn compile(c: &mut Criterion) {
     });
 }
 
-/// Lowers every function as its first call does. (With the map of offsets that backtraces need: the
+/// Lowers every function as its first call does. (With the maps that backtraces and the collector need: the
 /// way without it keeps code for good.)
 fn lower_all(module: &Module, env: &ModuleEnv) {
     let cells: Vec<CodeCell> = module
@@ -62,7 +62,7 @@ fn lower_all(module: &Module, env: &ModuleEnv) {
     let type_ids: Vec<u32> = (0..module.types.len() as u32).collect();
     for defined in 0..module.bodies.len() as u32 {
         let options = dotvm_interp::Options::default();
-        let lowered = dotvm_interp::offsets(module, env, defined, &type_ids, &cells, options);
+        let lowered = dotvm_interp::maps(module, env, defined, &type_ids, &cells, options);
         black_box(lowered.expect("it verifies"));
     }
 }

@@ -173,8 +173,9 @@ pub(crate) struct Run {
     /// Stop the program after a time, such as 500ms, 2s or 1m
     #[arg(long, value_name = "TIME", value_parser = units::parse_time)]
     pub(crate) timeout: Option<Duration>,
-    /// The most memory of the program, such as 64M: linear memories, exceptions, keys and the like. Where it is
-    /// set, a program that asks for more stops; otherwise it is told that there is no more [default: 4G]
+    /// The most memory of the program, such as 64M: linear memories, managed objects, exceptions, keys and the
+    /// like. Where it is set, a program that asks for more stops; otherwise it is told that there is no more
+    /// [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) max_memory: Option<u64>,
     /// Note where `alloc` is executed: say at the end which blocks were not freed, and what a wrong `free` is of

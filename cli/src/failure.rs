@@ -62,11 +62,11 @@ impl Failure {
     #[cold]
     pub(crate) fn of(path: &Path, error: Error) -> Failure {
         match error {
-            Error::Trap(_) | Error::Exception(_) => Failure::trap(readable(&error)),
+            Error::Trap(_) | Error::Exception(_) => Failure::trap(readable(error.to_string())),
             Error::Limit(_) => Failure::trap(format_args!("{}: {error}", path.display())),
             Error::File(_) => Failure::new(error),
             Error::Malformed(error) => Failure::at(path, error),
-            Error::Host(_) => Failure::new(readable(&error)),
+            Error::Host(_) => Failure::new(readable(error.to_string())),
             error => Failure::at(path, error),
         }
     }
@@ -78,9 +78,8 @@ impl Failure {
     }
 }
 
-/// The message of an error with a backtrace; names of Rust functions are as in their sources.
-fn readable(error: &Error) -> String {
-    let message = error.to_string();
+/// A message with a backtrace; names of Rust functions are as in their sources.
+pub(crate) fn readable(message: String) -> String {
     let mut demangled = Vec::new();
     let read = rustc_demangle::demangle_stream(&mut message.as_bytes(), &mut demangled, false);
     match (read, String::from_utf8(demangled)) {

@@ -20,5 +20,5 @@ mod machine;
 
 pub use code::{Catch, Code, CodeMemory, NativeCode, NativeEntry, Options, ResultKind};
 pub use frames::{Frame, walk};
-pub use lower::{Offsets, References, lower, offsets, references};
+pub use lower::{Maps, Offsets, References, lower, maps};
 pub use machine::{call, unlowered};

@@ -109,7 +109,13 @@ impl Analysis {
                 fuel_block = None;
             }
             match instr.op {
-                Op::Try => region = Some(analysis.open_region(&verifier, &instr, region)?),
+                Op::Try => {
+                    join_values += types(&verifier).len();
+                    if join_values > MAX_JOIN_VALUES {
+                        return Err(Bailout::TooComplex);
+                    }
+                    region = Some(analysis.open_region(&verifier, &instr, region)?);
+                }
                 Op::EndTry => region = region.and_then(|it: usize| analysis.regions[it].parent),
                 _ => {}
             }

@@ -27,7 +27,7 @@ macro_rules! bailouts {
 bailouts! {
     Malformed "does not verify" "The function does not verify: calling it is an error.";
     TooLarge "too large" "The body is longer than what is worth the time and memory of compiling.";
-    TooComplex "too many values where paths join, or catches" "Joins of paths have more values on the operand stack than is reasonable, or something thrown more ways to be caught.";
+    TooComplex "too many values where paths join, locals, or catches" "Joins of paths have more values on the operand stack than is reasonable, blocks more locals, or something thrown more ways to be caught.";
     FrameTooLarge "frame too large for metering" "Its native frame is so large that recursion could end sooner than in the interpreter, which metering rules out.";
     NoSuchLoop "no such loop" "The loop to be entered cannot be reached.";
     Codegen "not supported by the code generator" "Cranelift refused the function.";

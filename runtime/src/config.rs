@@ -105,8 +105,8 @@ impl Config {
         self
     }
 
-    /// The most bytes that all linear memories of a store may have together, and the exceptions that its
-    /// programs keep. Default: 4 GiB, which is as much as one memory of 32-bit addresses can have.
+    /// The most bytes that all linear memories, managed objects, exceptions and handles of a store may have
+    /// together. Default: 4 GiB, which is as much as one memory of 32-bit addresses can have.
     pub fn max_memory_bytes(&mut self, bytes: u64) -> &mut Config {
         self.max_memory_bytes = bytes;
         self

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dotvm_interp::{Code, Options, lower, offsets, references, unlowered};
+use dotvm_interp::{Code, Maps, Options, References, lower, maps, unlowered};
 use dotvm_isa::abi::CodeCell;
 use dotvm_isa::debug::SubprogramName;
 use dotvm_isa::encode::{EncodeOptions, encode};
@@ -679,22 +679,21 @@ impl Module {
 
     /// The offset in a function's body of the instruction that a word of its code belongs to.
     pub(crate) fn code_offset(&self, func: u32, word: usize) -> u32 {
-        let ModuleInner {
-            isa,
-            env,
-            types,
-            cells,
-            ..
-        } = &*self.0;
-        let defined = func - env.spaces.imported_funcs;
-        let offsets = offsets(isa, env, defined, types.ids(), cells, self.options());
-        // What was lowered once is lowered the same way again.
-        offsets.map_or(0, |offsets| offsets.of(word))
+        self.maps(func).map_or(0, |maps| maps.offsets.of(word))
     }
 
-    /// The slots of a function's frame that have references to managed objects while the instruction that a
-    /// word of its code belongs to waits.
-    pub(crate) fn references_at(&self, func: u32, word: usize) -> Vec<u16> {
+    /// Where the frames of a function, which was lowered, have references to managed objects.
+    ///
+    /// # Panics
+    /// Where it was not.
+    pub(crate) fn references(&self, func: u32) -> References {
+        let maps = self.maps(func);
+        maps.expect("what was lowered once is lowered again")
+            .references
+    }
+
+    /// What there is to know of a function's threaded code.
+    fn maps(&self, func: u32) -> Result<Maps, Malformed> {
         let ModuleInner {
             isa,
             env,
@@ -703,9 +702,7 @@ impl Module {
             ..
         } = &*self.0;
         let defined = func - env.spaces.imported_funcs;
-        let all = references(isa, env, defined, types.ids(), cells, self.options());
-        // What was lowered once is lowered the same way again.
-        all.map_or_else(|_| Vec::new(), |all| all.at(word).to_vec())
+        maps(isa, env, defined, types.ids(), cells, self.options())
     }
 
     fn options(&self) -> Options {

@@ -14,6 +14,8 @@ use crate::vm::gc::Handle;
 /// What it refers to is kept as long as the reference is valid. One that a host function gets, or makes, is
 /// valid until that returns; others until [`Store::release_references`](crate::Store::release_references).
 /// Using it later is an error.
+///
+/// Copies of a reference are equal. Whether two references are to the same object, [`AnyRef::is_same`] tells.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct AnyRef {
     pub(crate) store: StoreId,
@@ -50,6 +52,15 @@ impl AnyRef {
         let slot = self.slot(&store.as_context().0.opaque)?;
         let is_number = slot & 1 != 0;
         Ok(is_number.then_some((slot as u32).cast_signed() >> 1))
+    }
+
+    /// Whether both are to the same object, or the same number.
+    ///
+    /// # Errors
+    /// As for [`AnyRef::i31`], of either.
+    pub fn is_same(self, other: AnyRef, store: impl AsContext) -> Result<bool> {
+        let store = &store.as_context().0.opaque;
+        Ok(self.slot(store)? == other.slot(store)?)
     }
 
     /// What it refers to.

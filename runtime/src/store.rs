@@ -257,8 +257,8 @@ impl<T: 'static> Store<T> {
         self.0.opaque.services.set_host(Box::new(host));
     }
 
-    /// Sets the most bytes all linear memories, exceptions and handles may have together, in place of
-    /// [`Config::max_memory_bytes`](crate::Config::max_memory_bytes). What there is stays.
+    /// Sets the most bytes all linear memories, managed objects, exceptions and handles may have together, in
+    /// place of [`Config::max_memory_bytes`](crate::Config::max_memory_bytes). What there is stays.
     pub fn set_max_memory_bytes(&mut self, bytes: u64) {
         self.0.opaque.max_memory_bytes = bytes;
     }

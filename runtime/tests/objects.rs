@@ -5,10 +5,12 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use common::{engine, module, trap_code};
 use dotvm::{
-    AnyRef, Caller, Config, Engine, Error, Instance, Jit, Linker, ObjectKind, Store, TrapCode, Val,
+    AnyRef, Caller, Config, Engine, Error, Exception, Instance, Jit, Linker, ObjectKind, Store,
+    TrapCode, Val,
 };
 
 /// Interpreted, native from the start, native soon, and each with a collection wherever one may be.
@@ -665,4 +667,215 @@ fn exceptions_and_tables_keep_objects() {
         .end
     "#;
     check(text, "run", &[41i64.into()], "42 41");
+}
+
+/// Exceptions whose values are references: those of a host function, and those that pass through one.
+#[test]
+fn references_of_exceptions_pass_the_host() {
+    let text = r#"
+        .import "host" "throw" func $host_throw (i32)
+        .import "host" "pass" func $pass (i32)
+        .struct $box final (mut i64)
+        .tag $e (i64, anyref)
+        .export "error" tag $e
+        .export "throw" func $throw
+        .export "caught" func $caught
+        .export "passed" func $passed
+        .export "uncaught" func $pass
+        .func $throw (i32 $n)
+            i64.push 1
+            local.get $n
+            i64.extend_i32
+            struct.new $box
+            throw $e
+        .end
+        .func $caught (i32 $n) -> i32
+            try catch $e seen
+            local.get $n
+            call $host_throw
+            end_try
+            i32.push -1
+            ret
+        seen:
+            nip
+            i31.get
+            ret
+        .end
+        .func $passed (i32 $n) -> i64
+            try catch $e seen
+            local.get $n
+            call $pass
+            end_try
+            i64.push -1
+            ret
+        seen:
+            nip
+            struct.get $box 0
+            ret
+        .end
+    "#;
+    for engine in engines() {
+        let mut store = Store::new(&engine, ());
+        let mut linker = Linker::new(&engine);
+        let throw = |mut caller: Caller<'_, ()>, n: i32| -> dotvm::Result<()> {
+            let instance = caller.instance().expect("guests call it");
+            let tag = instance.get_tag(&mut caller, "error").unwrap();
+            let number = AnyRef::from_i31(&caller, n.cast_unsigned());
+            let values = [Val::from(i64::from(n)), Val::from(number)];
+            Err(Exception::new(&caller, tag, values)?.into())
+        };
+        linker.func_wrap("host", "throw", throw).unwrap();
+        let pass = |mut caller: Caller<'_, ()>, n: i32| -> dotvm::Result<()> {
+            let throw = caller.get_export("throw").unwrap().into_func().unwrap();
+            throw.call(&mut caller, &[n.into()])?;
+            Ok(())
+        };
+        linker.func_wrap("host", "pass", pass).unwrap();
+        let module = module(&engine, text);
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let caught = instance.get_func(&mut store, "caught").unwrap();
+        let passed = instance.get_func(&mut store, "passed").unwrap();
+        for n in 1..4 {
+            let results = caught.call(&mut store, &[n.into()]).unwrap();
+            assert_eq!(results[0].to_string(), n.to_string());
+            let results = passed.call(&mut store, &[n.into()]).unwrap();
+            assert_eq!(results[0].to_string(), n.to_string());
+        }
+        // Nothing catches it: the embedder gets the reference.
+        let throw = instance.get_func(&mut store, "throw").unwrap();
+        let Err(Error::Exception(exception)) = throw.call(&mut store, &[5.into()]) else {
+            panic!("nothing was thrown");
+        };
+        store.collect_garbage();
+        let [_, Val::AnyRef(Some(thrown))] = exception.values() else {
+            panic!("{:?}", exception.values());
+        };
+        assert_eq!(thrown.kind(&store).unwrap(), ObjectKind::Struct);
+        assert!(thrown.is_same(*thrown, &store).unwrap());
+        assert!(!thrown.is_same(AnyRef::from_i31(&store, 5), &store).unwrap());
+    }
+}
+
+/// What is copied and filled into arrays that are old is found by the next collection of young objects.
+#[test]
+fn arrays_remember_what_is_put_into_them() {
+    let text = r#"
+        .struct $box final (mut i64)
+        .array $boxes final (mut anyref)
+        .global $old mut anyref = ref.null anyref
+        .export "copied" func $copied
+        .export "filled" func $filled
+        .func $churn
+            .local i32 $i
+        again:
+            loop
+            i64.push 13
+            struct.new $box
+            pop
+            local.get $i
+            i32.push 1
+            i32.add
+            local.tee $i
+            i32.push 200000
+            i32.lt
+            jnz again
+            ret
+        .end
+        ; An array that has outlived collections.
+        .func $prepare
+            global.get $old
+            ref.is_null
+            jz done
+            i32.push 10
+            array.new_default $boxes
+            global.set $old
+            call $churn
+        done:
+            ret
+        .end
+        .func $copied (i64 $n) -> i64
+            call $prepare
+            global.get $old
+            i32.push 2
+            local.get $n
+            struct.new $box
+            i32.push 3
+            array.new $boxes
+            i32.push 0
+            i32.push 3
+            array.copy $boxes $boxes
+            call $churn
+            global.get $old
+            i32.push 4
+            array.get $boxes
+            struct.get $box 0
+            ret
+        .end
+        .func $filled (i64 $n) -> i64
+            call $prepare
+            global.get $old
+            i32.push 5
+            local.get $n
+            struct.new $box
+            i32.push 4
+            array.fill $boxes
+            call $churn
+            global.get $old
+            i32.push 8
+            array.get $boxes
+            struct.get $box 0
+            ret
+        .end
+    "#;
+    for jit in [Jit::Off, Jit::Eager] {
+        let engine = engine(|config: &mut Config| {
+            config.jit(jit);
+        });
+        let mut store = Store::new(&engine, ());
+        let module = module(&engine, text);
+        let instance = Linker::new(&engine)
+            .instantiate(&mut store, &module)
+            .unwrap();
+        for name in ["copied", "filled"] {
+            let func = instance
+                .get_typed_func::<i64, i64>(&mut store, name)
+                .unwrap();
+            for n in 40..43 {
+                let before = store.gc_stats().young_collections;
+                assert_eq!(func.call(&mut store, n).unwrap(), n, "{name}");
+                assert!(store.gc_stats().young_collections > before);
+            }
+        }
+    }
+}
+
+/// What takes long on one array can be stopped: 800 million elements take a second.
+#[test]
+fn large_arrays_are_filled_in_steps() {
+    let text = r#"
+        .array $longs final (mut i64)
+        .export "make" func $make
+        .func $make (i32 $len) -> i32
+            i64.push 7
+            local.get $len
+            array.new $longs
+            array.len
+            ret
+        .end
+    "#;
+    let engine = engine(|config: &mut Config| {
+        config.max_memory_bytes(8 << 30);
+    });
+    let mut store = Store::new(&engine, ());
+    let module = module(&engine, text);
+    let instance = Linker::new(&engine)
+        .instantiate(&mut store, &module)
+        .unwrap();
+    let make = instance
+        .get_typed_func::<i32, i32>(&mut store, "make")
+        .unwrap();
+    assert_eq!(make.call(&mut store, 1 << 20).unwrap(), 1 << 20);
+    store.set_timeout(Duration::from_millis(20)).unwrap();
+    let stopped = make.call(&mut store, 800_000_000);
+    assert_eq!(trap_code(stopped), TrapCode::Timeout);
 }

@@ -459,7 +459,8 @@ impl<const N: usize> Exec for CopySlots<N> {
     unsafe fn exec(r: &mut Regs) -> Flow {
         // SAFETY: this instruction has these operands.
         unsafe {
-            *r.slot(r.field(8)).cast::<[u64; N]>() = *r.slot(r.field(10)).cast::<[u64; N]>();
+            let (dst, src) = (r.slot(r.field(8)), r.slot(r.field(10)));
+            std::ptr::copy(src.cast::<[u64; N]>(), dst.cast::<[u64; N]>(), 1);
             r.advance(2);
         }
         Flow::Next

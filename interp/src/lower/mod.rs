@@ -59,7 +59,8 @@ pub fn lower(
     Ok(code)
 }
 
-/// Where in the bytecode the instructions of threaded code come from.
+/// Where in the bytecode the instructions of threaded code come from: the first word of each, ascending, and
+/// the offset.
 #[derive(Clone, Debug, Default)]
 pub struct Offsets(Vec<(u32, u32)>);
 
@@ -97,42 +98,32 @@ impl References {
     }
 }
 
-/// Lowers a function once more, the same way, to learn where its references are. Nobody pays for that map
-/// until the collector looks at a frame of the function.
-///
-/// # Errors
-/// As [`lower`].
-pub fn references(
-    module: &Module,
-    env: &ModuleEnv,
-    defined: u32,
-    type_ids: &[u32],
-    cells: &[CodeCell],
-    options: Options,
-) -> Result<References, Malformed> {
-    let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
-    lowerer.references = Some(References::default());
-    lowerer.run()?;
-    Ok(lowerer.references.unwrap_or_default())
+/// What there is to know of a function's threaded code that running it does not need.
+#[derive(Clone, Debug, Default)]
+pub struct Maps {
+    /// Which instruction comes from where.
+    pub offsets: Offsets,
+    /// Where references are.
+    pub references: References,
 }
 
-/// Lowers a function once more, the same way, to learn which instruction comes from where. Nobody
-/// pays for that map until there is a backtrace to print.
+/// Lowers a function once more, the same way, to learn its maps. Nobody pays for them until there is a
+/// backtrace to print, or the collector looks at a frame of the function.
 ///
 /// # Errors
 /// As [`lower`].
-pub fn offsets(
+pub fn maps(
     module: &Module,
     env: &ModuleEnv,
     defined: u32,
     type_ids: &[u32],
     cells: &[CodeCell],
     options: Options,
-) -> Result<Offsets, Malformed> {
+) -> Result<Maps, Malformed> {
     let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
-    lowerer.offsets = Some(Vec::new());
+    lowerer.maps = Some(Maps::default());
     lowerer.run()?;
-    Ok(Offsets(lowerer.offsets.unwrap_or_default()))
+    Ok(lowerer.maps.unwrap_or_default())
 }
 
 /// The state of lowering one function.
@@ -166,10 +157,8 @@ struct Lowerer<'m> {
     regions: OpenRegions,
     /// Slots used above the operand stack for rearranging it.
     scratch_slots: u32,
-    /// (word, bytecode offset) of each instruction, where somebody asked.
-    offsets: Option<Vec<(u32, u32)>>,
-    /// Where references are at each call, where somebody asked.
-    references: Option<References>,
+    /// What is noted of the code, where somebody asked.
+    maps: Option<Maps>,
     /// Offset of the bytecode instruction being lowered.
     at: u32,
     /// First word of the instruction emitted last.
@@ -232,8 +221,7 @@ impl<'m> Lowerer<'m> {
             blocks: Blocks::default(),
             regions: OpenRegions::default(),
             scratch_slots: 0,
-            offsets: None,
-            references: None,
+            maps: None,
             at: 0,
             last_instr: usize::MAX,
             binary: None,
@@ -282,7 +270,7 @@ impl<'m> Lowerer<'m> {
     fn emit(&mut self, handler: Handler, operands: &[u64]) -> usize {
         let at = self.out.len();
         self.last_instr = at;
-        if self.offsets.is_some() {
+        if self.maps.is_some() {
             self.note_offset(at);
         }
         let handler = (handler as *const ()).expose_provenance() as u64;
@@ -300,22 +288,23 @@ impl<'m> Lowerer<'m> {
 
     #[cold]
     fn note_offset(&mut self, at: usize) {
-        if let Some(offsets) = &mut self.offsets {
-            offsets.push((at as u32, self.at));
+        if let Some(maps) = &mut self.maps {
+            maps.offsets.0.push((at as u32, self.at));
         }
     }
 
     /// Notes the slots with references at the instruction emitted last, which calls: locals, and what is on
     /// the operand stack and at home. Values of accumulators are, and others are locals.
     pub(super) fn note_references(&mut self) {
-        if self.references.is_some() {
+        if self.maps.is_some() {
             self.add_references();
         }
     }
 
     #[cold]
     fn add_references(&mut self) {
-        let mut references = self.references.take().unwrap_or_default();
+        let mut maps = self.maps.take().unwrap_or_default();
+        let references = &mut maps.references;
         let words = self.last_instr as u32..self.out.len() as u32;
         references.calls.push((words, references.slots.len()));
         let types = self.verifier.locals().iter().zip(&self.locals);
@@ -332,14 +321,15 @@ impl<'m> Lowerer<'m> {
         let entries = self.entries.iter();
         let at_home = entries.filter(|it| it.ty == ValType::AnyRef && it.place == Where::Home);
         references.slots.extend(at_home.map(|entry| entry.home));
-        self.references = Some(references);
+        self.maps = Some(maps);
     }
 
     /// Removes everything from the instruction at `at` on.
     fn retract(&mut self, at: usize) {
         self.out.truncate(at);
         self.last_instr = usize::MAX;
-        if let Some(offsets) = &mut self.offsets {
+        if let Some(maps) = &mut self.maps {
+            let offsets = &mut maps.offsets.0;
             while offsets.last().is_some_and(|&(word, _)| word as usize >= at) {
                 offsets.pop();
             }

@@ -40,7 +40,8 @@ pub enum Rate {
     Fixed,
     /// For the bytes that it reads and writes.
     Bytes,
-    /// For each round, and each block of the result, of the derivation of a key.
+    /// For each round of the derivation of a key, of each block of the result. As many bytes of a salt, or of a
+    /// secret, as a block has count as one more.
     Rounds,
     /// For each KiB of memory that it fills in each pass.
     Blocks,

@@ -38,6 +38,9 @@ const MAX_RECURSION_INLINED: usize = 2;
 /// How many instructions are inlined into one unit.
 const MAX_INLINED: usize = 800;
 
+/// The most slots of the locals of a callee that is inlined.
+const MAX_INLINED_SLOTS: u32 = 256;
+
 /// Slots that the interpreter keeps below the frame of a callee in another instance.
 const CROSS_SLOTS: i64 = 4;
 
@@ -495,7 +498,8 @@ impl<'a> Lowerer<'a, '_> {
         }
         let analysis = Analysis::new(request.module, request.env, defined).ok()?;
         let fits = analysis.instrs.len() <= MAX_INLINED_INSTRS
-            && self.inlined + analysis.instrs.len() <= MAX_INLINED;
+            && self.inlined + analysis.instrs.len() <= MAX_INLINED
+            && analysis.local_slots <= MAX_INLINED_SLOTS;
         let straight = !analysis.has_loops() || recursive > 0;
         // What catches an exception is looked for in one body only.
         let caught = analysis.calls && self.is_in_region() || !analysis.regions.is_empty();
@@ -523,6 +527,7 @@ impl<'a> Lowerer<'a, '_> {
             self.b.append_block_param(after, limb);
         }
         let mut body = Body::new(&mut self.b, self.request, analysis, None)?;
+        self.variables += body.variables();
         body.after = Some(after);
         body.site = site;
         body.frame_offset = offset;

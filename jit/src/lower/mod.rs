@@ -66,6 +66,10 @@ pub(crate) use wide::{PairOp, WideLoadOp, WideOp, WideStoreOp};
 /// The most slots of a value: those of 512 bits.
 const MAX_LIMBS: usize = 8;
 
+/// The most variables times blocks of a function: where values have to be brought together is found with a table
+/// that has 4 bytes for each of both.
+const MAX_VARIABLES_IN_BLOCKS: usize = 1 << 26;
+
 /// The most limbs of each class that results have registers for.
 const RESULT_REGISTERS: usize = 8;
 
@@ -179,8 +183,8 @@ struct Body {
     blocks: BTreeMap<(u8, u32), Block>,
     /// Blocks to be lowered, by world and offset.
     worklist: BTreeSet<(Reverse<u8>, u32)>,
-    /// Headers of loops that are being lowered, by world and offset.
-    open_loops: Vec<(u8, u32)>,
+    /// Loops that are being lowered, by world, end and header.
+    open_loops: BTreeSet<(Reverse<u8>, u32, u32)>,
     /// What is entered from the interpreter.
     entered: Option<Entered>,
     /// Where to go on after an inlined body.
@@ -245,6 +249,8 @@ pub(crate) struct Lowerer<'a, 'b> {
     cold: bool,
     /// Instructions inlined so far.
     inlined: usize,
+    /// Variables of all bodies so far.
+    variables: usize,
 }
 
 impl<'a, 'b> Lowerer<'a, 'b> {
@@ -273,6 +279,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         };
         let analysis = Analysis::new(request.module, request.env, defined)?;
         let body = Body::new(&mut b, request, analysis, header)?;
+        let variables = body.variables();
         let mut lowerer = Lowerer {
             b,
             request,
@@ -292,6 +299,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             passed: None,
             cold: false,
             inlined: 0,
+            variables,
         };
         match header {
             None => lowerer.enter_function(entry),
@@ -385,6 +393,9 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             if self.find_loops_from_below(world, since, offset) {
                 continue;
             }
+            if self.variables * self.b.func.dfg.num_blocks() > MAX_VARIABLES_IN_BLOCKS {
+                return Err(Bailout::TooComplex);
+            }
             self.body.worklist.pop_first();
             previous = (world, offset);
             let block = self.body.blocks[&(world, offset)];
@@ -392,10 +403,11 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             self.body.world = world;
             self.b.switch_to_block(block);
             let kernel = self.kernel_at(offset);
-            if kernel.is_none() && self.body.analysis.loops.contains_key(&offset) {
-                self.body.open_loops.push((world, offset));
-            } else {
-                self.b.seal_block(block);
+            match self.body.analysis.loops.get(&offset) {
+                Some(&end) if kernel.is_none() => {
+                    self.body.open_loops.insert((Reverse(world), end, offset));
+                }
+                _ => self.b.seal_block(block),
             }
             self.stack.clear();
             self.known.clear();
@@ -436,18 +448,15 @@ impl<'a, 'b> Lowerer<'a, 'b> {
     /// Seals the headers of the loops that end before an offset in that world.
     fn seal_loops(&mut self, world: u8, offset: u32) {
         let Body {
-            analysis,
-            blocks,
-            open_loops,
-            ..
+            blocks, open_loops, ..
         } = &mut self.body;
-        open_loops.retain(|header| {
-            let open = header.0 == world && offset <= analysis.loops[&header.1];
-            if !open {
-                self.b.seal_block(blocks[header]);
+        while let Some(&(Reverse(of), end, header)) = open_loops.first() {
+            if of == world && offset <= end {
+                break;
             }
-            open
-        });
+            open_loops.pop_first();
+            self.b.seal_block(blocks[&(of, header)]);
+        }
     }
 
     /// Lowers a basic block.
@@ -594,6 +603,11 @@ impl Body {
         u8::from(inside && !around)
     }
 
+    /// How many variables it has.
+    fn variables(&self) -> usize {
+        self.locals.iter().map(Vec::len).sum()
+    }
+
     fn new(
         b: &mut FunctionBuilder<'_>,
         request: &Request<'_>,
@@ -636,7 +650,7 @@ impl Body {
             locals,
             blocks: BTreeMap::new(),
             worklist: BTreeSet::new(),
-            open_loops: Vec::new(),
+            open_loops: BTreeSet::new(),
             entered,
             after: None,
             returned: false,

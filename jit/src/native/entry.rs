@@ -73,9 +73,32 @@ pub fn libcalls() -> &'static Libcalls {
     unsafe { &*(&raw const trampolines().libcalls).cast::<Libcalls>() }
 }
 
-/// Whether an address is that behind the call that entered machine code: the end of its frames.
-pub fn is_outermost(return_address: usize) -> bool {
-    return_address == trampolines().entered.addr()
+/// A frame of machine code.
+#[derive(Clone, Copy, Debug)]
+pub struct NativeFrame {
+    /// Where it is: of all but the innermost one, the address that it is returned to.
+    pub pc: usize,
+    /// Where its frame pointer points to.
+    pub fp: *const u64,
+}
+
+/// The frames of one entry into machine code, from `innermost` outwards.
+///
+/// # Safety
+/// The frame is one of machine code that is stopped, and as long as the iterator is used, nothing runs on its
+/// part of the native stack.
+pub unsafe fn frames(innermost: NativeFrame) -> impl Iterator<Item = NativeFrame> {
+    let end = trampolines().entered.addr();
+    std::iter::successors(Some(innermost), move |frame| {
+        // SAFETY: the frame pointer points to the one of the frame around it, and behind that is the
+        // address to return to.
+        let (outer, ret) = unsafe { (*frame.fp, *frame.fp.add(1)) };
+        let frame = NativeFrame {
+            pc: ret as usize,
+            fp: std::ptr::with_exposed_provenance(outer as usize),
+        };
+        (frame.pc != end).then_some(frame)
+    })
 }
 
 /// Offset of a field of the native stack in the state of a store.

@@ -1,6 +1,6 @@
 //! Codes of authentication, and bytes and keys derived from secrets.
 
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, MIN_SALT_LEN, Params, Version};
 use dotvm_isa::TrapCode;
 use dotvm_isa::crypto::HashAlgorithm;
 use ring::{hkdf, hmac};
@@ -75,10 +75,10 @@ fn hmac_algorithm(number: u32) -> Result<hmac::Algorithm, TrapCode> {
 pub(super) fn hmac(call: &mut Call<'_>) -> Result<(), Stop> {
     let [number, key, src, len, dst] = call.args();
     let algorithm = hmac_algorithm(number)?;
-    keys::secret(call, key)?;
+    let key_len = keys::secret(call, key)?.len();
     let src = call.operand(src, len)?;
     let dst = call.buffer(dst, algorithm.digest_algorithm().output_len())?;
-    call.charge(src.len())?;
+    call.charge(key_len + src.len())?;
     let key = hmac::Key::new(algorithm, keys::secret(call, key)?);
     let mut context = hmac::Context::with_key(&key);
     for at in src.clone().step_by(STEP_BYTES) {
@@ -122,7 +122,7 @@ fn hkdf_to(call: &mut Call<'_>, output: Output) -> Result<u64, Stop> {
         true => hkdf::HKDF_SHA256,
         false => hkdf::HKDF_SHA512,
     };
-    keys::secret(call, key)?;
+    let key_len = keys::secret(call, key)?.len();
     let salt = call.operand(salt, salt_len)?;
     let info = call.operand(info, info_len)?;
     let block = hmac.digest_algorithm().output_len();
@@ -132,7 +132,7 @@ fn hkdf_to(call: &mut Call<'_>, output: Output) -> Result<u64, Stop> {
     }
     // The info goes into each block.
     let blocks = output.len().div_ceil(block);
-    call.charge(salt.len() + blocks * (info.len() + block))?;
+    call.charge(key_len + salt.len() + blocks * (info.len() + block))?;
     let memory = call.memory();
     let salt = hkdf::Salt::new(algorithm, &memory[salt]);
     let mut bytes = Zeroizing::new(vec![0; output.len()]);
@@ -164,17 +164,26 @@ pub(super) fn pbkdf2_key(call: &mut Call<'_>) -> Result<u64, Stop> {
 fn pbkdf2_to(call: &mut Call<'_>, output: Output) -> Result<u64, Stop> {
     let [number, key, salt, salt_len, rounds] = call.args();
     let algorithm = hmac_algorithm(number)?;
-    keys::secret(call, key)?;
+    let key_len = keys::secret(call, key)?.len();
     let salt = call.operand(salt, salt_len)?;
     if rounds == 0 || salt.len() > DERIVED_BYTES_MAX {
         return Err(TrapCode::InvalidArgument.into());
     }
     let block_bytes = algorithm.digest_algorithm().output_len();
     let blocks = output.len().div_ceil(block_bytes);
-    call.charge((rounds as usize).saturating_mul(blocks))?;
+    // The salt goes into each block, as long as it takes.
+    let rounds_salt = salt.len() / block_bytes;
+    let rounds_block = (rounds as usize).saturating_add(rounds_salt);
+    let rounds_key = key_len / block_bytes;
+    call.charge(
+        rounds_block
+            .saturating_mul(blocks)
+            .saturating_add(rounds_key),
+    )?;
     let mut bytes = Zeroizing::new(vec![0; output.len()]);
     let key = hmac::Key::new(algorithm, keys::secret(call, key)?);
     for (number, out) in (1u32..).zip(bytes.chunks_mut(block_bytes)) {
+        call.store.safepoint()?;
         let mut context = hmac::Context::with_key(&key);
         context.update(&call.memory()[salt.clone()]);
         context.update(&number.to_be_bytes());
@@ -216,7 +225,7 @@ fn argon2id_to(call: &mut Call<'_>, output: Output) -> Result<u64, Stop> {
     let salt = call.operand(salt, salt_len)?;
     let filled = u64::from(kib) * u64::from(passes);
     let modest = filled <= ARGON2_KIB_MAX && lanes <= ARGON2_LANES_MAX;
-    if !modest || salt.len() > DERIVED_BYTES_MAX {
+    if !modest || !(MIN_SALT_LEN..=DERIVED_BYTES_MAX).contains(&salt.len()) {
         return Err(TrapCode::InvalidArgument.into());
     }
     let params = Params::new(kib, passes, lanes, Some(output.len()));

@@ -47,7 +47,8 @@ impl Buffers {
             dst: call.buffer(dst.0, dst.1)?,
         };
         let Buffers { src, dst, aad } = &buffers;
-        let apart = aad.is_empty() || aad.end <= dst.start || dst.end <= aad.start;
+        let apart =
+            aad.is_empty() || dst.is_empty() || aad.end <= dst.start || dst.end <= aad.start;
         let short = src.len() <= ONE_PIECE_BYTES_MAX && aad.len() <= ONE_PIECE_BYTES_MAX;
         match apart && short {
             true => Ok(buffers),

@@ -1,11 +1,11 @@
 //! Reading the frames of stopped guest code.
 
 use std::collections::BTreeMap;
-use std::ptr;
 use std::sync::Arc;
 
 use dotvm_interp::{Code, walk};
-use dotvm_jit::{entry, traps};
+use dotvm_jit::entry::{self, NativeFrame};
+use dotvm_jit::traps;
 
 use super::entry::Place;
 use crate::backtrace::{Backtrace, BacktraceBuilder, Frame};
@@ -72,15 +72,9 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
             });
             Some(code.param_slots())
         };
-        let frame = dotvm_interp::Frame {
-            ip: place.ip,
-            fp: place.fp,
-            ctx: place.ctx,
-            is_return_address: place.is_return_address,
-        };
         // SAFETY: the places are those that handlers noted when they stopped: `innermost` when its
         // run ended, and nothing ran on its part of the stack since; the others are waiting.
-        unsafe { walk(frame, &mut visit) };
+        unsafe { walk(place.threaded_frame(), &mut visit) };
     }
     backtrace.finish()
 }
@@ -91,11 +85,10 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
 /// `place` is a frame of native code that is stopped, and nothing ran on its part of the native stack
 /// since.
 unsafe fn walk_native(store: &StoreOpaque, place: Place, backtrace: &mut BacktraceBuilder) {
-    let mut pc = place.ip.addr();
-    let mut fp = place.fp.cast_const();
     // Of deep recursion, most frames are at the same place as the one before.
     let (mut known, mut module, mut frames) = (0, None, Vec::new());
-    loop {
+    // SAFETY: the caller's promise.
+    for NativeFrame { pc, .. } in unsafe { entry::frames(place.native_frame()) } {
         if pc != known {
             let Some(code) = traps::find(pc) else { return };
             let mut modules = store.modules.iter();
@@ -114,13 +107,5 @@ unsafe fn walk_native(store: &StoreOpaque, place: Place, backtrace: &mut Backtra
                 backtrace.push(|| Frame::at(module.clone(), imported + defined, offset));
             }
         }
-        // SAFETY: the frame pointer points to the one of the frame around it, and behind that is the
-        // address to return to.
-        let (outer, ret) = unsafe { (*fp, *fp.add(1)) };
-        if entry::is_outermost(ret as usize) {
-            return;
-        }
-        pc = ret as usize;
-        fp = ptr::with_exposed_provenance(outer as usize);
     }
 }

@@ -6,11 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
+use dotvm_interp::Frame;
 use dotvm_isa::TrapCode;
 use dotvm_isa::abi::{
     Activation, EXIT_CAUGHT, EXIT_ERROR, EXIT_HALT, Landing, NativeStack, Signals, VmContext,
     VmMemory, VmState,
 };
+use dotvm_jit::entry::NativeFrame;
 use dotvm_jit::traps::Running;
 
 use super::backtrace::capture;
@@ -79,6 +81,26 @@ pub(crate) struct Place {
     pub(super) ctx: *mut VmContext,
     /// Whether `ip` is an address to return to; always so in native code.
     pub(super) is_return_address: bool,
+}
+
+impl Place {
+    /// The frame, of threaded code.
+    pub(super) fn threaded_frame(self) -> Frame {
+        Frame {
+            ip: self.ip,
+            fp: self.fp,
+            ctx: self.ctx,
+            is_return_address: self.is_return_address,
+        }
+    }
+
+    /// The frame, of native code.
+    pub(super) fn native_frame(self) -> NativeFrame {
+        NativeFrame {
+            pc: self.ip.addr(),
+            fp: self.fp,
+        }
+    }
 }
 
 /// Why a libcall stops the run it was called from.
@@ -579,7 +601,8 @@ fn run_guest(store: &mut StoreInner<dyn Any>, callee: Callee, base: *mut u64) ->
 }
 
 /// Runs a host function with parameters and results in the slots from `base` on, called by the
-/// instance `caller` or by the host.
+/// instance `caller` or by the host. References that it made end with it, but for those among the values of
+/// an exception that it stops with.
 pub(super) fn run_host(
     store: &mut StoreInner<dyn Any>,
     host: &HostFunc,
@@ -597,7 +620,9 @@ pub(super) fn run_host(
     let frame = unsafe { std::slice::from_raw_parts_mut(base, slots) };
     let kept = store.opaque.heap.handles.len();
     let result = host.call(store, caller, frame);
-    store.opaque.heap.handles.truncate(kept);
+    if !matches!(result, Err(Error::Exception(_))) {
+        store.opaque.heap.handles.truncate(kept);
+    }
     result.map_err(Stop::Error)
 }
 

@@ -5,13 +5,13 @@
 //! left the last time, those are dropped that no slot, and no word on the native stack, may refer to:
 //! frames are only looked at here, when an exception is thrown.
 
-use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use dotvm_interp::{Frame, walk};
 use dotvm_isa::abi::{Landing, VmContext};
 use dotvm_isa::{TrapCode, ValType};
-use dotvm_jit::{entry, traps};
+use dotvm_jit::entry::{self, NativeFrame};
+use dotvm_jit::traps;
 
 use super::backtrace::capture;
 use super::entry::{Place, Stop};
@@ -238,7 +238,8 @@ pub(super) unsafe fn throw_ref(store: &mut StoreOpaque, ctx: *mut VmContext, slo
     unsafe { raise(store, ctx, slot, None) }
 }
 
-/// Throws the exception that a host function returned as its error; nothing above `end` is in use.
+/// Throws the exception that a host function returned as its error; nothing above `end` is in use. Of the
+/// embedder's references to managed objects, all but the first `references` end.
 ///
 /// # Safety
 /// As for [`throw`].
@@ -247,13 +248,16 @@ pub(super) unsafe fn throw_from_host(
     ctx: *mut VmContext,
     end: *mut u64,
     exception: &Exception,
+    references: usize,
 ) -> Stop {
     if exception.tag().store != store.id {
         return Error::Usage("an exception of another store".into()).into();
     }
     let tag = exception.tag().index;
     let mut values = vec![0; store.tags[tag as usize].ty.param_slots() as usize];
-    if let Err(error) = write_vals(exception.values(), store, &mut values) {
+    let written = write_vals(exception.values(), store, &mut values);
+    store.heap.handles.truncate(references);
+    if let Err(error) = written {
         return error.into();
     }
     if let Err(trap) = make_room(store, end) {
@@ -402,14 +406,8 @@ unsafe fn find(store: &StoreOpaque, innermost: Option<Place>, tag: u32) -> Optio
             });
             None
         };
-        let frame = Frame {
-            ip: place.ip,
-            fp: place.fp,
-            ctx: place.ctx,
-            is_return_address: place.is_return_address,
-        };
         // SAFETY: the caller's promise; the code that has the address knows its parameters.
-        unsafe { walk(frame, &mut visit) };
+        unsafe { walk(place.threaded_frame(), &mut visit) };
         if caught.is_some() {
             break;
         }
@@ -423,9 +421,8 @@ unsafe fn find(store: &StoreOpaque, innermost: Option<Place>, tag: u32) -> Optio
 /// `place` is a frame of native code that has called the runtime for the instance that it names, and
 /// nothing ran on its part of the native stack since.
 unsafe fn find_native(store: &StoreOpaque, place: Place, tag: u32) -> Option<Landing> {
-    let mut pc = place.ip.addr();
-    let mut fp = place.fp.cast_const();
-    loop {
+    // SAFETY: the caller's promise.
+    for NativeFrame { pc, fp } in unsafe { entry::frames(place.native_frame()) } {
         if let Some(handlers) = traps::find(pc)?.handlers_at(pc) {
             let sp = fp.wrapping_byte_sub(handlers.frame_bytes);
             let ctx: *mut VmContext = match handlers.instance_at {
@@ -446,15 +443,8 @@ unsafe fn find_native(store: &StoreOpaque, place: Place, tag: u32) -> Option<Lan
                 });
             }
         }
-        // SAFETY: the frame pointer points to the one of the frame around it, and behind that is the
-        // address to return to.
-        let (outer, ret) = unsafe { (*fp, *fp.add(1)) };
-        if entry::is_outermost(ret as usize) {
-            return None;
-        }
-        pc = ret as usize;
-        fp = ptr::with_exposed_provenance(outer as usize);
     }
+    None
 }
 
 #[cfg(test)]

@@ -133,11 +133,12 @@ unsafe extern "C" fn call_host(ctx: *mut VmContext, args: *mut u64, func: u64) -
         }
         let host = &*(*func).host.cast_const().cast::<HostFunc>();
         with_store(ctx, |store, instance| {
+            let references = store.opaque.heap.handles.len();
             let result = run_host(store, host, Some(instance), args);
             result.map_err(|stop| match stop {
                 Stop::Error(Error::Exception(exception)) => {
                     let end = args.wrapping_byte_add(room);
-                    exceptions::throw_from_host(&mut store.opaque, ctx, end, &exception)
+                    exceptions::throw_from_host(&mut store.opaque, ctx, end, &exception, references)
                 }
                 stop => stop,
             })

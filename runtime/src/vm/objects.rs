@@ -4,6 +4,7 @@
 //! `anyref` has null, a number or the address of an object of this store. What only reads and changes objects
 //! does not touch the store.
 
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 
 use dotvm_isa::TrapCode;
@@ -14,6 +15,7 @@ use dotvm_isa::signature::VARIANT;
 use super::entry::Stop;
 use super::gc::{Object, Sign};
 use super::libcalls::with_store;
+use super::ops;
 use crate::store::StoreOpaque;
 
 type Found = Result<NonNull<Object>, TrapCode>;
@@ -181,6 +183,25 @@ pub(super) unsafe extern "C" fn array_len(_: *mut VmContext, args: *mut u64, _: 
     }
 }
 
+/// Has something done to so many bytes of elements, in steps between which a time limit or an interrupt may stop
+/// it. Returns 0, or the status to stop with.
+unsafe fn in_steps(ctx: *mut VmContext, bytes: usize, mut step: impl FnMut(Range<usize>)) -> u32 {
+    if bytes <= ops::STEP_BYTES {
+        step(0..bytes);
+        return 0;
+    }
+    // SAFETY: a libcall is running.
+    unsafe {
+        with_store(ctx, |store, _| {
+            ops::in_steps(&mut store.opaque, bytes, |_, range| {
+                step(range);
+                Ok(())
+            })?;
+            Ok(())
+        })
+    }
+}
+
 pub(super) unsafe extern "C" fn array_fill(ctx: *mut VmContext, args: *mut u64, imm: u64) -> u32 {
     let Access {
         object, storage, ..
@@ -190,15 +211,18 @@ pub(super) unsafe extern "C" fn array_fill(ctx: *mut VmContext, args: *mut u64, 
         let fill = |object| {
             let value = args.add(2);
             let count = *value.add(storage.val_type().slots() as usize);
-            let mut at = elements(object, *args.add(1), count, storage)?;
+            let at = elements(object, *args.add(1), count, storage)?;
             before_store(ctx, object, storage);
-            for _ in 0..count {
-                Object::store(object, at, storage, value);
-                at += storage.bytes() as usize;
-            }
-            Ok(())
+            let element_bytes = storage.bytes() as usize;
+            let bytes = count as usize * element_bytes;
+            Ok(in_steps(ctx, bytes, |step| {
+                for offset in step.step_by(element_bytes) {
+                    Object::store(object, at + offset, storage, value);
+                }
+            }))
         };
-        status(object_of(ctx, *args, object).and_then(fill))
+        let found = object_of(ctx, *args, object);
+        found.and_then(fill).unwrap_or_else(|trap| trap as u32)
     }
 }
 
@@ -218,14 +242,18 @@ pub(super) unsafe extern "C" fn array_copy(ctx: *mut VmContext, args: *mut u64, 
             let src_at = elements(src, src_index, count, storage)?;
             before_store(ctx, dst, storage);
             let bytes = count as usize * storage.bytes() as usize;
-            ptr::copy(
-                Object::place(src, src_at),
-                Object::place(dst, dst_at),
-                bytes,
-            );
-            Ok(())
+            let (src, dst) = (Object::place(src, src_at), Object::place(dst, dst_at));
+            // From the end that is not overwritten before it is read.
+            let upwards = dst.addr() <= src.addr();
+            Ok(in_steps(ctx, bytes, |step| {
+                let at = match upwards {
+                    true => step.start,
+                    false => bytes - step.end,
+                };
+                ptr::copy(src.add(at), dst.add(at), step.len());
+            }))
         };
-        status(copy())
+        copy().unwrap_or_else(|trap: TrapCode| trap as u32)
     }
 }
 
@@ -368,20 +396,26 @@ pub(super) unsafe extern "C" fn array_new(ctx: *mut VmContext, args: *mut u64, i
             let (index, id) = (imm as u32, type_id(ctx, imm as u32));
             let storage = element_of(store, instance, index);
             let first = ARRAY_ELEMENTS_AT as usize;
-            let object = if imm & VARIANT != 0 {
-                let (object, bytes) = make_array(store, id, *args as u32, &[])?;
-                Object::place(object, first).write_bytes(0, bytes);
-                object
-            } else {
-                let len = *args.add(storage.val_type().slots() as usize);
-                let root = if storage.is_traced() { *args } else { 0 };
-                let (object, _) = make_array(store, id, len as u32, &[root])?;
-                for i in 0..len as usize {
-                    let at = first + i * storage.bytes() as usize;
-                    Object::store(object, at, storage, args);
-                }
-                object
+            let is_default = imm & VARIANT != 0;
+            let (len, root) = match is_default {
+                true => (*args, 0),
+                false => (
+                    *args.add(storage.val_type().slots() as usize),
+                    if storage.is_traced() { *args } else { 0 },
+                ),
             };
+            let (object, bytes) = make_array(store, id, len as u32, &[root])?;
+            ops::in_steps(store, bytes, |_, step| {
+                if is_default {
+                    let place = Object::place(object, first + step.start);
+                    place.write_bytes(0, step.len());
+                    return Ok(());
+                }
+                for offset in step.step_by(storage.bytes() as usize) {
+                    Object::store(object, first + offset, storage, args);
+                }
+                Ok(())
+            })?;
             *args = Object::slot(object);
             Ok(())
         })

@@ -172,15 +172,16 @@ pub(super) fn memory_fill(
     })
 }
 
-/// Does something to so many bytes in steps between which a time limit or an interrupt may stop it: the
-/// first touch of 4 GiB takes seconds.
+/// Bytes that are worked on in one go: the first touch of 4 GiB takes seconds.
+pub(super) const STEP_BYTES: usize = 4 << 20;
+
+/// Does something to so many bytes in steps between which a time limit or an interrupt may stop it.
 #[inline]
-fn in_steps(
+pub(super) fn in_steps(
     store: &mut StoreOpaque,
     len: usize,
     mut step: impl FnMut(&mut StoreOpaque, Range<usize>) -> Done,
 ) -> Done {
-    const STEP_BYTES: usize = 4 << 20;
     let mut start = 0;
     while len - start > STEP_BYTES {
         step(store, start..start + STEP_BYTES)?;

@@ -244,83 +244,54 @@ impl State {
     }
 }
 
-fn compress_256(state: &mut [u32; 8], block: &[u8; 64]) {
-    let mut words = [0u32; 64];
-    for (word, bytes) in words.iter_mut().zip(block.chunks(4)) {
-        *word = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    }
-    for i in 16..64 {
-        let (a, b) = (words[i - 15], words[i - 2]);
-        let s0 = a.rotate_right(7) ^ a.rotate_right(18) ^ a >> 3;
-        let s1 = b.rotate_right(17) ^ b.rotate_right(19) ^ b >> 10;
-        words[i] = words[i - 16]
-            .wrapping_add(s0)
-            .wrapping_add(words[i - 7])
-            .wrapping_add(s1);
-    }
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-    for i in 0..64 {
-        let s1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
-        let choice = e & f ^ !e & g;
-        let t1 = h
-            .wrapping_add(s1)
-            .wrapping_add(choice)
-            .wrapping_add((ROUNDS_512[i] >> 32) as u32)
-            .wrapping_add(words[i]);
-        let s0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
-        let t2 = s0.wrapping_add(a & b ^ a & c ^ b & c);
-        h = g;
-        g = f;
-        f = e;
-        e = d.wrapping_add(t1);
-        d = c;
-        c = b;
-        b = a;
-        a = t1.wrapping_add(t2);
-    }
-    for (old, new) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
-        *old = old.wrapping_add(new);
-    }
+/// A block of SHA-2: its functions for words of 32 and of 64 bits differ in how far they rotate and shift.
+macro_rules! compress {
+    ($name:ident, $word:ty, $block:literal, $rounds:literal,
+     [$a0:literal $a1:literal $a2:literal] [$b0:literal $b1:literal $b2:literal]
+     [$e0:literal $e1:literal $e2:literal] [$f0:literal $f1:literal $f2:literal]) => {
+        fn $name(state: &mut [$word; 8], block: &[u8; $block]) {
+            let mut words: [$word; $rounds] = [0; $rounds];
+            for (word, bytes) in words.iter_mut().zip(block.chunks($block / 16)) {
+                *word = <$word>::from_be_bytes(bytes.try_into().expect("as many bytes"));
+            }
+            for i in 16..$rounds {
+                let (a, b) = (words[i - 15], words[i - 2]);
+                let s0 = a.rotate_right($a0) ^ a.rotate_right($a1) ^ a >> $a2;
+                let s1 = b.rotate_right($b0) ^ b.rotate_right($b1) ^ b >> $b2;
+                words[i] = words[i - 16]
+                    .wrapping_add(s0)
+                    .wrapping_add(words[i - 7])
+                    .wrapping_add(s1);
+            }
+            let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
+            for i in 0..$rounds {
+                let s1 = e.rotate_right($e0) ^ e.rotate_right($e1) ^ e.rotate_right($e2);
+                let choice = e & f ^ !e & g;
+                let t1 = h
+                    .wrapping_add(s1)
+                    .wrapping_add(choice)
+                    .wrapping_add((ROUNDS_512[i] >> (64 - <$word>::BITS)) as $word)
+                    .wrapping_add(words[i]);
+                let s0 = a.rotate_right($f0) ^ a.rotate_right($f1) ^ a.rotate_right($f2);
+                let t2 = s0.wrapping_add(a & b ^ a & c ^ b & c);
+                h = g;
+                g = f;
+                f = e;
+                e = d.wrapping_add(t1);
+                d = c;
+                c = b;
+                b = a;
+                a = t1.wrapping_add(t2);
+            }
+            for (old, new) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
+                *old = old.wrapping_add(new);
+            }
+        }
+    };
 }
 
-fn compress_512(state: &mut [u64; 8], block: &[u8; 128]) {
-    let mut words = [0u64; 80];
-    for (word, bytes) in words.iter_mut().zip(block.chunks(8)) {
-        *word = word_of(bytes).swap_bytes();
-    }
-    for i in 16..80 {
-        let (a, b) = (words[i - 15], words[i - 2]);
-        let s0 = a.rotate_right(1) ^ a.rotate_right(8) ^ a >> 7;
-        let s1 = b.rotate_right(19) ^ b.rotate_right(61) ^ b >> 6;
-        words[i] = words[i - 16]
-            .wrapping_add(s0)
-            .wrapping_add(words[i - 7])
-            .wrapping_add(s1);
-    }
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-    for i in 0..80 {
-        let s1 = e.rotate_right(14) ^ e.rotate_right(18) ^ e.rotate_right(41);
-        let choice = e & f ^ !e & g;
-        let t1 = h
-            .wrapping_add(s1)
-            .wrapping_add(choice)
-            .wrapping_add(ROUNDS_512[i])
-            .wrapping_add(words[i]);
-        let s0 = a.rotate_right(28) ^ a.rotate_right(34) ^ a.rotate_right(39);
-        let t2 = s0.wrapping_add(a & b ^ a & c ^ b & c);
-        h = g;
-        g = f;
-        f = e;
-        e = d.wrapping_add(t1);
-        d = c;
-        c = b;
-        b = a;
-        a = t1.wrapping_add(t2);
-    }
-    for (old, new) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
-        *old = old.wrapping_add(new);
-    }
-}
+compress!(compress_256, u32, 64, 64, [7 18 3] [17 19 10] [6 11 25] [2 13 22]);
+compress!(compress_512, u64, 128, 80, [1 8 7] [19 61 6] [14 18 41] [28 34 39]);
 
 /// Eight bytes, little-endian.
 fn word_of(bytes: &[u8]) -> u64 {

@@ -122,20 +122,20 @@ macro_rules! instruction {
 
 /// The instruction of a lane's type with that operation, or what the trait has for any target.
 macro_rules! operation {
-    (($lane:ident $trait:ident $short:literal $long:literal) $op:literal bytes_mask; $a:ident; $name:ident) => {
+    (($lane:ident $trait:ident $short:literal $long:literal) $op:expr, bytes_mask; $a:ident; $name:ident) => {
         instruction!(
             @ concat!($short, ".", $op), u32, u64::from; concat!($long, ".", $op), u64, u64::from;
             ($a) else <$lane as $trait>::$name($a)
         )
     };
-    (($lane:ident $trait:ident $short:literal $long:literal) $op:literal $result:ty as $as:path;
+    (($lane:ident $trait:ident $short:literal $long:literal) $op:expr, $result:ty as $as:path;
      $($a:ident)*; $name:ident) => {
         instruction!(
             concat!($short, ".", $op), concat!($long, ".", $op), $result as $as;
             ($($a)*) else <$lane as $trait>::$name($($a),*)
         )
     };
-    (($lane:ident $trait:ident $short:literal $long:literal) $op:literal;
+    (($lane:ident $trait:ident $short:literal $long:literal) $op:expr;
      $($a:ident)* $(, $scalar:ident: $type:ty)?; $name:ident) => {
         instruction!(
             concat!($short, ".", $op), concat!($long, ".", $op), vector;
@@ -146,32 +146,32 @@ macro_rules! operation {
 
 /// A method that is an instruction.
 macro_rules! method {
-    ($of:tt $lane:ident $scalar:ident one $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident one $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N]) -> [u64; N] {
             operation!($of $op; a; $name)
         }
     };
-    ($of:tt $lane:ident $scalar:ident two $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident two $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N], b: [u64; N]) -> [u64; N] {
             operation!($of $op; a b; $name)
         }
     };
-    ($of:tt $lane:ident $scalar:ident three $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident three $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N], b: [u64; N], c: [u64; N]) -> [u64; N] {
             operation!($of $op; a b c; $name)
         }
     };
-    ($of:tt $lane:ident $scalar:ident shift $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident shift $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N], count: u32) -> [u64; N] {
             operation!($of $op; a, count: u32; $name)
         }
     };
     (($of:ident $trait:ident $short:literal $long:literal) $lane:ident $scalar:ident
-     splat $name:ident $op:literal) => {
+     splat $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(value: $lane) -> [u64; N] {
             let scalar = value as $scalar;
@@ -181,57 +181,57 @@ macro_rules! method {
             )
         }
     };
-    ($of:tt $lane:ident $scalar:ident fold $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident fold $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N]) -> $lane {
             #[inline(always)]
             fn lane(value: $scalar) -> $lane {
                 value as $lane
             }
-            operation!($of $op $scalar as lane; a; $name)
+            operation!($of $op, $scalar as lane; a; $name)
         }
     };
-    ($of:tt $lane:ident $scalar:ident flag $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident flag $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N]) -> bool {
-            operation!($of $op u32 as flag; a; $name)
+            operation!($of $op, u32 as flag; a; $name)
         }
     };
-    ($of:tt $lane:ident $scalar:ident mask $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident mask $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N]) -> u64 {
-            operation!($of $op u32 as u64::from; a; $name)
+            operation!($of $op, u32 as u64::from; a; $name)
         }
     };
     // Of more than one instruction, the main one of which is named.
-    ($of:tt $lane:ident $scalar:ident product $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident product $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N], b: [u64; N]) -> [u64; N] {
             multiply_bytes(a, b)
         }
     };
-    ($of:tt $lane:ident $scalar:ident least $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident least $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N], b: [u64; N]) -> [u64; N] {
             functions::select(<$lane as Operations>::lt(a, b), a, b)
         }
     };
-    ($of:tt $lane:ident $scalar:ident greatest $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident greatest $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N], b: [u64; N]) -> [u64; N] {
             functions::select(<$lane as Operations>::lt(b, a), a, b)
         }
     };
-    ($of:tt $lane:ident $scalar:ident flipped $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident flipped $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N], b: [u64; N]) -> [u64; N] {
             <i64 as Operations>::$name(flipped(a), flipped(b))
         }
     };
-    ($of:tt $lane:ident $scalar:ident bytes_mask $name:ident $op:literal) => {
+    ($of:tt $lane:ident $scalar:ident bytes_mask $name:ident $op:expr) => {
         #[inline(always)]
         fn $name<const N: usize>(a: [u64; N]) -> u64 {
-            operation!($of $op bytes_mask; a; $name)
+            operation!($of $op, bytes_mask; a; $name)
         }
     };
 }
@@ -240,13 +240,81 @@ macro_rules! method {
 /// shapes. A row is the kind of instruction, the operation and the end of the instruction's name.
 macro_rules! instructions {
     ($($here:ident, $trait:ident for $lane:ident as $scalar:ident, $short:literal $long:literal {
-        $($kind:ident $name:ident = $op:literal;)*
+        $($kind:ident $name:ident = $op:expr;)*
     })*) => {
         $(
             impl $here for $lane {
                 $(method!(($lane $trait $short $long) $lane $scalar $kind $name $op);)*
             }
         )*
+    };
+}
+
+/// The instructions of integers of up to 32 bits: with what the names of unsigned ones end, what kinds of
+/// instructions products and masks are, and what only some lanes have.
+macro_rules! integers {
+    ($($lane:ident as $scalar:ident, $short:literal $long:literal, $sign:literal, $mul:ident, $bitmask:ident
+       {$($more:tt)*} {$($more_ints:tt)*})*) => {
+        $(instructions! {
+            Operations, Portable for $lane as $scalar, $short $long {
+                splat splat = "splat";
+                two add = "add";
+                two sub = "sub";
+                $mul mul = "mul";
+                two min = concat!("min", $sign);
+                two max = concat!("max", $sign);
+                two eq = "eq";
+                two ne = "ne";
+                two lt = concat!("lt", $sign);
+                two le = concat!("le", $sign);
+                fold reduce_add = "reduce_add";
+                fold reduce_min = concat!("reduce_min", $sign);
+                fold reduce_max = concat!("reduce_max", $sign);
+                flag all = "all_true";
+                $bitmask bitmask = "bitmask";
+                $($more)*
+            }
+            IntOperations, PortableInts for $lane as $scalar, $short $long {
+                shift shl = "shl";
+                shift shr = concat!("shr", $sign);
+                $($more_ints)*
+            }
+        })*
+    };
+}
+
+/// The instructions of floats.
+macro_rules! floats {
+    ($($lane:ident, $short:literal $long:literal)*) => {
+        $(instructions! {
+            Operations, Portable for $lane as $lane, $short $long {
+                splat splat = "splat";
+                two add = "add";
+                two sub = "sub";
+                two mul = "mul";
+                one neg = "neg";
+                one abs = "abs";
+                two min = "min";
+                two max = "max";
+                two eq = "eq";
+                two ne = "ne";
+                two lt = "lt";
+                two le = "le";
+                fold reduce_add = "reduce_add";
+                fold reduce_min = "reduce_min";
+                fold reduce_max = "reduce_max";
+            }
+            FloatOperations, PortableFloats for $lane as $lane, $short $long {
+                two div = "div";
+                one sqrt = "sqrt";
+                one ceil = "ceil";
+                one floor = "floor";
+                one trunc = "trunc";
+                one nearest = "nearest";
+                three fma = "fma";
+                three fnma = "fnma";
+            }
+        })*
     };
 }
 
@@ -270,147 +338,42 @@ fn multiply_bytes<const N: usize>(a: [u64; N], b: [u64; N]) -> [u64; N] {
     functions::select(<u16 as Operations>::splat(0xff), low, high)
 }
 
+integers! {
+    i8 as i32, "i8x32" "i8x64", "", product, bytes_mask {
+        one neg = "neg";
+        one abs = "abs";
+    } {
+        two add_sat = "add_sat";
+        two sub_sat = "sub_sat";
+    }
+    u8 as u32, "i8x32" "i8x64", "_u", product, bytes_mask {} {
+        two add_sat = "add_sat_u";
+        two sub_sat = "sub_sat_u";
+    }
+    i16 as i32, "i16x16" "i16x32", "", two, mask {
+        one neg = "neg";
+        one abs = "abs";
+    } {
+        two add_sat = "add_sat";
+        two sub_sat = "sub_sat";
+    }
+    u16 as u32, "i16x16" "i16x32", "_u", two, mask {} {
+        two add_sat = "add_sat_u";
+        two sub_sat = "sub_sat_u";
+    }
+    i32 as i32, "i32x8" "i32x16", "", two, mask {
+        one neg = "neg";
+        one abs = "abs";
+    } {}
+    u32 as u32, "i32x8" "i32x16", "_u", two, mask {} {}
+}
+
+floats! {
+    f32, "f32x8" "f32x16"
+    f64, "f64x4" "f64x8"
+}
+
 instructions! {
-    Operations, Portable for i8 as i32, "i8x32" "i8x64" {
-        splat splat = "splat";
-        two add = "add";
-        two sub = "sub";
-        product mul = "mul";
-        one neg = "neg";
-        one abs = "abs";
-        two min = "min";
-        two max = "max";
-        two eq = "eq";
-        two ne = "ne";
-        two lt = "lt";
-        two le = "le";
-        fold reduce_add = "reduce_add";
-        fold reduce_min = "reduce_min";
-        fold reduce_max = "reduce_max";
-        flag all = "all_true";
-        bytes_mask bitmask = "bitmask";
-    }
-    IntOperations, PortableInts for i8 as i32, "i8x32" "i8x64" {
-        shift shl = "shl";
-        shift shr = "shr";
-        two add_sat = "add_sat";
-        two sub_sat = "sub_sat";
-    }
-    Operations, Portable for u8 as u32, "i8x32" "i8x64" {
-        splat splat = "splat";
-        two add = "add";
-        two sub = "sub";
-        product mul = "mul";
-        two min = "min_u";
-        two max = "max_u";
-        two eq = "eq";
-        two ne = "ne";
-        two lt = "lt_u";
-        two le = "le_u";
-        fold reduce_add = "reduce_add";
-        fold reduce_min = "reduce_min_u";
-        fold reduce_max = "reduce_max_u";
-        flag all = "all_true";
-        bytes_mask bitmask = "bitmask";
-    }
-    IntOperations, PortableInts for u8 as u32, "i8x32" "i8x64" {
-        shift shl = "shl";
-        shift shr = "shr_u";
-        two add_sat = "add_sat_u";
-        two sub_sat = "sub_sat_u";
-    }
-    Operations, Portable for i16 as i32, "i16x16" "i16x32" {
-        splat splat = "splat";
-        two add = "add";
-        two sub = "sub";
-        two mul = "mul";
-        one neg = "neg";
-        one abs = "abs";
-        two min = "min";
-        two max = "max";
-        two eq = "eq";
-        two ne = "ne";
-        two lt = "lt";
-        two le = "le";
-        fold reduce_add = "reduce_add";
-        fold reduce_min = "reduce_min";
-        fold reduce_max = "reduce_max";
-        flag all = "all_true";
-        mask bitmask = "bitmask";
-    }
-    IntOperations, PortableInts for i16 as i32, "i16x16" "i16x32" {
-        shift shl = "shl";
-        shift shr = "shr";
-        two add_sat = "add_sat";
-        two sub_sat = "sub_sat";
-    }
-    Operations, Portable for u16 as u32, "i16x16" "i16x32" {
-        splat splat = "splat";
-        two add = "add";
-        two sub = "sub";
-        two mul = "mul";
-        two min = "min_u";
-        two max = "max_u";
-        two eq = "eq";
-        two ne = "ne";
-        two lt = "lt_u";
-        two le = "le_u";
-        fold reduce_add = "reduce_add";
-        fold reduce_min = "reduce_min_u";
-        fold reduce_max = "reduce_max_u";
-        flag all = "all_true";
-        mask bitmask = "bitmask";
-    }
-    IntOperations, PortableInts for u16 as u32, "i16x16" "i16x32" {
-        shift shl = "shl";
-        shift shr = "shr_u";
-        two add_sat = "add_sat_u";
-        two sub_sat = "sub_sat_u";
-    }
-    Operations, Portable for i32 as i32, "i32x8" "i32x16" {
-        splat splat = "splat";
-        two add = "add";
-        two sub = "sub";
-        two mul = "mul";
-        one neg = "neg";
-        one abs = "abs";
-        two min = "min";
-        two max = "max";
-        two eq = "eq";
-        two ne = "ne";
-        two lt = "lt";
-        two le = "le";
-        fold reduce_add = "reduce_add";
-        fold reduce_min = "reduce_min";
-        fold reduce_max = "reduce_max";
-        flag all = "all_true";
-        mask bitmask = "bitmask";
-    }
-    IntOperations, PortableInts for i32 as i32, "i32x8" "i32x16" {
-        shift shl = "shl";
-        shift shr = "shr";
-    }
-    Operations, Portable for u32 as u32, "i32x8" "i32x16" {
-        splat splat = "splat";
-        two add = "add";
-        two sub = "sub";
-        two mul = "mul";
-        two min = "min_u";
-        two max = "max_u";
-        two eq = "eq";
-        two ne = "ne";
-        two lt = "lt_u";
-        two le = "le_u";
-        fold reduce_add = "reduce_add";
-        fold reduce_min = "reduce_min_u";
-        fold reduce_max = "reduce_max_u";
-        flag all = "all_true";
-        mask bitmask = "bitmask";
-    }
-    IntOperations, PortableInts for u32 as u32, "i32x8" "i32x16" {
-        shift shl = "shl";
-        shift shr = "shr_u";
-    }
     Operations, Portable for i64 as i64, "i64x4" "i64x8" {
         splat splat = "splat";
         two add = "add";
@@ -450,59 +413,5 @@ instructions! {
     IntOperations, PortableInts for u64 as u64, "i64x4" "i64x8" {
         shift shl = "shl";
         shift shr = "shr_u";
-    }
-    Operations, Portable for f32 as f32, "f32x8" "f32x16" {
-        splat splat = "splat";
-        two add = "add";
-        two sub = "sub";
-        two mul = "mul";
-        one neg = "neg";
-        one abs = "abs";
-        two min = "min";
-        two max = "max";
-        two eq = "eq";
-        two ne = "ne";
-        two lt = "lt";
-        two le = "le";
-        fold reduce_add = "reduce_add";
-        fold reduce_min = "reduce_min";
-        fold reduce_max = "reduce_max";
-    }
-    FloatOperations, PortableFloats for f32 as f32, "f32x8" "f32x16" {
-        two div = "div";
-        one sqrt = "sqrt";
-        one ceil = "ceil";
-        one floor = "floor";
-        one trunc = "trunc";
-        one nearest = "nearest";
-        three fma = "fma";
-        three fnma = "fnma";
-    }
-    Operations, Portable for f64 as f64, "f64x4" "f64x8" {
-        splat splat = "splat";
-        two add = "add";
-        two sub = "sub";
-        two mul = "mul";
-        one neg = "neg";
-        one abs = "abs";
-        two min = "min";
-        two max = "max";
-        two eq = "eq";
-        two ne = "ne";
-        two lt = "lt";
-        two le = "le";
-        fold reduce_add = "reduce_add";
-        fold reduce_min = "reduce_min";
-        fold reduce_max = "reduce_max";
-    }
-    FloatOperations, PortableFloats for f64 as f64, "f64x4" "f64x8" {
-        two div = "div";
-        one sqrt = "sqrt";
-        one ceil = "ceil";
-        one floor = "floor";
-        one trunc = "trunc";
-        one nearest = "nearest";
-        three fma = "fma";
-        three fnma = "fnma";
     }
 }

@@ -3,7 +3,7 @@
 //! WebAssembly has integers of 64 bits, so compilers bring functions along that divide and shift those of 128
 //! bits: `__udivti3` and its like, loops over bits for the most part. They call others and differ from version
 //! to version, so nobody proves what they compute, as [`super::raise`] does for products. Instead a function
-//! has to have the name (if functions have names), the type, and the behaviour: it is run ([`evaluate`]) on
+//! has to have the name, which is reserved for that, the type, and the behaviour: it is run ([`evaluate`]) on
 //! numbers at all the borders where such functions have their cases, and on numbers made by chance; it must
 //! leave what the instruction gives, and nothing else.
 //!
@@ -35,31 +35,23 @@ const HELPERS: [(&str, Op); 8] = [
 
 /// Puts the machine's instructions in place of calls; returns of how many.
 pub(super) fn run(funcs: &mut [Func], env: &Env, names: &Names) -> usize {
-    let helpers: HashMap<u64, Op> = (0..funcs.len())
-        .filter_map(|index| {
-            let op = helper(index, funcs, env, names)?;
-            Some((u64::from(env.imported_funcs) + index as u64, op))
+    let named = HELPERS.into_iter().filter_map(|(name, op)| {
+        // One of that name is enough: nobody has two.
+        let index = (0..funcs.len())
+            .find(|&index| names.func(env.imported_funcs + index as u32) == Some(name))?;
+        Some((index, op))
+    });
+    let helpers: HashMap<u64, Op> = named
+        .filter(|&(index, op)| {
+            let ty = &env.types[funcs[index].ty as usize];
+            *ty == function_type(op) && computes(index, funcs, env, op)
         })
+        .map(|(index, op)| (u64::from(env.imported_funcs) + index as u64, op))
         .collect();
     if helpers.is_empty() {
         return 0;
     }
     funcs.iter_mut().map(|func| replace(func, &helpers)).sum()
-}
-
-/// The instruction that computes what a function does.
-fn helper(index: usize, funcs: &[Func], env: &Env, names: &Names) -> Option<Op> {
-    let ty = &env.types[funcs[index].ty as usize];
-    let name = names.func(env.imported_funcs + index as u32);
-    let is_named = |helper: &str| match name {
-        Some(name) => name == helper,
-        None => names.funcs.is_empty(),
-    };
-    let candidates = HELPERS.into_iter();
-    let mut candidates =
-        candidates.filter(|&(helper, op)| is_named(helper) && *ty == function_type(op));
-    let (_, op) = candidates.find(|&(_, op)| computes(index, funcs, env, op))?;
-    Some(op)
 }
 
 /// The type of functions with that instruction's operands: first comes where the result goes to.

@@ -113,7 +113,7 @@ impl Rewrite<'_> {
     fn source_of(&mut self, site: &Site) -> Option<Inst> {
         let word = match &site.source {
             Source::Word(word) => Some(*word),
-            Source::Entry(group) => match self.shadows.find(group) {
+            Source::Entry(group) => match self.shadows.find(site.ty, group) {
                 Some(shadow) => return Some(local(Op::LocalGet, self.shadows.local(shadow))),
                 None => site.same_as,
             },

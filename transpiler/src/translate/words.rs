@@ -148,13 +148,14 @@ impl Imports {
         }
     }
 
-    /// The index of a function once there are no instructions among the functions.
-    fn renumbered(&self, func: u32) -> Result<u32, Error> {
+    /// The index of a function once there are no instructions among the functions; `instructions` are the
+    /// indices of those that are, ascending.
+    fn renumbered(&self, func: u32, instructions: &[u32]) -> Result<u32, Error> {
         if self.imports.contains_key(&func) {
             let reason = "an instruction can only be called".to_owned();
             return Err(self.fault(func, reason));
         }
-        Ok(func - self.imports.range(..func).count() as u32)
+        Ok(func - instructions.partition_point(|&it| it < func) as u32)
     }
 
     /// Looks whether there is a memory for instructions that access one.
@@ -187,6 +188,8 @@ impl Imports {
             env,
             ..
         } = out;
+        let instructions: Vec<u32> = self.imports.keys().copied().collect();
+        let renumbered = |func| self.renumbered(func, &instructions);
         let mut index = 0;
         env.funcs.retain(|_| {
             index += 1;
@@ -197,17 +200,17 @@ impl Imports {
                 if let Inst::Op { op, a, .. } = inst
                     && op.info().imms.first() == Some(&Imm::Func)
                 {
-                    *a = u64::from(self.renumbered(*a as u32)?);
+                    *a = u64::from(renumbered(*a as u32)?);
                 }
             }
         }
         for export in &mut module.exports {
             if export.kind == ExternKind::Func {
-                export.index = self.renumbered(export.index)?;
+                export.index = renumbered(export.index)?;
             }
         }
         if let Some(start) = &mut module.start {
-            *start = self.renumbered(*start)?;
+            *start = renumbered(*start)?;
         }
         let globals = module.globals.iter_mut().map(|global| &mut global.init);
         let tables = module
@@ -224,7 +227,7 @@ impl Imports {
         for ConstExpr(ops) in globals.chain(tables).chain(elems) {
             for op in ops {
                 if let ConstOp::RefFunc(func) = op {
-                    *func = self.renumbered(*func)?;
+                    *func = renumbered(*func)?;
                 }
             }
         }
@@ -236,7 +239,7 @@ impl Imports {
             .retain(|(func, _)| !self.imports.contains_key(func));
         let funcs = names.funcs.iter_mut().map(|(func, _)| func);
         for func in funcs.chain(names.locals.iter_mut().map(|(func, _)| func)) {
-            *func = self.renumbered(*func)?;
+            *func = renumbered(*func)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use dotvm::wasi::WasiCtx;
 use dotvm::{GcStats, Module, Precompiled, Store, TierReport};
 use dotvm_isa::types::PAGE_BYTES;
 
+use crate::failure::readable;
 use crate::phases::Phases;
 use crate::units::{show_size, show_time};
 
@@ -153,7 +154,7 @@ fn leaks(store: &Store<WasiCtx>) -> String {
 pub(super) fn leaks_by_place(store: &Store<WasiCtx>) -> String {
     let mut places: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for (block, place) in store.heap_leaks() {
-        let (blocks, bytes) = places.entry(place.to_string()).or_default();
+        let (blocks, bytes) = places.entry(readable(place.to_string())).or_default();
         *blocks += 1;
         *bytes += u64::from(block.bytes);
     }

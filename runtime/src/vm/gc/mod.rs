@@ -15,7 +15,7 @@ mod roots;
 mod space;
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use dotvm_isa::objects::{Kind, ObjectType, STATE_BARRIER};
 use crate::store::StoreOpaque;
 pub(crate) use handles::{Handle, Handles};
 pub(crate) use object::{Object, Sign};
-use roots::FrameReferences;
+use roots::FunctionReferences;
 use space::{CHUNK_BYTES, LARGE_BYTES, LINE_BYTES, Space};
 
 /// Bytes of new objects after which young ones are collected.
@@ -107,7 +107,8 @@ pub(crate) struct Heap {
     payload_bytes_left: u64,
     /// What the embedder refers to.
     pub(crate) handles: Handles,
-    frames: HashMap<usize, FrameReferences>,
+    /// Where references are in frames of threaded code, by the address that a function's code starts at.
+    functions: BTreeMap<usize, FunctionReferences>,
     /// Whether there is a collection whenever there may be one.
     pub(crate) torture: bool,
     stats: GcStats,
@@ -240,7 +241,7 @@ impl Heap {
                 self.scan(object);
             }
         }
-        self.sweep_host_objects();
+        let dropped = self.sweep_host_objects();
         let epoch = self.epoch;
         let chunks_kept = NURSERY_BYTES / CHUNK_BYTES;
         // SAFETY: large objects are initialized before there can be a collection.
@@ -257,6 +258,8 @@ impl Heap {
         }
         self.stats.pause_total += pause;
         self.stats.pause_max = self.stats.pause_max.max(pause);
+        // Nothing is left to do should one of them panic.
+        drop(dropped);
     }
 
     /// Marks what a slot refers to.
@@ -311,23 +314,25 @@ impl Heap {
         }
     }
 
-    /// Drops what objects of the host stand for that were not reached.
-    fn sweep_host_objects(&mut self) {
+    /// Takes out what objects of the host stand for that were not reached.
+    fn sweep_host_objects(&mut self) -> Vec<Option<Box<dyn Any + Send + Sync>>> {
         let epoch = self.epoch;
-        let mut dropped = Vec::new();
+        let mut lost = Vec::new();
         // SAFETY: objects are there until their lines are given out again.
         self.host_objects.retain(|&object| unsafe {
             let keep = Object::state(object) & !STATE_BARRIER == epoch;
             if !keep {
-                dropped.push((Object::read_slot(object, 8), Object::read_slot(object, 16)));
+                lost.push((Object::read_slot(object, 8), Object::read_slot(object, 16)));
             }
             keep
         });
-        for (payload, bytes) in dropped {
+        let mut payloads = Vec::with_capacity(lost.len());
+        for (payload, bytes) in lost {
             self.payload_bytes -= bytes;
-            self.payloads[payload as usize] = None;
+            payloads.push(self.payloads[payload as usize].take());
             self.free_payloads.push(payload as u32);
         }
+        payloads
     }
 
     /// What a slot refers to, which is one that the embedder has a handle of.

@@ -1,23 +1,25 @@
 //! Finding the references that a program uses.
 //!
-//! Frames of threaded code: where a function's references are while it waits at an instruction is what
-//! lowering it once more tells, and is kept by the instruction's address. Frames of native code: the tables of
-//! the code say it, for each address to return to.
+//! Frames of threaded code: where a function's references are while it waits at its instructions is what
+//! lowering it once more tells, which is done once. Frames of native code: the tables of the code say it, for
+//! each address to return to.
 
 use std::ptr;
+use std::sync::Arc;
 
-use dotvm_interp::{Frame, walk};
+use dotvm_interp::{Code, Frame, References, walk};
 use dotvm_isa::ValType;
-use dotvm_jit::{entry, traps};
+use dotvm_jit::entry::{self, NativeFrame};
+use dotvm_jit::traps;
 
 use crate::store::StoreOpaque;
 use crate::vm::entry::Place;
 
-/// Where the references of a frame are that waits at an instruction.
+/// Where the references of a function's frames are.
 #[derive(Debug)]
-pub(super) struct FrameReferences {
-    param_slots: u32,
-    slots: Box<[u16]>,
+pub(super) struct FunctionReferences {
+    code: Arc<Code>,
+    references: References,
 }
 
 /// Adds all references of a store to a list, but for those that a libcall has as operands.
@@ -48,44 +50,34 @@ pub(super) fn collect(store: &mut StoreOpaque, to: &mut Vec<u64>) {
 
 /// Adds those of the frames of a run of threaded code.
 fn collect_threaded(store: &mut StoreOpaque, place: Place, to: &mut Vec<u64>) {
-    let mut frames = std::mem::take(&mut store.heap.frames);
+    let mut functions = std::mem::take(&mut store.heap.functions);
     let mut visit = |frame: Frame| {
         let at = frame.ip.addr() - usize::from(frame.is_return_address);
-        let found = match frames.get(&at) {
-            Some(found) => found,
-            None => {
-                let found = find(store, at)?;
-                frames.entry(at).or_insert(found)
-            }
-        };
-        for &slot in &found.slots {
+        let known = functions.range(..=at).next_back();
+        if known.is_none_or(|(_, known)| !known.code.range().contains(&at)) {
+            let found = find(store, at)?;
+            functions.insert(found.code.range().start, found);
+        }
+        let (_, known) = functions.range(..=at).next_back()?;
+        let word = known.code.word_index(ptr::without_provenance(at));
+        for &slot in known.references.at(word) {
             // SAFETY: the slot is one of the frame, which waits.
             to.push(unsafe { *frame.fp.add(usize::from(slot)) });
         }
-        Some(found.param_slots)
-    };
-    let frame = Frame {
-        ip: place.ip,
-        fp: place.fp,
-        ctx: place.ctx,
-        is_return_address: place.is_return_address,
+        Some(known.code.param_slots())
     };
     // SAFETY: the place is one that a handler noted when it called, and nothing ran on its part of the stack
     // since.
-    unsafe { walk(frame, &mut visit) };
-    store.heap.frames = frames;
+    unsafe { walk(place.threaded_frame(), &mut visit) };
+    store.heap.functions = functions;
 }
 
-/// What there is to know of frames at the instruction that an address is part of; nothing where that is no
-/// function's code.
-fn find(store: &StoreOpaque, address: usize) -> Option<FrameReferences> {
+/// The function whose code an address is part of; nothing where it is no function's.
+fn find(store: &StoreOpaque, address: usize) -> Option<FunctionReferences> {
     store.modules.iter().find_map(|module| {
         let code = module.code_at(address)?;
-        let word = code.word_index(ptr::without_provenance(address));
-        Some(FrameReferences {
-            param_slots: code.param_slots(),
-            slots: module.references_at(code.func(), word).into(),
-        })
+        let references = module.references(code.func());
+        Some(FunctionReferences { code, references })
     })
 }
 
@@ -94,10 +86,9 @@ fn find(store: &StoreOpaque, address: usize) -> Option<FrameReferences> {
 /// # Safety
 /// `place` is a frame of native code that waits.
 unsafe fn collect_native(place: Place, to: &mut Vec<u64>) {
-    let mut pc = place.ip.addr();
-    let mut fp = place.fp.cast_const();
-    loop {
-        let Some(code) = traps::find(pc) else { return };
+    // SAFETY: the caller's promise.
+    for NativeFrame { pc, fp } in unsafe { entry::frames(place.native_frame()) } {
+        let code = traps::find(pc).expect("frames of native code are of some that is there");
         if let Some((frame_bytes, offsets)) = code.references_at(pc) {
             let sp = fp.wrapping_byte_sub(frame_bytes);
             for offset in offsets {
@@ -105,13 +96,5 @@ unsafe fn collect_native(place: Place, to: &mut Vec<u64>) {
                 to.push(unsafe { sp.byte_add(offset).read() });
             }
         }
-        // SAFETY: the frame pointer points to the one of the frame around it, and behind that is the
-        // address to return to.
-        let (outer, ret) = unsafe { (*fp, *fp.add(1)) };
-        if entry::is_outermost(ret as usize) {
-            return;
-        }
-        pc = ret as usize;
-        fp = ptr::with_exposed_provenance(outer as usize);
     }
 }

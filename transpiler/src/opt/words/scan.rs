@@ -10,6 +10,9 @@ use super::word_of_limbs;
 use crate::ir::{Env, Func, Inst, stack};
 use crate::translate::words::is_word;
 
+/// The most locals that are looked at for one that still holds a word.
+const MOST_HOLDERS: usize = 8;
+
 /// A word that there is in a block.
 pub(super) type WordId = usize;
 
@@ -91,10 +94,11 @@ pub(super) struct Block {
     pub(super) sites: Vec<Site>,
     pub(super) writes: HashMap<u32, Writes>,
     words: Vec<Word>,
-    /// Words that were put into locals, in order.
-    stores: Vec<(usize, u32, WordId)>,
-    /// Words that were made, by their limbs.
-    pub(super) made: HashMap<Vec<Value>, WordId>,
+    /// Where words were put into which locals, in order; and each local.
+    stores: HashMap<WordId, Vec<(usize, u32)>>,
+    stores_to: HashMap<u32, Vec<usize>>,
+    /// Words that were made, by their types and limbs.
+    made: HashMap<(ValType, Vec<Value>), WordId>,
 }
 
 impl Block {
@@ -109,7 +113,8 @@ impl Block {
                 sites: Vec::new(),
                 writes: HashMap::new(),
                 words: Vec::new(),
-                stores: Vec::new(),
+                stores: HashMap::new(),
+                stores_to: HashMap::new(),
                 made: HashMap::new(),
             },
             func,
@@ -131,22 +136,29 @@ impl Block {
 
     /// A local that holds a word in front of the instruction at `at`.
     pub(super) fn holder(&self, word: WordId, at: usize) -> Option<u32> {
-        let before = self.stores.partition_point(|&(store, ..)| store < at);
-        let stores = &self.stores[..before];
-        let mut seen = Vec::new();
-        for &(_, local, stored) in stores.iter().rev() {
-            if seen.contains(&local) {
-                continue;
-            }
-            if stored == word {
-                return Some(local);
-            }
-            seen.push(local);
+        let stores = self.stores.get(&word).map_or(&[][..], Vec::as_slice);
+        let before = stores.partition_point(|&(store, _)| store < at);
+        let recent = stores[..before].iter().rev().take(MOST_HOLDERS);
+        let mut holders = recent.filter(|&&(store, local)| self.last_store(local, at) == Some(store));
+        if let Some(&(_, local)) = holders.next() {
+            return Some(local);
         }
         match self.words[word].origin {
-            Origin::Entry(local) if !seen.contains(&local) => Some(local),
+            Origin::Entry(local) if self.last_store(local, at).is_none() => Some(local),
             _ => None,
         }
+    }
+
+    /// Where a word was last put into a local in front of the instruction at `at`.
+    fn last_store(&self, local: u32, at: usize) -> Option<usize> {
+        let stores = self.stores_to.get(&local)?;
+        let before = stores.partition_point(|&store| store < at);
+        stores[..before].last().copied()
+    }
+
+    /// A word of that type that was made of these limbs.
+    pub(super) fn made(&self, ty: ValType, limbs: Vec<Value>) -> Option<WordId> {
+        self.made.get(&(ty, limbs)).copied()
     }
 
     /// Where a word can be put into a local when it comes to be, if there is such a place in front of the
@@ -261,13 +273,14 @@ impl Scan<'_> {
         slots.reverse();
         let limbs: Vec<Value> = slots.iter().map(|&(value, _)| value).collect();
         let source = self.source(&limbs, ty);
-        let same_as = self.block.made.get(&limbs).copied();
+        let made = (ty, limbs);
+        let same_as = self.block.made.get(&made).copied();
         let pushes: Option<Vec<usize>> = slots.iter().map(|&(_, push)| push).collect();
         let word = match (&source, same_as) {
             (&Source::Word(word), _) | (_, Some(word)) => word,
             _ => self.word(ty, Origin::Result(at)),
         };
-        self.block.made.entry(limbs).or_insert(word);
+        self.block.made.entry(made).or_insert(word);
         if let Some(pushes) = pushes {
             self.block.sites.push(Site {
                 at,
@@ -358,7 +371,8 @@ impl Scan<'_> {
                 _ => self.word(ty, Origin::Unknown),
             };
             self.block.words[word].stored.get_or_insert(at);
-            self.block.stores.push((at, local, word));
+            self.block.stores.entry(word).or_default().push((at, local));
+            self.block.stores_to.entry(local).or_default().push(at);
         }
     }
 }

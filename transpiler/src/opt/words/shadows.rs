@@ -1,6 +1,7 @@
 //! Shadows: locals for words that hold what groups of locals do.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use dotvm_isa::{Op, ValType};
 
@@ -51,7 +52,7 @@ pub(super) struct Update {
 #[derive(Debug, Default)]
 pub(super) struct Shadows {
     shadows: Vec<Shadow>,
-    by_group: HashMap<Vec<u32>, usize>,
+    by_group: HashMap<(ValType, Vec<u32>), usize>,
     /// Those that are worth it.
     chosen: Set,
     /// Those that are read at the end of each block or later.
@@ -67,11 +68,9 @@ impl Shadows {
         for site in blocks.iter().flat_map(|block| &block.sites) {
             if let scan::Source::Entry(group) = &site.source
                 && shadows.shadows.len() < MAX_SHADOWS
-                && !shadows.by_group.contains_key(group)
+                && let Entry::Vacant(entry) = shadows.by_group.entry((site.ty, group.clone()))
             {
-                shadows
-                    .by_group
-                    .insert(group.clone(), shadows.shadows.len());
+                entry.insert(shadows.shadows.len());
                 shadows.shadows.push(Shadow {
                     ty: site.ty,
                     group: group.clone(),
@@ -102,9 +101,9 @@ impl Shadows {
         shadows
     }
 
-    /// The shadow of a group, if it has one.
-    pub(super) fn find(&self, group: &[u32]) -> Option<usize> {
-        let shadow = *self.by_group.get(group)?;
+    /// The shadow of a group as a word of that type, if it has one.
+    pub(super) fn find(&self, ty: ValType, group: &[u32]) -> Option<usize> {
+        let shadow = *self.by_group.get(&(ty, group.to_vec()))?;
         (self.chosen >> shadow & 1 == 1).then_some(shadow)
     }
 
@@ -144,9 +143,9 @@ impl Shadows {
             Value::Limb(word, 0) if block.ty(word) == *ty && is_whole(&limbs, word) => {
                 Source::Word(word)
             }
-            Value::Entry(_) => self.copied(&limbs, at, block),
-            _ => match block.made.get(&limbs) {
-                Some(&word) => {
+            Value::Entry(_) => self.copied(*ty, &limbs, at, block),
+            _ => match block.made(*ty, limbs) {
+                Some(word) => {
                     // The limbs may be put together later. Nobody reads the shadow in between.
                     at = at.max(block.made_at(word));
                     Source::Word(word)
@@ -157,13 +156,13 @@ impl Shadows {
         Some(Update { at, source })
     }
 
-    fn copied(&self, limbs: &[Value], at: usize, block: &Block) -> Source {
+    fn copied(&self, ty: ValType, limbs: &[Value], at: usize, block: &Block) -> Source {
         let entries = limbs.iter().map(|&limb| match limb {
             Value::Entry(local) => Some(local),
             _ => None,
         });
         let from: Option<Vec<u32>> = entries.collect();
-        let Some((from, of)) = from.and_then(|from| Some((self.find(&from)?, from))) else {
+        let Some((from, of)) = from.and_then(|from| Some((self.find(ty, &from)?, from))) else {
             return Source::Limbs;
         };
         let mut writes = of.iter().filter_map(|limb| block.writes.get(limb));
@@ -174,7 +173,7 @@ impl Shadows {
     /// Shadows that are read in a block while its group still holds what it did at the start.
     fn read(&self, block: &Block) -> Set {
         let groups = block.sites.iter().filter_map(|site| match &site.source {
-            scan::Source::Entry(group) => self.find(group),
+            scan::Source::Entry(group) => self.find(site.ty, group),
             _ => None,
         });
         groups.fold(0, |set, shadow| set | 1 << shadow)
@@ -220,7 +219,7 @@ impl Shadows {
         for (index, (block, &weight)) in blocks.iter().zip(weights).enumerate() {
             for site in &block.sites {
                 if let scan::Source::Entry(group) = &site.source
-                    && let Some(shadow) = self.find(group)
+                    && let Some(shadow) = self.find(site.ty, group)
                 {
                     saved[shadow] += weight as i64;
                 }

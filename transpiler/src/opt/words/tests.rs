@@ -358,3 +358,134 @@ fn vectors_stay_whole_through_loops() {
         "#]],
     );
 }
+
+#[test]
+fn integers_and_vectors_of_the_same_limbs_are_two_words() {
+    // Limbs of a word that are read as another kind, and constants.
+    check(
+        "func (i64 i64 i64 i64) -> (i64) i64 i64 i64 i64 i256
+            local.get 0
+            local.get 1
+            local.get 2
+            local.get 3
+            i256.from_limbs
+            i256.isqrt
+            local.tee 8
+            i64.limb_i256 0
+            local.set 4
+            local.get 8
+            i64.limb_i256 1
+            local.set 5
+            local.get 8
+            i64.limb_i256 2
+            local.set 6
+            local.get 8
+            i64.limb_i256 3
+            local.set 7
+            local.get 4
+            local.get 5
+            local.get 6
+            local.get 7
+            i256.from_limbs
+            i256.isqrt
+            i64.limb_i256 0
+            local.get 4
+            local.get 5
+            local.get 6
+            local.get 7
+            v256.from_limbs
+            i64x4.reduce_add
+            i64.add
+            local.get 4
+            local.get 5
+            local.get 6
+            local.get 7
+            v256.from_limbs
+            i64x4.abs
+            i64x4.reduce_add
+            i64.add
+            ret",
+        expect![[r#"
+            func (i64 i64 i64 i64) -> (i64) i64 i64 i64 i64 i256 v256
+                local.get 0
+                local.get 1
+                local.get 2
+                local.get 3
+                i256.from_limbs
+                i256.isqrt
+                local.tee 8
+                i64.limb_i256 0
+                local.set 4
+                local.get 8
+                i64.limb_i256 1
+                local.set 5
+                local.get 8
+                i64.limb_i256 2
+                local.set 6
+                local.get 8
+                i64.limb_i256 3
+                local.set 7
+                local.get 8
+                i256.isqrt
+                i64.limb_i256 0
+                local.get 4
+                local.get 5
+                local.get 6
+                local.get 7
+                v256.from_limbs
+                local.tee 9
+                i64x4.reduce_add
+                i64.add
+                local.get 9
+                i64x4.abs
+                i64x4.reduce_add
+                i64.add
+                ret
+        "#]],
+    );
+    // Locals that are read as both in a loop.
+    check(
+        "func (i64 i64 i64 i64) -> () i64
+            loop L0
+            local.get 0
+            local.get 1
+            local.get 2
+            local.get 3
+            i256.from_limbs
+            i256.eqz
+            jnz L1
+            local.get 0
+            local.get 1
+            local.get 2
+            local.get 3
+            v256.from_limbs
+            i64x4.all_true
+            jnz L0
+        L1:
+            ret",
+        expect![[r#"
+            func (i64 i64 i64 i64) -> () i64 i256 v256
+                local.get 0
+                local.get 1
+                local.get 2
+                local.get 3
+                i256.from_limbs
+                local.set 5
+                local.get 0
+                local.get 1
+                local.get 2
+                local.get 3
+                v256.from_limbs
+                local.set 6
+                loop L0
+                local.get 5
+                i256.eqz
+                jnz L1
+                local.get 6
+                i64x4.all_true
+                jnz L0
+            L1:
+                ret
+        "#]],
+    );
+}
