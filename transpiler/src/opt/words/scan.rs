@@ -139,7 +139,8 @@ impl Block {
         let stores = self.stores.get(&word).map_or(&[][..], Vec::as_slice);
         let before = stores.partition_point(|&(store, _)| store < at);
         let recent = stores[..before].iter().rev().take(MOST_HOLDERS);
-        let mut holders = recent.filter(|&&(store, local)| self.last_store(local, at) == Some(store));
+        let mut holders =
+            recent.filter(|&&(store, local)| self.last_store(local, at) == Some(store));
         if let Some(&(_, local)) = holders.next() {
             return Some(local);
         }
