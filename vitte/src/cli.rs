@@ -12,7 +12,7 @@ use similar::TextDiff;
 use crate::diagnostics::Diagnostics;
 use crate::format::{Refused, format};
 use crate::modules::{Files, Loader};
-use crate::source::Sources;
+use crate::source::{Sources, is_turning};
 use crate::vitbc::{self, module, text, v2};
 
 /// The most levels of folders that are searched for sources.
@@ -87,10 +87,28 @@ pub fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", printable(&error.to_string()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// A text in one line, without characters that could make a terminal show other things than there are:
+/// names of files may be anything.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() || is_turning(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// A path as it is shown.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
 }
 
 /// An error about a file.
@@ -164,18 +182,51 @@ fn fmt(paths: &[PathBuf], check: bool, diff: bool) -> io::Result<bool> {
         }
         if check {
             good = false;
-            writeln!(out, "{}", path.display())?;
+            writeln!(out, "{}", shown(&path))?;
         }
         if diff {
-            let name = path.display().to_string();
+            let name = shown(&path);
             let diff = TextDiff::from_lines(old, new.as_str());
             write!(out, "{}", diff.unified_diff().header(&name, &name))?;
         }
         if !check && !diff {
-            fs::write(&path, new).map_err(|error| about(&path, &error))?;
+            replace(&path, &new).map_err(|error| about(&path, &error))?;
         }
     }
     Ok(good)
+}
+
+/// Replaces the text of a file at once: whatever happens, it has the old or the new one.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    // A link stays one.
+    let path = path.canonicalize()?;
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    };
+    let rights = fs::metadata(&path)?.permissions();
+    // Fails as writing to the file itself would: whoever may not change it may perhaps the folder.
+    fs::OpenOptions::new().write(true).open(&path)?;
+    let mut new_name = OsStr::new(".").to_owned();
+    new_name.push(name);
+    new_name.push(format!(".{}", std::process::id()));
+    let new = folder.join(new_name);
+    let written = (|| {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.set_permissions(rights)?;
+        file.sync_all()?;
+        fs::rename(&new, &path)
+    })();
+    if let Err(error) = &written
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        // The first error tells more than one about this would.
+        let _ = fs::remove_file(&new);
+    }
+    written
 }
 
 type LaidOut = (Sources, Diagnostics, Result<String, Refused>);
@@ -190,8 +241,18 @@ fn laid_out(path: &Path, text: String) -> io::Result<LaidOut> {
     })
 }
 
+/// Whether two paths lead to one file that is there.
+fn is_same(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
 fn asm(path: &Path, output: Option<PathBuf>, packed: bool) -> io::Result<bool> {
     let source = Files.load(path).map_err(|error| about(path, &error))?;
+    let output = output.unwrap_or_else(|| path.with_extension("vitbc"));
+    if is_same(path, &output) {
+        let error = io::Error::other("this is the text itself: name another file with `-o`");
+        return Err(about(&output, &error));
+    }
     let mut sources = Sources::default();
     let mut errors = Diagnostics::default();
     let file = sources.add(&path.display().to_string(), source);
@@ -199,8 +260,7 @@ fn asm(path: &Path, output: Option<PathBuf>, packed: bool) -> io::Result<bool> {
         io::stderr().write_all(errors.render(&sources).as_bytes())?;
         return Ok(false);
     };
-    let output = output.unwrap_or_else(|| path.with_extension("vitbc"));
-    let bytes = vitbc::encode(&module, packed)?;
+    let bytes = vitbc::encode(&module, packed).map_err(|error| about(&output, &error))?;
     fs::write(&output, bytes).map_err(|error| about(&output, &error))?;
     Ok(true)
 }
@@ -239,6 +299,10 @@ fn disasm(path: &Path, output: Option<&Path>) -> io::Result<bool> {
         shown.map_err(|text::TooLong| invalid(path, &"its text would be too long"))?
     };
     match output {
+        Some(output) if is_same(path, output) => {
+            let error = io::Error::other("this is the file itself: name another one");
+            return Err(about(output, &error));
+        }
         Some(output) => fs::write(output, shown).map_err(|error| about(output, &error))?,
         None => io::stdout().write_all(shown.as_bytes())?,
     }

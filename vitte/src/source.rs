@@ -59,7 +59,7 @@ pub struct Sources {
 impl Sources {
     /// Adds a source; returns its number.
     pub fn add(&mut self, name: &str, text: String) -> u32 {
-        let shown = SimpleFile::new(printable(name), printable(&text));
+        let shown = SimpleFile::new(printable_name(name), printable(&text));
         self.files.push(Source { text, shown });
         (self.files.len() - 1) as u32
     }
@@ -134,6 +134,11 @@ impl<'a> Files<'a> for Sources {
     }
 }
 
+/// Whether a character turns the direction of text.
+pub(crate) fn is_turning(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The text with every character that terminals obey, or that turns the direction of text, replaced
 /// by a visible one of the same length in UTF-8, so that places stay what they are.
 fn printable(text: &str) -> String {
@@ -141,10 +146,15 @@ fn printable(text: &str) -> String {
         '\n' | '\t' | '\r' => c,
         '\u{0}'..='\u{1f}' | '\u{7f}' => '?',
         '\u{80}'..='\u{9f}' => '\u{bf}',
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if is_turning(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(shown).collect()
+}
+
+/// The name of a source as it is shown: in one line.
+fn printable_name(name: &str) -> String {
+    printable(name).replace(['\n', '\t', '\r'], "?")
 }
 
 #[cfg(test)]

@@ -117,3 +117,87 @@ fn bytecode_is_assembled_shown_and_inspected() {
         "{err}"
     );
 }
+
+#[test]
+fn output_never_replaces_its_own_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "MAIN\n  RETURN\nEND\n";
+    let file = folder.path().join("x.vitbc");
+    fs::write(&file, text).unwrap();
+    for args in [
+        &["asm", "x.vitbc"][..],
+        &["asm", "x.vitbc", "-o", "./x.vitbc"],
+    ] {
+        let (_, err) = check(folder.path(), args, 1);
+        assert!(err.contains("x.vitbc: this is the text itself"), "{err}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    }
+    check(folder.path(), &["asm", "x.vitbc", "-o", "y.vitbc"], 0);
+    let bytes = fs::read(folder.path().join("y.vitbc")).unwrap();
+    let (_, err) = check(folder.path(), &["disasm", "y.vitbc", "-o", "y.vitbc"], 1);
+    assert!(err.contains("y.vitbc: this is the file itself"), "{err}");
+    assert_eq!(fs::read(folder.path().join("y.vitbc")).unwrap(), bytes);
+}
+
+#[cfg(unix)]
+#[test]
+fn sources_are_replaced_at_once() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.vit");
+    fs::write(&file, "let  x=1\n").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("a.vit", folder.path().join("link.vit")).unwrap();
+    let old = fs::metadata(&file).unwrap().ino();
+    check(folder.path(), &["fmt", "link.vit"], 0);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "let x = 1\n");
+    let new = fs::metadata(&file).unwrap();
+    // Another file came in the place of the old one, which was never half written.
+    assert_ne!(new.ino(), old);
+    assert_eq!(new.permissions().mode() & 0o777, 0o640);
+    let link = fs::symlink_metadata(folder.path().join("link.vit")).unwrap();
+    assert!(link.is_symlink());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn names_of_files_do_not_reach_the_terminal_raw() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = "a\u{1b}[31m\n\u{202e}.vit";
+    fs::write(folder.path().join(name), "let  x=1\n").unwrap();
+    let (out, _) = check(folder.path(), &["fmt", "--check", name], 1);
+    assert_eq!(out, "a\\u{1b}[31m\\n\\u{202e}.vit\n");
+    let (out, _) = check(folder.path(), &["fmt", "--diff", name], 0);
+    assert!(out.starts_with("--- a\\u{1b}[31m\\n"), "{out}");
+    let (_, err) = check(folder.path(), &["check", "\u{1b}[31m.vit"], 1);
+    assert!(err.starts_with("error: \\u{1b}[31m.vit: "), "{err}");
+    fs::write(folder.path().join(name), "let x = y\n").unwrap();
+    let (_, err) = check(folder.path(), &["check", name], 1);
+    assert!(err.contains("a?[31m?\u{fffd}.vit:1:9"), "{err}");
+}
+
+#[test]
+fn small_texts_do_not_give_files_that_are_too_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let functions: String = (0..1025)
+        .map(|i| format!("FUNC f{i}() -> void\n  REGS 16384\n  RETURN\nEND\n"))
+        .collect();
+    let text = format!("{functions}MAIN\n  RETURN\nEND\n");
+    fs::write(folder.path().join("a.vasm"), text).unwrap();
+    let (_, err) = check(folder.path(), &["asm", "a.vasm"], 1);
+    assert!(
+        err.contains("functions have more than 16777216 registers in all"),
+        "{err}"
+    );
+    assert!(!folder.path().join("a.vitbc").exists());
+    // The registers fit, the file does not.
+    let text = format!("{}MAIN\n  RETURN\nEND\n", {
+        let end = functions.match_indices("FUNC f1024").next().unwrap().0;
+        &functions[..end]
+    });
+    fs::write(folder.path().join("a.vasm"), text).unwrap();
+    let (_, err) = check(folder.path(), &["asm", "a.vasm"], 1);
+    assert!(err.contains("more than 67108864 bytes"), "{err}");
+    assert!(!folder.path().join("a.vitbc").exists());
+}

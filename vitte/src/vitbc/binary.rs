@@ -460,14 +460,19 @@ impl Writer {
 /// Writes a module; `packed` by zstd.
 ///
 /// # Errors
-/// If zstd fails, which takes a lack of memory.
+/// If the file, or its sections unpacked, would have more bytes than [`decode`] takes. If zstd fails,
+/// which takes a lack of memory.
 pub fn encode(module: &Module, packed: bool) -> std::io::Result<Vec<u8>> {
     let mut file = Writer(MAGIC.to_vec());
     file.u32(VERSION);
     file.u32(if packed { FLAG_ZSTD } else { 0 });
+    let too_long =
+        || std::io::Error::other(format!("the file would have more than {LEN_MAX} bytes"));
+    let mut left = LEN_MAX;
     for tag in SECTIONS {
         let mut section = Writer::default();
         write_section(tag, module, &mut section);
+        left = left.checked_sub(section.0.len()).ok_or_else(too_long)?;
         file.0.extend_from_slice(tag);
         if packed {
             let bytes = zstd::bulk::compress(&section.0, 0)?;
@@ -482,6 +487,9 @@ pub fn encode(module: &Module, packed: bool) -> std::io::Result<Vec<u8>> {
     let crc = crc32fast::hash(&file.0[MAGIC.len()..]);
     file.u32(crc);
     file.0.extend_from_slice(END);
+    if file.0.len() > LEN_MAX {
+        return Err(too_long());
+    }
     Ok(file.0)
 }
 

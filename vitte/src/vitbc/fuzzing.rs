@@ -28,7 +28,10 @@ pub fn check(bytes: &[u8]) -> bool {
     if verify(&module).is_err() {
         return false;
     }
-    let written = encode(&module, false).expect("nothing is packed");
+    // Fails for files only that were packed and are too long without that.
+    let Ok(written) = encode(&module, false) else {
+        return true;
+    };
     // Floats are compared by their bits, so a module equals itself.
     assert_eq!(decode(&written).as_ref(), Ok(&module));
     let text = match disassemble(&module) {

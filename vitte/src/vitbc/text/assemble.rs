@@ -9,13 +9,16 @@ use crate::source::{Sources, Span};
 use crate::syntax::lexer::{Kind, Token, lex};
 use crate::syntax::literal;
 use crate::vitbc::module::{
-    COUNT_MAX, Const, Function, Import, Instr, Module, Origin, REGISTERS_MAX, Row, Ty,
+    COUNT_MAX, Const, Function, Import, Instr, LEN_MAX, Module, Origin, REGISTERS_MAX, Row, Ty,
 };
 use crate::vitbc::ops::{NO_RESULT, Op, Operand};
 use crate::vitbc::verify::{Context, verify};
 
 /// The most levels of a type that is written.
 const DEPTH_MAX: u32 = 100;
+
+/// The most registers of all functions: the type of each takes four bytes of a file.
+const ALL_REGISTERS_MAX: usize = LEN_MAX / 4;
 
 /// A line makes no sense: where, and why.
 type Fault = (Span, String);
@@ -206,7 +209,9 @@ struct Assembler<'t> {
     globals: HashMap<String, u32>,
     drafts: Vec<Draft<'t>>,
     /// For each function the types of registers that `REG` lines say.
-    given: Vec<Vec<Option<Ty>>>,
+    given: Vec<Vec<(u32, Ty)>>,
+    /// How many registers functions have so far.
+    registers: usize,
     faults: Vec<Fault>,
 }
 
@@ -225,6 +230,7 @@ pub fn assemble(sources: &Sources, file: u32, errors: &mut Diagnostics) -> Optio
         globals: HashMap::new(),
         drafts: Vec::new(),
         given: Vec::new(),
+        registers: 0,
         faults: Vec::new(),
     };
     let lines = lines(text, &lexed.tokens);
@@ -663,13 +669,17 @@ impl<'t> Assembler<'t> {
         let count = count
             .max(used_registers(function))
             .max(declared.unwrap_or(0));
-        function.registers = vec![Ty::INT; count];
-        let mut said = vec![None; count];
-        for (register, ty) in given {
-            function.registers[register as usize] = ty;
-            said[register as usize] = Some(ty);
+        self.registers += count;
+        if self.registers > ALL_REGISTERS_MAX {
+            let reason = format!("functions have more than {ALL_REGISTERS_MAX} registers in all");
+            self.faults.push((draft.start, reason));
+            return spans;
         }
-        self.given.push(said);
+        function.registers = vec![Ty::INT; count];
+        for (register, ty) in &given {
+            function.registers[*register as usize] = *ty;
+        }
+        self.given.push(given);
         spans
     }
 
@@ -685,13 +695,19 @@ impl<'t> Assembler<'t> {
     fn types_of_registers(&mut self) {
         let context = Context::new(&self.module);
         let functions = self.module.functions.iter().zip(&self.given);
-        let functions = functions.map(|(function, given)| {
+        let registers = functions.map(|(function, given)| {
             let mut function = function.clone();
-            infer(&context, &mut function, given);
-            function
+            let mut said = vec![None; function.registers.len()];
+            for (register, ty) in given {
+                said[*register as usize] = Some(*ty);
+            }
+            infer(&context, &mut function, &said);
+            function.registers
         });
-        let functions = functions.collect();
-        self.module.functions = functions;
+        let registers: Vec<Vec<Ty>> = registers.collect();
+        for (function, registers) in self.module.functions.iter_mut().zip(registers) {
+            function.registers = registers;
+        }
     }
 
     /// Reads an instruction; where it jumps: the operand, the label and its place.

@@ -1,7 +1,7 @@
 //! From modules to text.
 
 use std::collections::HashMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use super::{has_default_result, infer, write_name};
 use crate::syntax::quote;
@@ -10,93 +10,181 @@ use crate::vitbc::ops::{NO_RESULT, Op, Operand};
 use crate::vitbc::verify::{Context, canonical_consts};
 
 /// The most bytes of a text.
-const LEN_MAX: usize = 256 << 20;
+const LEN_MAX: usize = 64 << 20;
+
+/// The most bytes of a type in a message.
+const SHOWN_LEN_MAX: usize = 200;
 
 /// The text would be too long.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TooLong;
 
-/// A type as it is written.
+impl From<fmt::Error> for TooLong {
+    /// Writing fails for no other reason, see [`Text`].
+    fn from(_: fmt::Error) -> TooLong {
+        TooLong
+    }
+}
+
+/// A text that does not grow beyond a limit. What is long is written to it part by part: types may be
+/// made of others, so their texts are as long as small files want.
+struct Text {
+    text: String,
+    len_max: usize,
+}
+
+impl Text {
+    fn new(len_max: usize) -> Text {
+        let text = String::new();
+        Text { text, len_max }
+    }
+}
+
+impl Write for Text {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        if part.len() > self.len_max - self.text.len() {
+            return Err(fmt::Error);
+        }
+        self.text.push_str(part);
+        Ok(())
+    }
+}
+
+/// A type as messages show it: the start of it, if it is long.
 pub(in crate::vitbc) fn show_type(module: &Module, ty: Ty) -> String {
+    let mut out = Text::new(SHOWN_LEN_MAX);
+    if write_type(module, ty, &mut out).is_err() {
+        out.text.push_str("...");
+    }
+    out.text
+}
+
+/// Writes a type as it is used.
+fn write_type(module: &Module, ty: Ty, out: &mut Text) -> fmt::Result {
     match module.row(ty) {
-        None => match ty {
+        None => out.write_str(match ty {
             Ty::VOID => "void",
             Ty::INT => "int",
             Ty::FLOAT => "float",
             Ty::BOOL => "bool",
             Ty::STR => "string",
             _ => "?",
-        }
-        .to_owned(),
-        Some(Row::Struct(name, _) | Row::Enum(name, _)) => write_name(name),
-        Some(row) => show_row(module, row),
+        }),
+        Some(Row::Struct(name, _) | Row::Enum(name, _)) => out.write_str(&write_name(name)),
+        Some(row) => write_row(module, row, out),
     }
 }
 
-/// A type that is made of others; structs and enums with what they have.
-fn show_row(module: &Module, row: &Row) -> String {
-    let show = |ty: &Ty| show_type(module, *ty);
-    let list = |types: &[Ty]| types.iter().map(show).collect::<Vec<_>>().join(", ");
+fn write_types(module: &Module, types: &[Ty], out: &mut Text) -> fmt::Result {
+    for (i, ty) in types.iter().enumerate() {
+        out.write_str(if i > 0 { ", " } else { "" })?;
+        write_type(module, *ty, out)?;
+    }
+    Ok(())
+}
+
+/// Writes a type that is made of others; structs and enums with what they have.
+fn write_row(module: &Module, row: &Row, out: &mut Text) -> fmt::Result {
     match row {
-        Row::Array(item) => format!("array<{}>", show(item)),
-        Row::Map(key, item) => format!("map<{}, {}>", show(key), show(item)),
-        Row::Optional(inner) => match module.row(*inner) {
-            Some(Row::Fn(..)) => format!("({})?", show(inner)),
-            _ => format!("{}?", show(inner)),
-        },
-        Row::Fn(params, Ty::VOID) => format!("fn({})", list(params)),
-        Row::Fn(params, result) => format!("fn({}) -> {}", list(params), show(result)),
+        Row::Array(item) => {
+            out.write_str("array<")?;
+            write_type(module, *item, out)?;
+            out.write_char('>')
+        }
+        Row::Map(key, item) => {
+            out.write_str("map<")?;
+            write_types(module, &[*key, *item], out)?;
+            out.write_char('>')
+        }
+        Row::Optional(inner) => {
+            let function = matches!(module.row(*inner), Some(Row::Fn(..)));
+            out.write_str(if function { "(" } else { "" })?;
+            write_type(module, *inner, out)?;
+            out.write_str(if function { ")?" } else { "?" })
+        }
+        Row::Fn(params, result) => {
+            out.write_str("fn(")?;
+            write_types(module, params, out)?;
+            out.write_char(')')?;
+            match *result {
+                Ty::VOID => Ok(()),
+                result => {
+                    out.write_str(" -> ")?;
+                    write_type(module, result, out)
+                }
+            }
+        }
         Row::Struct(name, fields) => {
-            let fields = fields.iter();
-            let fields = fields.map(|(name, ty)| format!("{}: {}", write_name(name), show(ty)));
-            let fields = fields.collect::<Vec<_>>().join(", ");
-            format!("struct {} {{{fields}}}", write_name(name))
+            write!(out, "struct {} {{", write_name(name))?;
+            for (i, (name, ty)) in fields.iter().enumerate() {
+                out.write_str(if i > 0 { ", " } else { "" })?;
+                write!(out, "{}: ", write_name(name))?;
+                write_type(module, *ty, out)?;
+            }
+            out.write_char('}')
         }
         Row::Enum(name, variants) => {
-            let variants = variants.iter().map(|(name, types)| match &types[..] {
-                [] => write_name(name),
-                types => format!("{}({})", write_name(name), list(types)),
-            });
-            let variants = variants.collect::<Vec<_>>().join(", ");
-            format!("enum {} {{{variants}}}", write_name(name))
+            write!(out, "enum {} {{", write_name(name))?;
+            for (i, (name, types)) in variants.iter().enumerate() {
+                out.write_str(if i > 0 { ", " } else { "" })?;
+                out.write_str(&write_name(name))?;
+                if !types.is_empty() {
+                    out.write_char('(')?;
+                    write_types(module, types, out)?;
+                    out.write_char(')')?;
+                }
+            }
+            out.write_char('}')
         }
     }
 }
 
-fn show_const(value: &Const) -> String {
+/// Writes a type behind some text, as a line.
+fn typed_line(module: &Module, before: fmt::Arguments<'_>, ty: Ty, out: &mut Text) -> fmt::Result {
+    out.write_fmt(before)?;
+    write_type(module, ty, out)?;
+    out.write_char('\n')
+}
+
+fn write_const(value: &Const, out: &mut Text) -> fmt::Result {
     match value {
-        Const::Int(value) => value.to_string(),
-        Const::Float(value) if value.is_finite() => format!("{value:?}"),
-        Const::Float(value) => format!("bits {:#x}", value.to_bits()),
-        Const::Str(text) => quote(text),
+        Const::Int(value) => write!(out, "{value}"),
+        Const::Float(value) if value.is_finite() => write!(out, "{value:?}"),
+        Const::Float(value) => write!(out, "bits {:#x}", value.to_bits()),
+        // Quoted it is no shorter.
+        Const::Str(text) if text.len() > out.len_max => Err(fmt::Error),
+        Const::Str(text) => out.write_str(&quote(text)),
     }
 }
 
 /// The text of a module that was verified.
 ///
 /// # Errors
-/// If it would be longer than 256 MiB.
+/// If it would be longer than 64 MiB.
 pub fn disassemble(module: &Module) -> Result<String, TooLong> {
-    let mut out = String::new();
+    let mut out = Text::new(LEN_MAX);
     let context = Context::new(module);
     let mut imports: HashMap<&str, usize> = HashMap::new();
     for import in &module.imports {
         *imports.entry(&import.name).or_default() += 1;
     }
     for file in &module.files {
-        line(&mut out, format_args!("FILE {}", quote(file)))?;
+        writeln!(out, "FILE {}", quote(file))?;
     }
     for row in &module.types {
-        line(&mut out, format_args!("TYPE {}", show_row(module, row)))?;
+        out.write_str("TYPE ")?;
+        write_row(module, row, &mut out)?;
+        out.write_char('\n')?;
     }
     for (name, ty) in &module.globals {
-        let ty = show_type(module, *ty);
-        line(&mut out, format_args!("GLOBAL {}: {ty}", write_name(name)))?;
+        let name = write_name(name);
+        typed_line(module, format_args!("GLOBAL {name}: "), *ty, &mut out)?;
     }
     for import in &module.imports {
-        let params = import.params.iter().map(|ty| show_type(module, *ty));
-        let params = params.collect::<Vec<_>>().join(", ");
-        let name = write_name(&import.name);
+        write!(out, "IMPORT {}(", write_name(&import.name))?;
+        write_types(module, &import.params, &mut out)?;
+        out.write_str(") -> ")?;
+        write_type(module, import.result, &mut out)?;
         let from = match &import.origin {
             Origin::Native => String::new(),
             Origin::Host(symbol) => format!(" = {}", quote(symbol)),
@@ -104,36 +192,23 @@ pub fn disassemble(module: &Module) -> Result<String, TooLong> {
                 format!(" = {} : {}", quote(library), quote(symbol))
             }
         };
-        let result = show_type(module, import.result);
-        line(
-            &mut out,
-            format_args!("IMPORT {name}({params}) -> {result}{from}"),
-        )?;
+        writeln!(out, "{from}")?;
     }
     if canonical_consts(module) != module.consts {
         for value in &module.consts {
-            line(&mut out, format_args!("CONST {}", show_const(value)))?;
+            out.write_str("CONST ")?;
+            write_const(value, &mut out)?;
+            out.write_char('\n')?;
         }
     }
     for (i, function) in module.functions.iter().enumerate() {
-        if !out.is_empty() {
-            line(&mut out, format_args!(""))?;
+        if !out.text.is_empty() {
+            out.write_char('\n')?;
         }
         let main = i == module.main as usize;
         write_function(&context, &imports, function, main, &mut out)?;
     }
-    Ok(out)
-}
-
-fn line(out: &mut String, text: std::fmt::Arguments<'_>) -> Result<(), TooLong> {
-    // Writing to a string does not fail.
-    let _ = out.write_fmt(text);
-    out.push('\n');
-    if out.len() > LEN_MAX {
-        Err(TooLong)
-    } else {
-        Ok(())
-    }
+    Ok(out.text)
 }
 
 fn write_function(
@@ -141,48 +216,47 @@ fn write_function(
     imports: &HashMap<&str, usize>,
     function: &Function,
     main: bool,
-    out: &mut String,
-) -> Result<(), TooLong> {
+    out: &mut Text,
+) -> fmt::Result {
     let module = context.module;
     if main {
-        line(out, format_args!("MAIN"))?;
+        out.write_str("MAIN\n")?;
     } else {
-        let params = function.params.iter().map(|(name, ty)| match *ty {
-            Ty::INT => write_name(name),
-            ty => format!("{}: {}", write_name(name), show_type(module, ty)),
-        });
-        let params = params.collect::<Vec<_>>().join(", ");
-        let result = match function.result {
-            Ty::INT => String::new(),
-            ty => format!(" -> {}", show_type(module, ty)),
-        };
-        line(
-            out,
-            format_args!("FUNC {}({params}){result}", write_name(&function.name)),
-        )?;
+        write!(out, "FUNC {}(", write_name(&function.name))?;
+        for (i, (name, ty)) in function.params.iter().enumerate() {
+            out.write_str(if i > 0 { ", " } else { "" })?;
+            out.write_str(&write_name(name))?;
+            if *ty != Ty::INT {
+                out.write_str(": ")?;
+                write_type(module, *ty, out)?;
+            }
+        }
+        out.write_char(')')?;
+        if function.result != Ty::INT {
+            out.write_str(" -> ")?;
+            write_type(module, function.result, out)?;
+        }
+        out.write_char('\n')?;
     }
     write_registers(context, function, out)?;
     let labels = labels(function);
     let mut lines = function.lines.iter().peekable();
     for (i, instr) in function.code.iter().enumerate() {
         if let Some((_, file, number)) = lines.next_if(|(at, ..)| *at as usize == i) {
-            line(out, format_args!("  LINE {file}, {number}"))?;
+            writeln!(out, "  LINE {file}, {number}")?;
         }
         if let Some(label) = labels.get(&(i as u32)) {
-            line(out, format_args!(" L{label}:"))?;
+            writeln!(out, " L{label}:")?;
         }
-        let text = show_instr(module, imports, function, instr, &labels);
-        line(out, format_args!("  {text}"))?;
+        out.write_str("  ")?;
+        write_instr(module, imports, function, instr, &labels, out)?;
+        out.write_char('\n')?;
     }
-    line(out, format_args!("END"))
+    out.write_str("END\n")
 }
 
 /// Types of registers that do not follow from the code, and how many there are if that does not.
-fn write_registers(
-    context: &Context<'_>,
-    function: &Function,
-    out: &mut String,
-) -> Result<(), TooLong> {
+fn write_registers(context: &Context<'_>, function: &Function, out: &mut Text) -> fmt::Result {
     let count = function.registers.len();
     // In a module that was verified, all that is written to a register has its type: so types that are
     // inferred are right, and what is missing are registers that only take null, or nothing.
@@ -215,14 +289,11 @@ fn write_registers(
         *given = Some(*ty);
     }
     if used_registers(function) != count {
-        line(out, format_args!("  REGS {count}"))?;
+        writeln!(out, "  REGS {count}")?;
     }
     for (i, ty) in given.iter().enumerate() {
         if let Some(ty) = ty {
-            line(
-                out,
-                format_args!("  REG r{i}: {}", show_type(context.module, *ty)),
-            )?;
+            typed_line(context.module, format_args!("  REG r{i}: "), *ty, out)?;
         }
     }
     Ok(())
@@ -261,55 +332,113 @@ fn labels(function: &Function) -> HashMap<u32, usize> {
         .collect()
 }
 
-fn show_instr(
+fn write_instr(
     module: &Module,
     imports: &HashMap<&str, usize>,
     function: &Function,
     instr: &Instr,
     labels: &HashMap<u32, usize>,
-) -> String {
-    let mut operands: Vec<String> = Vec::new();
+    out: &mut Text,
+) -> fmt::Result {
+    out.write_str(instr.op.mnemonic())?;
     let mut fixed = instr.fixed.iter();
     let mut result = String::new();
+    let mut any = false;
     for operand in instr.op.operands() {
+        // What is put before an operand, if there is one before it.
+        let mut next = |out: &mut Text| {
+            let before = if std::mem::replace(&mut any, true) {
+                ", "
+            } else {
+                " "
+            };
+            out.write_str(before)
+        };
         if *operand == Operand::Regs {
-            operands.extend(instr.list.iter().map(|register| format!("r{register}")));
+            for register in &instr.list {
+                next(out)?;
+                write!(out, "r{register}")?;
+            }
             continue;
         }
         let number = fixed.next().copied().unwrap_or(0);
         let at = number as usize;
-        operands.push(match operand {
-            Operand::Dest | Operand::Reg => format!("r{number}"),
-            Operand::Const => show_const(&module.consts[at]),
-            Operand::Arg => write_name(&function.params[at].0),
-            Operand::Jump => format!("L{}", labels[&number]),
-            Operand::Func => write_name(&module.functions[at].name),
+        if *operand == Operand::Result {
+            let default = has_default_result(module, instr.op, &instr.fixed);
+            result = match number {
+                NO_RESULT if default => " -> _".to_owned(),
+                NO_RESULT => String::new(),
+                0 if default => String::new(),
+                register => format!(" -> r{register}"),
+            };
+            continue;
+        }
+        next(out)?;
+        match operand {
+            Operand::Dest | Operand::Reg => write!(out, "r{number}")?,
+            Operand::Const => write_const(&module.consts[at], out)?,
+            Operand::Arg => out.write_str(&write_name(&function.params[at].0))?,
+            Operand::Jump => write!(out, "L{}", labels[&number])?,
+            Operand::Func => out.write_str(&write_name(&module.functions[at].name))?,
             Operand::Import => {
                 let name = &module.imports[at].name;
                 // Of several rows of one name the number tells which.
                 match imports.get(&**name) {
-                    Some(1) => write_name(name),
-                    _ => format!("%{at}"),
+                    Some(1) => out.write_str(&write_name(name))?,
+                    _ => write!(out, "%{at}")?,
                 }
             }
-            Operand::Global => write_name(&module.globals[at].0),
-            Operand::Type => show_type(module, Ty(number)),
-            Operand::Index | Operand::Regs => number.to_string(),
-            Operand::Result => {
-                let default = has_default_result(module, instr.op, &instr.fixed);
-                result = match number {
-                    NO_RESULT if default => " -> _".to_owned(),
-                    NO_RESULT => String::new(),
-                    0 if default => String::new(),
-                    register => format!(" -> r{register}"),
-                };
-                continue;
-            }
-        });
+            Operand::Global => out.write_str(&write_name(&module.globals[at].0))?,
+            Operand::Type => write_type(module, Ty(number), out)?,
+            Operand::Index | Operand::Regs | Operand::Result => write!(out, "{number}")?,
+        }
     }
-    let mnemonic = instr.op.mnemonic();
-    match (operands.is_empty(), instr.op) {
-        (true, Op::ReturnNone) => mnemonic.to_owned(),
-        _ => format!("{mnemonic} {}{result}", operands.join(", ")),
+    if !any && instr.op != Op::ReturnNone {
+        out.write_char(' ')?;
+    }
+    out.write_str(&result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first struct has many fields of a type whose text is long.
+    fn wide() -> Module {
+        let long = Row::Fn(vec![Ty::INT; 200], Ty::INT);
+        let fields = (0..1200).map(|i| (format!("f{i}"), Ty::of_row(0)));
+        let wide = Row::Struct("Wide".to_owned(), fields.collect());
+        Module {
+            types: vec![long, wide],
+            ..Module::default()
+        }
+    }
+
+    #[test]
+    fn texts_never_grow_beyond_their_limit() {
+        let module = wide();
+        for len_max in [0, 1, 100, 10_000] {
+            let mut out = Text::new(len_max);
+            assert_eq!(
+                write_row(&module, &module.types[1], &mut out),
+                Err(fmt::Error)
+            );
+            assert!(out.text.len() <= len_max);
+            // Doubled when it has to grow, no more.
+            assert!(out.text.capacity() <= 2 * len_max.max(8));
+        }
+        let mut out = Text::new(LEN_MAX);
+        assert_eq!(write_row(&module, &module.types[1], &mut out), Ok(()));
+        assert!(out.text.ends_with("int) -> int}"));
+    }
+
+    #[test]
+    fn messages_show_the_start_of_long_types() {
+        let shown = show_type(&wide(), Ty::of_row(0));
+        assert!(
+            shown.starts_with("fn(int, int, ") && shown.ends_with("..."),
+            "{shown}"
+        );
+        assert!(shown.len() <= SHOWN_LEN_MAX + 3);
     }
 }
