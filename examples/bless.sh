@@ -10,6 +10,7 @@
 #   stdin      one line of standard input, which is otherwise empty; may be repeated
 #   env        NAME=VALUE, the environment being otherwise empty; may be repeated
 #   dir        the directory that must be preopened; here every program runs in an empty one
+#   machine    needed, if only the machine can run it: its output is written by hand
 #   exit       the exit code, if it is not 0; 134 stands for a panic, which is 101 natively
 #
 # RUSTC and CARGO name other tools than `rustc` and `cargo`.
@@ -68,6 +69,10 @@ run() (
 
 # bless NAME: writes the expected output of an example, if it ends as its header says.
 bless() {
+    if [ -n "$(header "$(source_of "$1")" machine)" ]; then
+        echo "$1: only the machine runs it"
+        return
+    fi
     build "$1"
     wanted=$(header "$(source_of "$1")" exit)
     case $wanted in
