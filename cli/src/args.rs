@@ -178,6 +178,12 @@ pub(crate) struct Run {
     /// [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) max_memory: Option<u64>,
+    /// The database of the program: a file, which is made where there is none [default: one in memory]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) db: Option<PathBuf>,
+    /// A limit of the database, such as value=64K: key, value, transaction, database, sort (sizes), tables, indices
+    #[arg(long = "db-limit", value_name = "WHAT=MAX", value_parser = parse_db_limit)]
+    pub(crate) db_limits: Vec<(DbLimit, u64)>,
     /// Note where `alloc` is executed: say at the end which blocks were not freed, and what a wrong `free` is of
     #[arg(long)]
     pub(crate) track_alloc: bool,
@@ -370,6 +376,50 @@ pub(crate) struct Db {
 pub(crate) struct Completion {
     /// Whose syntax
     pub(crate) shell: Shell,
+}
+
+/// What a limit of a database is on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum DbLimit {
+    /// Bytes of a key.
+    Key,
+    /// Bytes of a value.
+    Value,
+    /// Bytes that a transaction writes.
+    Transaction,
+    /// Bytes of the database.
+    Database,
+    /// Bytes that a query sorts.
+    Sort,
+    /// The number of tables.
+    Tables,
+    /// The number of a table's indices.
+    Indices,
+}
+
+/// Parses what `--db-limit` takes.
+fn parse_db_limit(text: &str) -> Result<(DbLimit, u64), String> {
+    let Some((what, max)) = text.split_once('=') else {
+        return Err("it is written as WHAT=MAX".to_owned());
+    };
+    let (limit, is_size) = match what {
+        "key" => (DbLimit::Key, true),
+        "value" => (DbLimit::Value, true),
+        "transaction" => (DbLimit::Transaction, true),
+        "database" => (DbLimit::Database, true),
+        "sort" => (DbLimit::Sort, true),
+        "tables" => (DbLimit::Tables, false),
+        "indices" => (DbLimit::Indices, false),
+        _ => {
+            let all = "key, value, transaction, database, sort, tables, indices";
+            return Err(format!("limits are on {all}"));
+        }
+    };
+    let max = match is_size {
+        true => units::parse_size(max)?,
+        false => max.parse().map_err(|_| format!("{max} is not a number"))?,
+    };
+    Ok((limit, max))
 }
 
 /// Parses what `--wasm` takes.

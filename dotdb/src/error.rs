@@ -68,6 +68,8 @@ pub enum Error {
     Full,
     /// The operating system could not read or write.
     Io(io::Error),
+    /// Whoever [watches](crate::Session::set_watch) the session wants it to end what it does.
+    Interrupted,
     /// An earlier error has left the database unusable until it is opened again.
     Broken,
 }
@@ -122,6 +124,7 @@ impl fmt::Display for Error {
             Error::Corrupt(what) => write!(f, "the database is damaged: {what}"),
             Error::Full => f.write_str("no space left on the device"),
             Error::Io(error) => error.fmt(f),
+            Error::Interrupted => f.write_str("interrupted"),
             Error::Broken => {
                 f.write_str("after an earlier error the database has to be opened again")
             }

@@ -33,6 +33,11 @@ pub struct Limits {
     pub sort_bytes: u64,
 }
 
+impl Limits {
+    /// No key has more bytes, whatever the limits say.
+    pub const KEY_BYTES_MAX: usize = KEY_BYTES_MAX as usize;
+}
+
 impl Default for Limits {
     fn default() -> Limits {
         Limits {

@@ -10,6 +10,7 @@ mod tables;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use cursor::Cursor;
 pub(crate) use cursor::{RangeSource, Source};
@@ -34,7 +35,13 @@ pub struct Session {
     epoch: u64,
     /// Changes with the view, and with everything that is written: then cursors read again.
     stamp: u64,
+    /// How long to wait for others who write.
+    patience: Duration,
+    watch: Option<Watch>,
 }
+
+/// Says whether to end what takes long.
+type Watch = Box<dyn Fn() -> bool + Send>;
 
 /// What is read and written.
 enum View {
@@ -81,6 +88,8 @@ impl fmt::Debug for Session {
 impl Session {
     pub(crate) fn new(database: Database) -> Session {
         Session {
+            patience: database.options().patience,
+            watch: None,
             database,
             view: View::None,
             tables: Vec::new(),
@@ -93,6 +102,25 @@ impl Session {
     /// The database.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Sets how long to wait for others who write, in place of [`Options::patience`](crate::Options::patience).
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Has operations that take long ask now and then whether to end, with
+    /// [`Interrupted`](Error::Interrupted): nothing of them remains then.
+    pub fn set_watch(&mut self, watch: impl Fn() -> bool + Send + 'static) {
+        self.watch = Some(Box::new(watch));
+    }
+
+    /// Asks whether to end.
+    pub(crate) fn pause(&self) -> Result {
+        match &self.watch {
+            Some(watch) if watch() => Err(Error::Interrupted),
+            _ => Ok(()),
+        }
     }
 
     /// Starts a transaction: in another one, a part of it that can be rolled back alone.
@@ -116,8 +144,7 @@ impl Session {
         let View::Active(active) = &mut self.view else {
             // What was kept open for reading would only keep old pages.
             self.leave_view();
-            let patience = self.database.options().patience;
-            let transaction = self.database.engine().begin(access, patience)?;
+            let transaction = self.database.engine().begin(access, self.patience)?;
             self.view = View::Active(Active {
                 transaction,
                 inner: Vec::new(),
@@ -223,8 +250,7 @@ impl Session {
             View::None => engine.version(),
         };
         self.leave_view();
-        let patience = self.database.options().patience;
-        let transaction = self.database.engine().begin(Access::Read, patience)?;
+        let transaction = self.database.engine().begin(Access::Read, self.patience)?;
         // An engine that does not know whether it changes gets a version that never is one.
         self.view = View::Committed(transaction, version.unwrap_or(u64::MAX));
         Ok(())

@@ -9,6 +9,7 @@
 pub mod abi;
 pub mod bits;
 pub mod crypto;
+pub mod db;
 pub mod debug;
 pub mod decode;
 pub mod encode;

@@ -14,6 +14,7 @@
 //! own; see there.
 
 mod crypto;
+mod db;
 mod imm;
 mod objects;
 mod services;
@@ -302,11 +303,12 @@ pub enum Category {
     Object,
     Simd,
     Crypto,
+    Database,
 }
 
 impl Category {
     /// Every category, in the order of the documentation.
-    pub const ALL: [Category; 15] = [
+    pub const ALL: [Category; 16] = [
         Category::Stack,
         Category::Variable,
         Category::Arithmetic,
@@ -322,6 +324,7 @@ impl Category {
         Category::Object,
         Category::Simd,
         Category::Crypto,
+        Category::Database,
     ];
 }
 

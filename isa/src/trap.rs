@@ -74,6 +74,9 @@ traps! {
     InvalidHandle = 22 "invalid handle" "A service got a handle that names nothing, or something of another kind than it takes.";
     InvalidArgument = 23 "invalid argument" "A service got a number of an algorithm, a length or a count that it does not take.";
     HandleLimit = 24 "limit of handles reached" "A service was to give more handles than a program may have.";
+    DatabaseLimit = 25 "database limit reached" "Something is longer than a database takes, or there is more of it than its limits allow.";
+    DatabaseMisuse = 26 "wrong use of the database" "A name that is none, a query or the field of an index that is wrong, a transaction that is not there.";
+    DatabaseFailure = 27 "database failure" "A database could not be opened, read or written, or others keep it busy.";
 }
 
 impl fmt::Display for TrapCode {

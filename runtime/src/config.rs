@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use dotvm_dotdb::Limits as DatabaseLimits;
+
 /// Settings of an [`Engine`](crate::Engine).
 ///
 /// ```
@@ -28,6 +30,7 @@ pub struct Config {
     pub(crate) code_cache: Option<PathBuf>,
     pub(crate) max_code_cache_bytes: u64,
     pub(crate) gc_torture: bool,
+    pub(crate) database_limits: DatabaseLimits,
 }
 
 /// What is compiled to native code, and when.
@@ -70,6 +73,7 @@ impl Default for Config {
             code_cache: None,
             max_code_cache_bytes: 512 << 20,
             gc_torture: false,
+            database_limits: DatabaseLimits::default(),
         }
     }
 }
@@ -115,6 +119,14 @@ impl Config {
     /// The most elements all tables of a store may have together. Default: 10 million.
     pub fn max_table_elements(&mut self, elements: u64) -> &mut Config {
         self.max_table_elements = elements;
+        self
+    }
+
+    /// What programs may store in a database and ask of it, where a store has one in memory: none was given to it
+    /// (see [`Store::set_database`](crate::Store::set_database)). Such a database is not larger than
+    /// [`Config::max_memory_bytes`] either. Default: that of [`Limits`](crate::db::Limits).
+    pub fn database_limits(&mut self, limits: DatabaseLimits) -> &mut Config {
+        self.database_limits = limits;
         self
     }
 

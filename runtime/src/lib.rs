@@ -103,6 +103,7 @@ pub use vm::gc::GcStats;
 pub use vm::heap::{HeapBlock, HeapStats};
 pub use wasi_link::add_wasi_to_linker;
 
+pub use dotvm_dotdb as db;
 pub use dotvm_isa as isa;
 pub use dotvm_isa::objects::Kind as ObjectKind;
 pub use dotvm_isa::semantics::V128;

@@ -85,7 +85,8 @@ impl StoreSignals {
         self.watch.ask_again(Arc::clone(self));
     }
 
-    fn is_poked(&self) -> bool {
+    /// Whether somebody wants the signals to be looked at.
+    pub(crate) fn is_poked(&self) -> bool {
         self.vm.hot_limit.load(Ordering::SeqCst) == 0
     }
 

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use dotvm_dotdb::{self as db, Database};
 use dotvm_isa::{AddressType, GlobalType, MemoryType, TableType, TrapCode};
 
 use crate::backtrace::Backtrace;
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::{BoxError, Error, Result};
 use crate::exception::TagData;
 use crate::module::Module;
-use crate::services::Services;
+use crate::services::{self, Services};
 use crate::signals::{InterruptHandle, StoreSignals, Ticket};
 use crate::vm::alloc_places::AllocPlaces;
 use crate::vm::entry::StoreVm;
@@ -255,6 +256,55 @@ impl<T: 'static> Store<T> {
     /// WASI has a host of its own: see [`WasiCtxBuilder::host`](crate::wasi::WasiCtxBuilder::host).
     pub fn set_host(&mut self, host: impl Host + 'static) {
         self.0.opaque.services.set_host(Box::new(host));
+    }
+
+    /// Sets the database that instructions on databases work on, in place of an empty one in memory. What programs
+    /// kept of another one, tables and cursors, means nothing any more.
+    pub fn set_database(&mut self, database: Database) {
+        self.set_database_with(move || Ok(database));
+    }
+
+    /// The same for a database that is opened by the first instruction that needs it.
+    pub fn set_database_with(
+        &mut self,
+        open: impl FnOnce() -> Result<Database, BoxError> + Send + 'static,
+    ) {
+        self.0.opaque.services.database.set(Box::new(open));
+    }
+
+    /// The session with the database that programs work on; the database is opened where it was not. Handles of
+    /// tables are [numbers](db::TableId::number) of this session. A transaction that is begun here is the
+    /// program's: [`Store::begin_transaction`] begins one that is not.
+    ///
+    /// # Errors
+    /// A trap with the code [`TrapCode::DatabaseFailure`] where it cannot be opened.
+    pub fn database(&mut self) -> Result<&mut db::Session> {
+        services::db::session(&mut self.0.opaque)
+    }
+
+    /// Begins a transaction that programs take part in: what they commit is part of it, and it stays open when
+    /// their call ends. (What they begin and do not end is rolled back then.)
+    ///
+    /// # Errors
+    /// Those of opening the database, and of [`Session::begin`](db::Session::begin), as traps.
+    pub fn begin_transaction(&mut self) -> Result<()> {
+        services::db::begin_outer(&mut self.0.opaque)
+    }
+
+    /// Commits what [`Store::begin_transaction`] began.
+    ///
+    /// # Errors
+    /// Those of [`Session::commit`](db::Session::commit), as traps; then nothing was written.
+    pub fn commit_transaction(&mut self) -> Result<()> {
+        services::db::end_outer(&mut self.0.opaque, db::Session::commit)
+    }
+
+    /// Rolls back what [`Store::begin_transaction`] began.
+    ///
+    /// # Errors
+    /// Those of [`Session::rollback`](db::Session::rollback), as traps.
+    pub fn rollback_transaction(&mut self) -> Result<()> {
+        services::db::end_outer(&mut self.0.opaque, db::Session::rollback)
     }
 
     /// Sets the most bytes all linear memories, managed objects, exceptions and handles may have together, in
@@ -572,6 +622,24 @@ impl StoreOpaque {
     /// Whether meeting a limit of the embedder's traps.
     pub(crate) fn limit_traps(&self) -> bool {
         self.engine.config().limit_traps
+    }
+
+    /// Fuel left; without metering, as much as anybody wants.
+    pub(crate) fn fuel_left(&self) -> u64 {
+        match self.engine.config().metering {
+            true => self.vm.fuel(),
+            false => u64::MAX,
+        }
+    }
+
+    /// The most bytes of all memories together.
+    pub(crate) fn max_memory_bytes(&self) -> u64 {
+        self.max_memory_bytes
+    }
+
+    /// What other threads stop programs with.
+    pub(crate) fn signals(&self) -> &Arc<StoreSignals> {
+        &self.signals
     }
 
     /// Takes fuel for a part of an instruction that depends on its operands, where there is metering.

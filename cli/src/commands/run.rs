@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     }
     let mut store = ManuallyDrop::new(Store::new(&engine, setup::wasi(args)?));
     setup::limit(&mut store, args)?;
+    setup::database(&mut store, args)?;
     if args.track_alloc {
         store.track_allocations();
     }

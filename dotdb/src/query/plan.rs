@@ -214,6 +214,7 @@ impl Sort {
         let (mut bytes, mut examined) = (0, 0);
         let (mut rows, mut entries) = (Rows::new(), Rows::new());
         while !source.ranges.is_empty() {
+            session.pause()?;
             rows.clear();
             entries.clear();
             examined += source.read(session, READ_AT_ONCE, &mut rows, &mut entries)?;

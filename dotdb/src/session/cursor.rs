@@ -38,6 +38,8 @@ pub struct Cursor {
     rows_at_once: usize,
     /// Entries that were read.
     examined: u64,
+    /// Bytes of the keys that it started with.
+    keys_bytes: usize,
 }
 
 /// Where rows come from.
@@ -90,8 +92,15 @@ impl Session {
 impl Cursor {
     /// Rows from there; so many entries were read to find out where.
     pub(crate) fn new(source: Source, limit: u64, examined: u64) -> Cursor {
+        let keys_bytes = match &source {
+            Source::Keys { keys, .. } => {
+                keys.iter().map(|key| size_of::<Vec<u8>>() + key.len()).sum()
+            }
+            Source::Ranges(_) => 0,
+        };
         Cursor {
             source,
+            keys_bytes,
             limit,
             rows: Rows::new(),
             entries: Rows::new(),
@@ -129,6 +138,33 @@ impl Cursor {
         Ok(self.rows.get(self.next - 1))
     }
 
+    /// Has the row that [`Cursor::next`] gave last come again.
+    pub fn back_up(&mut self) {
+        if let Some(next) = self.next.checked_sub(1) {
+            self.next = next;
+            self.limit = self.limit.saturating_add(1);
+        }
+    }
+
+    /// About how many bytes of memory it takes.
+    pub fn bytes(&self) -> u64 {
+        let ranges = |ranges: &VecDeque<Interval>| -> usize {
+            let bytes = |range: &Interval| range.low.len() + range.high.as_ref().map_or(0, Vec::len);
+            ranges.iter().map(|range| size_of::<Interval>() + bytes(range)).sum()
+        };
+        let source = match &self.source {
+            Source::Ranges(source) => ranges(&source.ranges),
+            Source::Keys { .. } => self.keys_bytes,
+        };
+        (size_of::<Cursor>() + source + ranges(&self.ranges) + self.piece_bytes()) as u64
+    }
+
+    /// Bytes of the rows that were read and did not come yet, and of those before them.
+    pub fn piece_bytes(&self) -> usize {
+        let bytes = |rows: &Rows| rows.bytes() + 16 * rows.len();
+        bytes(&self.rows) + bytes(&self.entries)
+    }
+
     /// How many entries of tables and indices were read so far.
     pub fn examined(&self) -> u64 {
         self.examined
@@ -138,6 +174,10 @@ impl Cursor {
     fn read(&mut self, session: &mut Session) -> Result {
         // Asked for first, since it may be another view, which makes pieces stale.
         session.look()?;
+        if self.stamp != session.stamp && self.next < self.rows.len() {
+            // Whoever writes while reading has few rows read again and again.
+            self.rows_at_once = ROWS_MIN;
+        }
         let is_tested = matches!(&self.source, Source::Ranges(source) if source.filter.is_some());
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let budget = Budget {
@@ -174,6 +214,7 @@ impl Cursor {
                 rows.clear();
                 entries.clear();
                 while rows.is_empty() && !source.ranges.is_empty() {
+                    session.pause()?;
                     self.examined += source.read(session, budget, rows, entries)?;
                 }
             }

@@ -56,6 +56,7 @@ impl Session {
             let mut rows = Rows::new();
             let mut rest = Interval::all();
             loop {
+                session.pause()?;
                 rows.clear();
                 let more = session.reader()?.scan(
                     def.space,

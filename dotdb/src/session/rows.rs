@@ -5,14 +5,16 @@ use crate::catalog::TableDef;
 use crate::engine::{Budget, Direction, Rows, Space};
 use crate::error::{Error, Result};
 use crate::extract::Extractor;
-use crate::interval::Interval;
+use crate::interval::{Interval, after};
 use crate::limits::{FIELD_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, at_most};
 
-/// How many rows are removed at once.
-const REMOVED_AT_ONCE: Budget = Budget {
+/// How many rows are read at once to be removed or counted.
+const READ_AT_ONCE: Budget = Budget {
     rows: 1000,
     bytes: 1 << 20,
 };
+/// How many rows are counted at once.
+const COUNTED_AT_ONCE: u64 = 10_000;
 
 /// A write of a [batch](Session::apply).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,7 +72,28 @@ impl Session {
     /// Those of reading.
     pub fn count(&mut self, table: TableId, range: &Interval) -> Result<u64> {
         let space = self.def(table)?.space;
-        self.reader()?.count(space, range, u64::MAX)
+        if range.is_all() {
+            return self.reader()?.count(space, range, u64::MAX);
+        }
+        let mut rest = range.clone();
+        let mut all = self.reader()?.count(space, &rest, COUNTED_AT_ONCE)?;
+        if all < COUNTED_AT_ONCE {
+            return Ok(all);
+        }
+        // There are many. They are read, so that counting can end in between.
+        all = 0;
+        let mut rows = Rows::new();
+        loop {
+            self.pause()?;
+            rows.clear();
+            let reader = self.reader()?;
+            let more = reader.scan(space, &rest, Direction::Forward, READ_AT_ONCE, &mut rows)?;
+            all += rows.len() as u64;
+            match rows.len().checked_sub(1).and_then(|last| rows.get(last)) {
+                Some((last, _)) if more => rest.low = after(last),
+                _ => return Ok(all),
+            }
+        }
     }
 
     /// Sets the value of a key; returns whether it had one.
@@ -147,12 +170,13 @@ impl Session {
             let mut removed = 0;
             let mut rows = Rows::new();
             loop {
+                session.pause()?;
                 rows.clear();
                 let more = session.reader()?.scan(
                     space,
                     range,
                     Direction::Forward,
-                    REMOVED_AT_ONCE,
+                    READ_AT_ONCE,
                     &mut rows,
                 )?;
                 for (key, _) in rows.iter() {

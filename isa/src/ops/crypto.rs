@@ -8,7 +8,7 @@
 #[macro_export]
 macro_rules! with_crypto_ops {
     ($m:ident $before:tt { $($rows:tt)* }) => {
-        $crate::with_services! { $m $before {
+        $crate::with_db_ops! { $m $before {
             $($rows)*
             CryptoHash Memory Bytes "crypto.hash" 0xe600 [] Crypto Arch32 200 (I32 I32 I32 I32 -> ) "`algorithm src len dst`: writes the digest of the bytes.";
             CryptoHashNew Plain Fixed "crypto.hash_new" 0xe601 [] Crypto Arch32 100 (I32 -> I32) "`algorithm -- hash`: starts a digest of bytes that come in parts.";

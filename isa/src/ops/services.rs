@@ -1,6 +1,6 @@
 //! Services: instructions that the runtime executes with state of its own.
 //!
-//! Cryptography and what else works on handles and buffers rather than on values. Their prefix is 0xe6. Every
+//! Cryptography, databases and what else works on handles and buffers rather than on values. Their prefix is 0xe6. Every
 //! tier calls the runtime for them, through one row of the [table](crate::abi::Libcalls) with the number of
 //! the service. Rows start with whether they access memory 0 and with the [`Rate`]; signatures are
 //! fixed, with at most eight operands of one slot each and at most one result. Addresses and lengths are `i32`.
@@ -40,6 +40,8 @@ pub enum Rate {
     Fixed,
     /// For the bytes that it reads and writes.
     Bytes,
+    /// For the rows that it looks at, besides bytes.
+    Rows,
     /// For each round of the derivation of a key, of each block of the result. As many bytes of a salt, or of a
     /// secret, as a block has count as one more.
     Rounds,
@@ -48,11 +50,14 @@ pub enum Rate {
 }
 
 impl Rate {
+    /// Bytes that a row counts as, besides its own.
+    pub const ROW_BYTES: u64 = 64;
+
     /// How many units cost one of fuel.
     pub const fn units(self) -> u64 {
         match self {
             Rate::Fixed => u64::MAX,
-            Rate::Bytes => 8,
+            Rate::Bytes | Rate::Rows => 8,
             Rate::Rounds | Rate::Blocks => 1,
         }
     }
@@ -61,7 +66,7 @@ impl Rate {
     pub const fn fuel(self, units: u64) -> u64 {
         match self {
             Rate::Fixed => 0,
-            Rate::Bytes => units.div_ceil(Rate::Bytes.units()),
+            Rate::Bytes | Rate::Rows => units.div_ceil(Rate::Bytes.units()),
             Rate::Rounds => units.saturating_mul(200),
             Rate::Blocks => units.saturating_mul(1_000),
         }
@@ -72,6 +77,7 @@ impl Rate {
         match self {
             Rate::Fixed => "",
             Rate::Bytes => " + 1 for 8 bytes",
+            Rate::Rows => " + 1 for 8 bytes + 8 a row",
             Rate::Rounds => " + 200 a round",
             Rate::Blocks => " + 1000 a KiB",
         }

@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use crate::abi::MAX_FRAME_SLOTS;
 use crate::crypto::{HashAlgorithm, KeyKind};
+use crate::db::ParamKind;
 use crate::ops::{Category, Imm, OPS, Op, OpInfo, Service, Sig};
 use crate::trap::TrapCode;
 use crate::types::{Arch, ValType};
@@ -35,6 +36,7 @@ pub fn isa_reference() -> String {
     out += "\n";
     out += &include_str!("isa_rules.md")
         .replace("<!-- algorithms -->\n", &algorithms())
+        .replace("<!-- parameters -->\n", &parameters())
         .replace("<!-- traps -->\n", &traps());
     out
 }
@@ -98,6 +100,13 @@ fn architectures() -> String {
         ]
     });
     table(&["architecture", "code", "word", "types"], rows)
+}
+
+fn parameters() -> String {
+    let rows = ParamKind::ALL
+        .iter()
+        .map(|&kind| vec![(kind as u8).to_string(), kind.doc().to_owned()]);
+    table(&["kind", "parameter"], rows)
 }
 
 /// Every kind of immediate, in the order of the documentation.
@@ -287,6 +296,13 @@ fn introduction(category: Category) -> (&'static str, &'static str) {
             "The runtime executes these. Algorithms and kinds of keys are numbers, see \
              [below](#services). Buffers are in memory 0, which must have 32-bit addresses. Fuel for bytes is \
              charged for those read and written.",
+        ),
+        Category::Database => (
+            "Databases",
+            "The runtime executes these, on the database that the program is run with. \
+             [DotDB](dotdb.md) is the chapter on tables, transactions, indices and queries; \
+             [below](#services) is what holds for all of these. Buffers are in memory 0, which must have 32-bit \
+             addresses. Fuel is charged for bytes of keys, values and texts, and for rows that are looked at.",
         ),
     }
 }

@@ -104,6 +104,19 @@ impl<T> Handles<T> {
         thing.map(|(thing, _)| thing).ok_or(TrapCode::InvalidHandle)
     }
 
+    /// Says how many bytes the thing of a handle takes now; returns how many it took before.
+    ///
+    /// # Errors
+    /// Where it names nothing.
+    pub(crate) fn set_bytes(&mut self, handle: u32, bytes: u64) -> Result<u64, TrapCode> {
+        let index = self.index(handle)?;
+        let thing = self.entries[index].thing.as_mut();
+        let (_, known) = thing.ok_or(TrapCode::InvalidHandle)?;
+        let before = std::mem::replace(known, bytes);
+        self.bytes = self.bytes - before + bytes;
+        Ok(before)
+    }
+
     /// Ends a handle; returns its thing.
     ///
     /// # Errors

@@ -113,7 +113,7 @@ pub(super) fn new(call: &mut Call<'_>) -> Result<u64, Stop> {
 fn hasher<'c>(call: &'c mut Call<'_>, handle: u32) -> Result<&'c mut Hasher, TrapCode> {
     match call.store.services.objects.get_mut(handle)? {
         Object::Hash(hasher) => Ok(hasher),
-        Object::Key(_) => Err(TrapCode::InvalidHandle),
+        Object::Key(_) | Object::Cursor(_) => Err(TrapCode::InvalidHandle),
     }
 }
 

@@ -150,7 +150,7 @@ impl Material {
 pub(super) fn key<'c>(call: &'c Call<'_>, handle: u32) -> Result<&'c Material, TrapCode> {
     match call.store.services.objects.get(handle)? {
         Object::Key(key) => Ok(&key.material),
-        Object::Hash(_) => Err(TrapCode::InvalidHandle),
+        Object::Hash(_) | Object::Cursor(_) => Err(TrapCode::InvalidHandle),
     }
 }
 
@@ -234,7 +234,7 @@ pub(super) fn export(call: &mut Call<'_>) -> Result<u64, Stop> {
     let bytes = match call.store.services.objects.get(handle)? {
         Object::Key(key) if key.readable || key.material.is_public() => key.material.bytes(),
         Object::Key(_) => return Ok(REFUSED),
-        Object::Hash(_) => return Err(TrapCode::InvalidHandle.into()),
+        Object::Hash(_) | Object::Cursor(_) => return Err(TrapCode::InvalidHandle.into()),
     };
     let dst = call.operand(dst, len)?;
     call.charge(bytes.len())?;

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod db;
 mod derive;
 mod handles;
 mod hash;
@@ -39,11 +40,15 @@ pub(crate) struct Services {
     /// lock makes it shareable between threads.)
     host: Option<Mutex<Box<dyn Host>>>,
     objects: Handles<Object>,
+    /// What instructions on databases work on.
+    pub(crate) database: db::StoreDatabase,
 }
 
 /// What has a handle.
 #[derive(Debug)]
 enum Object {
+    /// Rows of a database.
+    Cursor(Box<dotvm_dotdb::Cursor>),
     /// A hash in the making.
     Hash(Box<hash::Hasher>),
     /// A key.
@@ -184,6 +189,31 @@ pub(crate) fn run(
         Service::CryptoHpkeOpen => seal::hpke_open(call)?,
         Service::CryptoRandom => nothing(random(call)?),
         Service::CryptoEqual => equal(call)?,
+        Service::DbTable => db::tables::open(call)?,
+        Service::DbTableCreate => db::tables::create(call)?,
+        Service::DbTableDrop => db::tables::remove(call)?,
+        Service::DbTables => db::tables::names(call)?,
+        Service::DbGet => db::rows::get(call)?,
+        Service::DbExists => db::rows::exists(call)?,
+        Service::DbPut => db::rows::put(call)?,
+        Service::DbDelete => db::rows::delete(call)?,
+        Service::DbSwap => db::rows::swap(call)?,
+        Service::DbBatch => db::rows::batch(call)?,
+        Service::DbCount => db::rows::count(call)?,
+        Service::DbDeleteRange => db::rows::delete_range(call)?,
+        Service::DbScan => db::cursors::scan(call)?,
+        Service::DbPrefix => db::cursors::prefix(call)?,
+        Service::DbNext => db::cursors::next(call)?,
+        Service::DbCursorDrop => nothing(db::cursors::end(call)?),
+        Service::DbQuery => db::cursors::query(call)?,
+        Service::DbExplain => db::cursors::explain(call)?,
+        Service::DbIndex => db::tables::index(call)?,
+        Service::DbIndexDrop => db::tables::index_drop(call)?,
+        Service::DbBegin => nothing(db::transactions::begin(call)?),
+        Service::DbBeginRead => nothing(db::transactions::begin_read(call)?),
+        Service::DbCommit => nothing(db::transactions::commit(call)?),
+        Service::DbRollback => nothing(db::transactions::rollback(call)?),
+        Service::DbDepth => db::transactions::depth(call),
     };
     if let Some(slot) = call.slots.first_mut() {
         *slot = result;

@@ -500,12 +500,22 @@ pub(crate) fn call<R>(
     if let Some(stop) = stop {
         let stop = settle(&mut store.opaque, stop);
         close(&mut store.opaque.vm, &outer);
+        end_run(&mut store.opaque);
         return Err(stop.unwrap_or_else(|panic| resume_unwind(panic)));
     }
     close(&mut store.opaque.vm, &outer);
+    end_run(&mut store.opaque);
     // SAFETY: as above; whatever ran has returned.
     let frame = unsafe { std::slice::from_raw_parts(outer.base, slots as usize) };
     Ok(read(&store.opaque, frame))
+}
+
+/// Rolls back transactions that programs have left open, where no call is left that may end them.
+#[inline(always)]
+fn end_run(store: &mut StoreOpaque) {
+    if store.services.database.is_open() && store.vm.depth == 0 {
+        store.services.database.end_run();
+    }
 }
 
 /// Runs a host function that the host calls; returns what stopped it, if anything.

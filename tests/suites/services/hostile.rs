@@ -133,6 +133,8 @@ fn any_operands() {
                         | TrapCode::HandleLimit
                         | TrapCode::MemoryLimit
                         | TrapCode::OutOfFuel
+                        | TrapCode::DatabaseLimit
+                        | TrapCode::DatabaseMisuse
                 ),
                 "{service:?} {args:?}: {trap}"
             ),

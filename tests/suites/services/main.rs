@@ -1,5 +1,6 @@
-//! Services: published test vectors of every algorithm, and hostile operands, in both tiers.
+//! Services: published test vectors of every algorithm, databases, and hostile operands, in both tiers.
 
+mod database;
 mod derive;
 mod hashes;
 mod hostile;

@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use dotvm::db::{Database, Limits, Options};
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder, WasiError};
 use dotvm::{Config, Store};
 
-use crate::args::Run;
+use crate::args::{DbLimit, Run};
 use crate::failure::{Failure, Result};
 use crate::load::is_named_compiled;
 
@@ -31,6 +32,7 @@ pub(super) fn config(args: &Run) -> Result<Config> {
         // A user who sets a limit wants to know that it was reached.
         config.max_memory_bytes(bytes).limits_trap(true);
     }
+    config.database_limits(database_limits(args));
     if let Some(bytes) = args.max_stack {
         match usize::try_from(bytes) {
             Ok(bytes @ ..=Config::MAX_STACK_BYTES) => config.max_stack_bytes(bytes),
@@ -38,6 +40,43 @@ pub(super) fn config(args: &Run) -> Result<Config> {
         };
     }
     Ok(config)
+}
+
+/// What the program may store in its database and ask of it.
+fn database_limits(args: &Run) -> Limits {
+    let mut limits = Limits::default();
+    for &(limit, max) in &args.db_limits {
+        let place = match limit {
+            DbLimit::Key => &mut limits.key_bytes,
+            DbLimit::Value => &mut limits.value_bytes,
+            DbLimit::Transaction => &mut limits.transaction_bytes,
+            DbLimit::Database => &mut limits.database_bytes,
+            DbLimit::Sort => &mut limits.sort_bytes,
+            DbLimit::Tables => &mut limits.tables,
+            DbLimit::Indices => &mut limits.indices,
+        };
+        *place = max;
+    }
+    limits
+}
+
+/// Gives the program its database, which is opened when it is first used.
+pub(super) fn database(store: &mut Store<WasiCtx>, args: &Run) -> Result {
+    let Some(path) = &args.db else {
+        return Ok(());
+    };
+    if path.as_os_str().as_bytes().starts_with(b"postgres://") {
+        return Err(Failure::usage(
+            "--db: databases are files; there is no engine for postgres:// here",
+        ));
+    }
+    let mut options = Options::default();
+    options.limits = database_limits(args);
+    let path = path.clone();
+    store.set_database_with(move || {
+        Database::open(&path, options).map_err(|error| format!("{}: {error}", path.display()).into())
+    });
+    Ok(())
 }
 
 /// Whether instructions are counted: where there is a limit, and by --verbose, unless native code may
