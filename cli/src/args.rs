@@ -35,7 +35,7 @@ pub(crate) enum Command {
     /// Translate a Rust program or WebAssembly into bytecode
     Transpile(Transpile),
     /// Run a program
-    Run(Run),
+    Run(Box<Run>),
     /// Compile a program to native code, for this machine
     Compile(Compile),
     /// Assemble text (.dasm) into bytecode

@@ -93,9 +93,10 @@ impl Cursor {
     /// Rows from there; so many entries were read to find out where.
     pub(crate) fn new(source: Source, limit: u64, examined: u64) -> Cursor {
         let keys_bytes = match &source {
-            Source::Keys { keys, .. } => {
-                keys.iter().map(|key| size_of::<Vec<u8>>() + key.len()).sum()
-            }
+            Source::Keys { keys, .. } => keys
+                .iter()
+                .map(|key| size_of::<Vec<u8>>() + key.len())
+                .sum(),
             Source::Ranges(_) => 0,
         };
         Cursor {
@@ -149,8 +150,12 @@ impl Cursor {
     /// About how many bytes of memory it takes.
     pub fn bytes(&self) -> u64 {
         let ranges = |ranges: &VecDeque<Interval>| -> usize {
-            let bytes = |range: &Interval| range.low.len() + range.high.as_ref().map_or(0, Vec::len);
-            ranges.iter().map(|range| size_of::<Interval>() + bytes(range)).sum()
+            let bytes =
+                |range: &Interval| range.low.len() + range.high.as_ref().map_or(0, Vec::len);
+            ranges
+                .iter()
+                .map(|range| size_of::<Interval>() + bytes(range))
+                .sum()
         };
         let source = match &self.source {
             Source::Ranges(source) => ranges(&source.ranges),

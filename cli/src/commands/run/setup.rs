@@ -74,7 +74,8 @@ pub(super) fn database(store: &mut Store<WasiCtx>, args: &Run) -> Result {
     options.limits = database_limits(args);
     let path = path.clone();
     store.set_database_with(move || {
-        Database::open(&path, options).map_err(|error| format!("{}: {error}", path.display()).into())
+        Database::open(&path, options)
+            .map_err(|error| format!("{}: {error}", path.display()).into())
     });
     Ok(())
 }

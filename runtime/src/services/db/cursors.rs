@@ -43,12 +43,14 @@ fn start(
         1 => Direction::Backward,
         _ => return Err(TrapCode::InvalidArgument.into()),
     };
-    let cursor =
-        call.with_database(|session, _| session.scan(table, range.clone(), direction))?;
-    keep(call, match limit {
-        NONE => cursor,
-        limit => cursor.limited(limit.into()),
-    })
+    let cursor = call.with_database(|session, _| session.scan(table, range.clone(), direction))?;
+    keep(
+        call,
+        match limit {
+            NONE => cursor,
+            limit => cursor.limited(limit.into()),
+        },
+    )
 }
 
 /// Keeps a cursor; returns its handle.

@@ -76,11 +76,7 @@ pub(in crate::services) fn exists(call: &mut Call<'_>) -> Result<u64, Stop> {
     let table = call.table(table)?;
     let key = call.operand(key, key_len)?;
     call.charge(key.len())?;
-    call.with_database(|session, memory| {
-        session
-            .exists(table, &memory[key.clone()])
-            .map(u64::from)
-    })
+    call.with_database(|session, memory| session.exists(table, &memory[key.clone()]).map(u64::from))
 }
 
 /// `db_put`
@@ -101,11 +97,7 @@ pub(in crate::services) fn delete(call: &mut Call<'_>) -> Result<u64, Stop> {
     let table = call.table(table)?;
     let key = call.operand(key, key_len)?;
     call.charge(key.len())?;
-    call.with_database(|session, memory| {
-        session
-            .delete(table, &memory[key.clone()])
-            .map(u64::from)
-    })
+    call.with_database(|session, memory| session.delete(table, &memory[key.clone()]).map(u64::from))
 }
 
 /// `db_swap`
@@ -155,17 +147,17 @@ pub(in crate::services) fn batch(call: &mut Call<'_>) -> Result<u64, Stop> {
 }
 
 /// The range of keys that four operands are, copied.
-pub(super) fn range(call: &mut Call<'_>, [low, low_len, high, high_len]: [u32; 4]) -> Result<Interval, Stop> {
+pub(super) fn range(
+    call: &mut Call<'_>,
+    [low, low_len, high, high_len]: [u32; 4],
+) -> Result<Interval, Stop> {
     let low = call.operand(low, low_len)?;
     let high = call.optional(high, high_len)?;
     let bytes = low.len() + high.as_ref().map_or(0, Range::len);
     call.charge(bytes)?;
     call.store.check_room(bytes as u64)?;
     let memory = call.memory();
-    Ok(Interval::new(
-        &memory[low],
-        high.map(|high| &memory[high]),
-    ))
+    Ok(Interval::new(&memory[low], high.map(|high| &memory[high])))
 }
 
 /// `db_count`

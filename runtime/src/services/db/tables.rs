@@ -52,9 +52,7 @@ pub(in crate::services) fn open(call: &mut Call<'_>) -> Result<u64, Stop> {
 /// `db_table_create`
 pub(in crate::services) fn create(call: &mut Call<'_>) -> Result<u64, Stop> {
     check_handles(call)?;
-    named(call, |session, name| {
-        session.create_table(name).map(handle)
-    })
+    named(call, |session, name| session.create_table(name).map(handle))
 }
 
 /// `db_table_drop`
