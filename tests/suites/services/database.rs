@@ -171,7 +171,7 @@ fn swaps_and_batches_happen_as_a_whole() {
         db.both.put(at, bytes);
         [at, bytes.len() as u32]
     };
-    let mut swap = |db: &mut Db, old: [u32; 2], new: &[u8]| {
+    let swap = |db: &mut Db, old: [u32; 2], new: &[u8]| {
         let mut args = old.to_vec();
         let at = DST + 600_000;
         db.both.put(at, new);
@@ -585,7 +585,7 @@ fn transactions_that_are_left_open_are_rolled_back() {
     for jit in [Jit::Off, Jit::Eager] {
         let database = Database::in_memory(Options::default()).expect("a database");
         let (mut store, instance) = program(jit, Some(&database));
-        let mut call = |store: &mut Store<()>, name: &str, value: i32| {
+        let call = |store: &mut Store<()>, name: &str, value: i32| {
             let func = instance.get_typed_func::<i32, ()>(&mut *store, name);
             func.expect("a function").call(store, value)
         };
