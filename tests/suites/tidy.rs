@@ -35,7 +35,10 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("interp", &["dotvm-isa"]),
     ("jit", &["dotvm-isa"]),
     ("dotdb", &[]),
-    ("runtime", &["dotvm-isa", "dotvm-interp", "dotvm-jit"]),
+    (
+        "runtime",
+        &["dotvm-isa", "dotvm-interp", "dotvm-jit", "dotvm-dotdb"],
+    ),
     ("transpiler", &["dotvm-isa"]),
     ("vitte", &["dotvm", "dotvm-isa"]),
     (
