@@ -20,6 +20,19 @@ pub(super) struct Counted {
     /// The counters by their locals.
     pub(super) counters: BTreeMap<u32, Counter>,
     pub(super) test: Test,
+    /// Sums of a counter that rises and a local that the loop does not write, by the index of the first of
+    /// their three instructions.
+    pub(super) pairs: BTreeMap<usize, Pair>,
+    /// Locals that nothing but such a sum is put into, by the index of the instruction that does it.
+    pub(super) derived: BTreeMap<usize, u32>,
+}
+
+/// A sum of two locals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pair {
+    /// The one that stays the same.
+    pub(super) base: u32,
+    pub(super) counter: u32,
 }
 
 /// A local that each iteration adds a constant to.
@@ -73,7 +86,25 @@ impl Counted {
             .blocks
             .iter()
             .find_map(|block| test(analysis, region, block, &counters, &is_fixed))?;
-        Some(Counted { counters, test })
+        let pair = |at: usize| Some((at, pair(analysis, at, &counters, &is_fixed)?));
+        let starts = |block: &Block| block.instrs.start..block.instrs.end.saturating_sub(2);
+        let pairs: BTreeMap<usize, Pair> = region
+            .blocks
+            .iter()
+            .flat_map(starts)
+            .filter_map(pair)
+            .collect();
+        let derived = |(&local, indices): (&u32, &Vec<usize>)| match indices[..] {
+            [at] if pairs.contains_key(&at.checked_sub(3)?) => Some((at, local)),
+            _ => None,
+        };
+        let derived = writes.iter().filter_map(derived).collect();
+        Some(Counted {
+            counters,
+            test,
+            pairs,
+            derived,
+        })
     }
 }
 
@@ -126,6 +157,28 @@ fn counter(analysis: &Analysis, region: &Region, local: u32, at: usize) -> Optio
         _ => return None,
     };
     (step != 0 && step != i32::MIN).then_some(Counter { step, instrs })
+}
+
+/// The sum that the instruction at an index and the next two compute.
+fn pair(
+    analysis: &Analysis,
+    at: usize,
+    counters: &BTreeMap<u32, Counter>,
+    is_fixed: &dyn Fn(u32) -> bool,
+) -> Option<Pair> {
+    let [first, second, sum] = analysis.instrs[at..at + 3] else {
+        return None;
+    };
+    let gets = first.op == Op::LocalGet && second.op == Op::LocalGet;
+    if !gets || sum.op != Op::I32Add {
+        return None;
+    }
+    let rises = |local: u32| counters.get(&local).is_some_and(|it| it.step > 0);
+    let pair = |base: u64, counter: u64| {
+        let (base, counter) = (base as u32, counter as u32);
+        (is_fixed(base) && rises(counter)).then_some(Pair { base, counter })
+    };
+    pair(first.a, second.a).or_else(|| pair(second.a, first.a))
 }
 
 /// The test, where a block ends with one.

@@ -33,10 +33,10 @@ pub(super) use v;
 /// One whose last operand is in memory.
 macro_rules! v_from_memory {
     ($g:expr, $w:expr, $name:ident, $d:expr, $($a:expr)?; $part:expr) => {{
-        let (index, at): (u8, i32) = $part;
+        let (base, index, at): (u8, u8, i32) = $part;
         match $w {
-            Width::X => dynasm!($g.ops ; .arch x64 ; $name Rx($d), $(Rx($a),)? [Rq(MEMORY) + Rq(index) + at]),
-            Width::Y => dynasm!($g.ops ; .arch x64 ; $name Ry($d), $(Ry($a),)? [Rq(MEMORY) + Rq(index) + at]),
+            Width::X => dynasm!($g.ops ; .arch x64 ; $name Rx($d), $(Rx($a),)? [Rq(base) + Rq(index) + at]),
+            Width::Y => dynasm!($g.ops ; .arch x64 ; $name Ry($d), $(Ry($a),)? [Rq(base) + Rq(index) + at]),
         }
     }};
 }
@@ -79,10 +79,10 @@ pub(super) fn parts(reg: Reg) -> impl Iterator<Item = u8> {
 }
 
 /// Where the parts of a vector in memory are.
-pub(super) fn places(address: Address) -> impl Iterator<Item = (u8, i32)> {
+pub(super) fn places(address: Address) -> impl Iterator<Item = (u8, u8, i32)> {
     (address.at..)
         .step_by(32)
-        .map(move |at| (address.index, at))
+        .map(move |at| (address.base, address.index, at))
 }
 
 impl Generator<'_> {
@@ -143,7 +143,7 @@ impl Generator<'_> {
     pub(super) fn binary_with_memory(
         &mut self,
         ty: ValType,
-        emit: impl Fn(&mut Self, Width, u8, u8, (u8, i32)),
+        emit: impl Fn(&mut Self, Width, u8, u8, (u8, u8, i32)),
     ) -> Option<()> {
         let right = self.pop()?;
         let Entry::Memory(address) = right else {

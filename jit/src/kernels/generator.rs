@@ -14,7 +14,7 @@ use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler, dynasm};
 
 use super::counted::Counted;
-use super::groups::Groups;
+use super::groups::{Groups, Sum};
 use super::memory::Address;
 use super::region::Block;
 use super::registers::{Class, Free, MEMORY, Reg, SAVED, SLOTS};
@@ -34,8 +34,8 @@ pub(super) enum Entry {
     Const(ValType, u128),
     /// What a local has.
     Local(u32),
-    /// The sum of what a local's register has and a number: see [`super::groups`].
-    Sum(u32, i32),
+    /// A sum with a counter: see [`super::groups`].
+    Sum(Sum),
     /// In a register that keeps it all the time.
     Fixed(Reg),
     /// In a register of its own.
@@ -415,7 +415,8 @@ impl<'a> Generator<'a> {
                 Some(last) if last.0 == start.0 => *last = start,
                 _ => starts.push(start),
             }
-            if let Some(behind) = self.skip_counting(at - 1) {
+            let behind = self.skip_counting(at - 1);
+            if let Some(behind) = behind.or_else(|| self.skip_sum(at - 1, block.instrs.end)) {
                 at = behind;
                 continue;
             }
@@ -635,11 +636,10 @@ impl<'a> Generator<'a> {
     pub(super) fn reg(&mut self, entry: &mut Entry) -> Option<Reg> {
         Some(match *entry {
             Entry::Local(local) => *self.locals.get(&local)?,
-            Entry::Sum(local, added) => {
-                let from = self.int_of(local)?;
+            Entry::Sum(sum) => {
                 let reg = self.free.take(Class::Int)?;
                 if let Reg::Int(to) = reg {
-                    dynasm!(self.ops ; .arch x64 ; lea Rd(to), [Rq(from) + added]);
+                    self.load_sum(to, sum)?;
                 }
                 *entry = Entry::Temp(reg);
                 reg

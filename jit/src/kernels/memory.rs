@@ -10,11 +10,14 @@ use dynasmrt::DynasmApi;
 
 use super::Unchecked;
 use super::generator::{Entry, Generator};
+use super::registers::MEMORY;
 
 /// An address in linear memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Address {
-    /// The register that is added to that of the memory.
+    /// The register that has the memory's first byte, or one further on.
+    pub(super) base: u8,
+    /// The register that is added to it.
     pub(super) index: u8,
     /// What is added to both.
     pub(super) at: i32,
@@ -24,6 +27,13 @@ pub(super) struct Address {
     reader: u32,
     /// The type that it reads.
     pub(super) ty: ValType,
+}
+
+impl Address {
+    /// The registers, and what is added to both.
+    pub(super) fn place(self) -> (u8, u8, i32) {
+        (self.base, self.index, self.at)
+    }
 }
 
 impl Generator<'_> {
@@ -44,17 +54,21 @@ impl Generator<'_> {
         self.settle()?;
         let known = instr.memory == 0 && self.source.unchecked.0.contains(&instr.a);
         let mut at = i32::try_from(instr.a).ok().filter(|_| known)?;
-        if let Some(&Entry::Sum(local, added)) = self.stack.last()
-            && let Some(sum) = at.checked_add(added).filter(|&sum| sum <= MAX_OFFSET)
-            && self.sum_in_address(local).is_some()
+        let mut base = MEMORY;
+        if let Some(&Entry::Sum(sum)) = self.stack.last()
+            && let Some(all) = at
+                .checked_add(sum.number())
+                .filter(|&all| all <= MAX_OFFSET)
+            && let Some(from) = self.sum_in_address(sum)
         {
             self.stack.pop();
-            self.stack.push(Entry::Local(local));
-            at = sum;
+            self.stack.push(Entry::Local(sum.counter));
+            (base, at) = (from, all);
         }
         let (entry, index) = self.pop_int()?;
         let ty = instr.op.result().unwrap_or(ValType::I32);
         Some(Address {
+            base,
             index,
             at,
             is_temp: matches!(entry, Entry::Temp(_)),

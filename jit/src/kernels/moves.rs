@@ -6,15 +6,15 @@ use dynasmrt::{DynasmApi, DynasmLabelApi, dynasm};
 use super::forms::{Width, class, parts, places, v_from_memory, v_from_x, width};
 use super::generator::{Entry, Generator};
 use super::memory::Address;
-use super::registers::{MEMORY, Reg};
+use super::registers::Reg;
 
 impl Generator<'_> {
     /// Loads, stores and splats. The outer `None` is for other instructions.
     pub(super) fn moves(&mut self, op: Op, ty: ValType, instr: &Instr) -> Option<Option<()>> {
         macro_rules! extend {
             ($name:ident) => {
-                self.load_extended(ty, instr, |g, d, (index, at)| {
-                    dynasm!(g.ops ; .arch x64 ; $name Ry(d), OWORD [Rq(MEMORY) + Rq(index) + at]);
+                self.load_extended(ty, instr, |g, d, (base, index, at)| {
+                    dynasm!(g.ops ; .arch x64 ; $name Ry(d), OWORD [Rq(base) + Rq(index) + at]);
                 })
             };
         }
@@ -107,8 +107,8 @@ impl Generator<'_> {
     pub(super) fn load_same(&mut self, op: Op, ty: ValType, instr: &Instr) -> Option<Option<()>> {
         macro_rules! broadcast {
             ($name:ident) => {
-                self.load_by(ty, instr, |g, d, (index, at)| {
-                    dynasm!(g.ops ; .arch x64 ; $name Ry(d), [Rq(MEMORY) + Rq(index) + at]);
+                self.load_by(ty, instr, |g, d, (base, index, at)| {
+                    dynasm!(g.ops ; .arch x64 ; $name Ry(d), [Rq(base) + Rq(index) + at]);
                 })
             };
         }
@@ -125,7 +125,7 @@ impl Generator<'_> {
         &mut self,
         ty: ValType,
         instr: &Instr,
-        emit: impl Fn(&mut Self, u8, (u8, i32)),
+        emit: impl Fn(&mut Self, u8, (u8, u8, i32)),
     ) -> Option<()> {
         let address = self.address(instr)?;
         self.release(Entry::Memory(address));
@@ -133,7 +133,7 @@ impl Generator<'_> {
         let mut all = parts(dest.reg);
         let first = all.next()?;
         self.may_trap();
-        emit(self, first, (address.index, address.at));
+        emit(self, first, address.place());
         for other in all {
             self.copy(Reg::Vec(other), Reg::Vec(first));
         }
@@ -146,7 +146,7 @@ impl Generator<'_> {
         &mut self,
         ty: ValType,
         instr: &Instr,
-        emit: impl Fn(&mut Self, u8, (u8, i32)),
+        emit: impl Fn(&mut Self, u8, (u8, u8, i32)),
     ) -> Option<()> {
         if width(ty) != Width::Y {
             return None;
@@ -156,7 +156,7 @@ impl Generator<'_> {
         let dest = self.dest(class(ty))?;
         for (d, at) in parts(dest.reg).zip((address.at..).step_by(16)) {
             self.may_trap();
-            emit(self, d, (address.index, at));
+            emit(self, d, (address.base, address.index, at));
         }
         self.done(dest);
         Some(())
@@ -167,21 +167,21 @@ impl Generator<'_> {
     pub(super) fn store_vector(&mut self, ty: ValType, instr: &Instr) -> Option<()> {
         let (value, from) = self.pop_vec()?;
         let address = self.address(instr)?;
-        let (index, at) = (address.index, address.at);
+        let (base, index, at) = address.place();
         match (from, width(ty)) {
             (Reg::Vec(s), Width::X) => {
                 self.may_trap();
-                dynasm!(self.ops ; .arch x64 ; vmovdqu [Rq(MEMORY) + Rq(index) + at], Rx(s));
+                dynasm!(self.ops ; .arch x64 ; vmovdqu [Rq(base) + Rq(index) + at], Rx(s));
             }
             (Reg::Vec(s), Width::Y) => {
                 self.may_trap();
-                dynasm!(self.ops ; .arch x64 ; vmovdqu [Rq(MEMORY) + Rq(index) + at], Ry(s));
+                dynasm!(self.ops ; .arch x64 ; vmovdqu [Rq(base) + Rq(index) + at], Ry(s));
             }
             (Reg::Pair(low, high), _) => {
                 self.may_trap();
-                dynasm!(self.ops ; .arch x64 ; vmovdqu [Rq(MEMORY) + Rq(index) + at + 32], Ry(high));
+                dynasm!(self.ops ; .arch x64 ; vmovdqu [Rq(base) + Rq(index) + at + 32], Ry(high));
                 self.may_trap();
-                dynasm!(self.ops ; .arch x64 ; vmovdqu [Rq(MEMORY) + Rq(index) + at], Ry(low));
+                dynasm!(self.ops ; .arch x64 ; vmovdqu [Rq(base) + Rq(index) + at], Ry(low));
             }
             (Reg::Int(_), _) => return None,
         }

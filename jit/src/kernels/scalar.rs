@@ -4,7 +4,8 @@ use dotvm_isa::{Instr, Op, ValType};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, dynasm};
 
 use super::generator::{Entry, Generator};
-use super::registers::{Class, MEMORY, Reg};
+use super::groups::Sum;
+use super::registers::{Class, Reg};
 
 /// Conditions of comparisons.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,12 +131,12 @@ macro_rules! shift {
 macro_rules! load {
     ($g:expr, $instr:expr, $name:ident $size:ident $reg:ident) => {{
         let address = $g.address($instr)?;
-        let (index, at) = (address.index, address.at);
+        let (base, index, at) = address.place();
         $g.release(Entry::Memory(address));
         let dest = $g.dest(Class::Int)?;
         let Reg::Int(d) = dest.reg else { return None };
         $g.may_trap();
-        dynasm!($g.ops ; .arch x64 ; $name $reg(d), $size [Rq(MEMORY) + Rq(index) + at]);
+        dynasm!($g.ops ; .arch x64 ; $name $reg(d), $size [Rq(base) + Rq(index) + at]);
         $g.done(dest);
     }};
 }
@@ -145,9 +146,9 @@ macro_rules! store {
     ($g:expr, $instr:expr, $size:ident $reg:ident) => {{
         let (value, s) = $g.pop_int()?;
         let address = $g.address($instr)?;
-        let (index, at) = (address.index, address.at);
+        let (base, index, at) = address.place();
         $g.may_trap();
-        dynasm!($g.ops ; .arch x64 ; mov $size [Rq(MEMORY) + Rq(index) + at], $reg(s));
+        dynasm!($g.ops ; .arch x64 ; mov $size [Rq(base) + Rq(index) + at], $reg(s));
         $g.release(Entry::Memory(address));
         $g.release(value);
     }};
@@ -363,8 +364,8 @@ impl Generator<'_> {
 
     fn binary(&mut self, op: Binary, wide: bool) -> Option<()> {
         let mut b = self.pop()?;
-        if let (Binary::Add, Entry::Sum(local, added)) = (op, b) {
-            return self.add_sum(local, added);
+        if let (Binary::Add, Entry::Sum(sum @ Sum { base: None, .. })) = (op, b) {
+            return self.add_sum(sum);
         }
         let (mut a, mut left) = self.pop_int()?;
         if let Some(number) = immediate(b, wide) {
@@ -423,9 +424,9 @@ impl Generator<'_> {
     }
 
     /// The sum of what is on top and a counter with what was added to it.
-    fn add_sum(&mut self, local: u32, added: i32) -> Option<()> {
+    fn add_sum(&mut self, sum: Sum) -> Option<()> {
         let (entry, left) = self.pop_int()?;
-        let right = self.int_of(local)?;
+        let (right, added) = (self.int_of(sum.counter)?, sum.number());
         self.release(entry);
         let dest = self.dest(Class::Int)?;
         let Reg::Int(d) = dest.reg else { return None };

@@ -9,7 +9,7 @@ use dynasmrt::{DynasmApi, dynasm};
 use super::forms::{Vex, Width, v, v_from_memory};
 use super::generator::Generator;
 use super::parts::{Way, made_of};
-use super::registers::{Class, MEMORY, Reg};
+use super::registers::{Class, Reg};
 
 /// One that an instruction of two vectors is.
 macro_rules! two {

@@ -702,3 +702,166 @@ fn loops_that_are_no_kernels() {
     "#]]
     .assert_eq(&summary(&outcomes));
 }
+
+/// Addresses that are sums: of a counter and what stays the same, with and without a local for them, of these and
+/// constants. They go on at 0 behind 4 GiB, each for itself, unless an access reaches over the end; and loops are
+/// left in the middle.
+#[test]
+fn sums_in_addresses() {
+    let text = r#"
+        .arch arch256
+        .memory 65536
+        .export "sums" func $sums
+        .export "left" func $left
+        .export "fill" func $fill
+        ; Different bytes around 4 GiB and 0.
+        .func $fill
+            .local i32 $i
+        again:
+            loop
+            local.get $i
+            i32.push 2048
+            i32.sub
+            local.get $i
+            i32.push 40503
+            i32.mul
+            i32.push 7
+            i32.shr_u
+            i32.store8
+            local.get $i
+            i32.push 1
+            i32.add
+            local.tee $i
+            i32.push 4096
+            i32.lt_u
+            jnz again
+            ret
+        .end
+        .func $sums (i32 $a, i32 $b, i32 $n) -> (i64, i32, i32)
+            .local i32 $i
+            .local i32 $p
+            .local i32 $q
+            .local v256 $sum
+        again:
+            loop
+            local.get $a
+            local.get $i
+            i32.add
+            local.tee $p
+            v256.load
+            local.get $p
+            i32.push 32
+            i32.add
+            v256.load 8
+            i32x8.add
+            local.get $i
+            local.get $b
+            i32.add
+            local.set $q
+            local.get $q
+            i32.push 96
+            i32.add
+            v256.load
+            i32x8.sub
+            local.get $q
+            v256.load
+            i32x8.add
+            local.get $i
+            i32.push 40
+            i32.add
+            v256.load
+            i32x8.add
+            local.get $sum
+            i32x8.add
+            local.set $sum
+            local.get $i
+            i32.push 32
+            i32.add
+            local.tee $i
+            local.get $n
+            i32.lt_u
+            jnz again
+            local.get $sum
+            i64x4.reduce_add
+            local.get $p
+            local.get $q
+            ret
+        .end
+        .func $left (i32 $a, i32 $n) -> (i32, i32, i32)
+            .local i32 $i
+            .local i32 $p
+            .local v256 $v
+        again:
+            loop
+            local.get $p
+            i32.push 1234567
+            i32.eq
+            jnz out
+            local.get $a
+            local.get $i
+            i32.add
+            local.tee $p
+            v256.load
+            local.tee $v
+            i8x32.bitmask
+            i32.push 3
+            i32.and
+            i32.push 3
+            i32.eq
+            jnz out
+            local.get $p
+            i32.push 8
+            i32.add
+            v256.load 1
+            i8x32.bitmask
+            i32.push 255
+            i32.and
+            i32.push 255
+            i32.eq
+            jnz out
+            local.get $i
+            i32.push 1
+            i32.add
+            local.tee $i
+            local.get $n
+            i32.lt_u
+            jnz again
+        out:
+            local.get $i
+            local.get $p
+            local.get $v
+            i8x32.bitmask
+            ret
+        .end"#;
+    let run = |jit: Jit| {
+        let mut config = Config::new();
+        config.jit(jit);
+        let engine = Engine::new(&config);
+        let mut store = Store::new(&engine, ());
+        let module = load(&engine, text);
+        let instance = Linker::new(&engine)
+            .instantiate(&mut store, &module)
+            .expect("an instance");
+        let fill = instance.get_func(&mut store, "fill").expect("an export");
+        fill.call(&mut store, &[]).expect("it fills");
+        let sums = instance.get_func(&mut store, "sums").expect("an export");
+        let left = instance.get_func(&mut store, "left").expect("an export");
+        let mut results = String::new();
+        for a in [0, 64, -32, -96, -128, -160, -500, -1024] {
+            for n in [32, 64, 96, 128, 160, 288, 512] {
+                for b in [0, -96, -200, -512] {
+                    let args = [a, b, n].map(Val::I32);
+                    let result = sums.call(&mut store, &args);
+                    results += &format!("sums {a} {b} {n}: {result:?}\n");
+                }
+                let args = [a, n].map(Val::I32);
+                let result = left.call(&mut store, &args);
+                results += &format!("left {a} {n}: {result:?}\n");
+            }
+        }
+        results
+    };
+    let results = run(Jit::Off);
+    assert!(results.matches("Ok").count() > 100, "{results}");
+    assert_eq!(results, run(Jit::Eager));
+}

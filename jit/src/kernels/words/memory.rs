@@ -5,13 +5,12 @@ use dynasmrt::{DynasmApi, dynasm};
 
 use super::Limb;
 use crate::kernels::generator::{Entry, Generator};
-use crate::kernels::registers::MEMORY;
 use crate::lower::{WideLoadOp, WideStoreOp};
 
 impl Generator<'_> {
     pub(super) fn load_word(&mut self, op: WideLoadOp, instr: &Instr) -> Option<()> {
         let address = self.address(instr)?;
-        let (index, at) = (address.index, address.at);
+        let (base, index, at) = address.place();
         let target = self.target_beside(address.ty.slots() as usize, &[]);
         let offsets = offsets(at, target.word.limbs().len(), op == WideLoadOp::LoadBe);
         for (&limb, at) in target.word.limbs().iter().zip(offsets) {
@@ -20,7 +19,7 @@ impl Generator<'_> {
                 _ => self.scratch()?,
             };
             self.may_trap();
-            dynasm!(self.ops ; .arch x64 ; mov Rq(d), [Rq(MEMORY) + Rq(index) + at]);
+            dynasm!(self.ops ; .arch x64 ; mov Rq(d), [Rq(base) + Rq(index) + at]);
             if op == WideLoadOp::LoadBe {
                 dynasm!(self.ops ; .arch x64 ; bswap Rq(d));
             }
@@ -37,7 +36,7 @@ impl Generator<'_> {
     pub(super) fn store_word(&mut self, op: WideStoreOp, instr: &Instr) -> Option<()> {
         let value = self.pop_word()?;
         let address = self.address(instr)?;
-        let (index, at) = (address.index, address.at);
+        let (base, index, at) = address.place();
         let reversed = op == WideStoreOp::StoreBe;
         let offsets = offsets(at, value.word.limbs().len(), reversed);
         let mut places: Vec<(Limb, i32)> =
@@ -58,7 +57,7 @@ impl Generator<'_> {
                 dynasm!(self.ops ; .arch x64 ; bswap Rq(s));
             }
             self.may_trap();
-            dynasm!(self.ops ; .arch x64 ; mov [Rq(MEMORY) + Rq(index) + at], Rq(s));
+            dynasm!(self.ops ; .arch x64 ; mov [Rq(base) + Rq(index) + at], Rq(s));
         }
         self.give_int(t);
         self.release(Entry::Memory(address));
