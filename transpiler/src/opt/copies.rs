@@ -1,8 +1,11 @@
 //! Copy propagation: a local that holds a copy of another (or a small constant) is not read; the
 //! other is.
 //!
-//! Facts hold along a stretch of code that is only entered at its start. The copy itself goes when
-//! nobody reads it any more: see [`super::stores`].
+//! Where that leaves no read of the copy but many of the original, the copy goes, when nobody reads it any more:
+//! see [`super::stores`]. The other way round, the original does: compilers have loops compute the next value of
+//! a counter in a local of its own, which is copied to the counter and read for the test only.
+//!
+//! Facts hold along a stretch of code that is only entered at its start.
 
 use dotvm_isa::Op;
 
@@ -75,11 +78,59 @@ fn fact_of(source: Inst, local: u32, versions: &[u32]) -> Option<Fact> {
     }
 }
 
+/// Replaces reads of locals that are only read while others hold copies of them; returns how many.
+pub(super) fn read_copies(func: &mut Func) -> usize {
+    let mut versions = vec![0u32; func.locals.len()];
+    // By the original: the stretch, the copy, and the versions of both.
+    let mut copies: Vec<Option<(u32, u32, [u32; 2])>> = vec![None; func.locals.len()];
+    let mut elsewhere = vec![false; func.locals.len()];
+    let mut reads = Vec::new();
+    let mut stretch = 1;
+    let mut last = None;
+    for (at, inst) in func.insts.iter().enumerate() {
+        if inst.is_target() {
+            stretch += 1;
+        }
+        match inst.local() {
+            Some((Op::LocalGet, local)) => {
+                let original = local as usize;
+                match copies[original] {
+                    Some((since, copy, both))
+                        if since == stretch
+                            && both == [versions[original], versions[copy as usize]] =>
+                    {
+                        reads.push((at, local, copy));
+                    }
+                    _ => elsewhere[original] = true,
+                }
+            }
+            Some((_, copy)) => {
+                versions[copy as usize] += 1;
+                if let Some(Op::LocalTee) = last.map(|(op, _)| op)
+                    && let Some((_, original)) = last
+                    && original != copy
+                    && func.locals[original as usize] == func.locals[copy as usize]
+                {
+                    let both = [original, copy].map(|local| versions[local as usize]);
+                    copies[original as usize] = Some((stretch, copy, both));
+                }
+            }
+            None => {}
+        }
+        last = inst.local();
+    }
+    reads.retain(|&(_, original, _)| !elsewhere[original as usize]);
+    for &(at, _, copy) in &reads {
+        func.insts[at] = Inst::op1(Op::LocalGet, u64::from(copy));
+    }
+    reads.len()
+}
+
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
 
-    use super::super::testing::check_pass;
+    use super::super::testing::{check_pass, check_unchanged};
 
     fn check(before: &str, after: Expect) {
         check_pass(|func, _| super::run(func), before, &after);
@@ -112,6 +163,71 @@ mod tests {
                     local.get 0
                     ret
             "#]],
+        );
+    }
+
+    #[test]
+    fn originals_that_are_read_beside_their_copies_only() {
+        let check = |before: &str, after: Expect| {
+            check_pass(|func, _| super::read_copies(func), before, &after);
+        };
+        check(
+            "func (i32 i32) -> () i32 i32
+                loop L0
+                local.get 2
+                i32.push 16
+                i32.add
+                local.tee 3
+                local.set 2
+                local.get 3
+                local.get 1
+                i32.ne
+                jnz L0
+                ret",
+            expect![[r#"
+                func (i32 i32) -> () i32 i32
+                    loop L0
+                    local.get 2
+                    i32.push 16
+                    i32.add
+                    local.tee 3
+                    local.set 2
+                    local.get 2
+                    local.get 1
+                    i32.ne
+                    jnz L0
+                    ret
+            "#]],
+        );
+        // Read where the copy has changed, and behind a label.
+        check_unchanged(
+            |func, _| super::read_copies(func),
+            "\
+func (i32) -> (i32) i32 i32
+    local.get 0
+    local.tee 1
+    local.set 2
+    local.get 1
+    local.set 2
+    local.get 1
+    ret
+",
+        );
+        check_unchanged(
+            |func, _| super::read_copies(func),
+            "\
+func (i32) -> (i32) i32 i32
+    local.get 0
+    local.tee 1
+    local.set 2
+    local.get 1
+    jz L0
+    local.get 0
+    ret
+L0:
+    local.get 1
+    ret
+",
         );
     }
 

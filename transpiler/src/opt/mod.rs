@@ -127,6 +127,7 @@ impl Plan {
             let moves = !func.has_regions();
             if self.values && moves {
                 counts.copies += copies::run(func);
+                counts.copies += copies::read_copies(func);
                 counts.stores += stores::run(func);
             }
             counts.stores += locals::drop_unread(func);

@@ -343,7 +343,6 @@ fn vectors_stay_whole_through_loops() {
                 local.get 0
                 v256.load 0
                 i32x8.add
-                local.tee 6
                 local.set 8
                 local.get 0
                 i32.push 32
@@ -352,7 +351,7 @@ fn vectors_stay_whole_through_loops() {
                 local.get 1
                 i32.ne
                 jnz L0
-                local.get 6
+                local.get 8
                 i32x8.reduce_add
                 ret
         "#]],
