@@ -160,6 +160,11 @@ impl Diagnostics {
         self.errors.len() + self.dropped
     }
 
+    /// Whether no more are kept, only counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors.len() == ERRORS_MAX
+    }
+
     /// Those that were kept.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.errors.iter()

@@ -23,7 +23,8 @@ pub enum Kind {
     Error,
     /// No value.
     Void,
-    /// Of what never gives a value; fits everything.
+    /// Of what never gives a value. Only expressions have it: it is no part of other types, and no
+    /// variable stands for it.
     Never,
     /// `int`
     Int,
@@ -197,7 +198,7 @@ impl Types {
         match (a_kind, b_kind) {
             (Kind::Var(var), _) => return self.bind(var, a, b),
             (_, Kind::Var(var)) => return self.bind(var, b, a),
-            (Kind::Error | Kind::Never, _) | (_, Kind::Error | Kind::Never) => return Ok(()),
+            (Kind::Error, _) | (_, Kind::Error) => return Ok(()),
             (Kind::Array(a), Kind::Array(b)) | (Kind::Optional(a), Kind::Optional(b)) => {
                 self.unify_in(a, b, above + 1)?;
             }
@@ -220,6 +221,9 @@ impl Types {
     }
 
     fn bind(&mut self, var: u32, this: Ty, ty: Ty) -> Result<(), Conflict> {
+        if ty == Ty::NEVER {
+            return Err(Conflict::Different);
+        }
         if self
             .levels(ty, Some(this), 0, &mut HashMap::new())
             .is_none()
@@ -347,6 +351,16 @@ mod tests {
         assert_eq!(types.unify(var, array), Err(Conflict::Infinite));
         types.unify(var, Ty::INT).unwrap();
         assert_eq!(types.resolve(array), types.add(Kind::Array(Ty::INT)));
+    }
+
+    #[test]
+    fn what_never_gives_a_value_is_no_part_of_types() {
+        let mut types = Types::default();
+        let var = types.var();
+        assert_eq!(types.unify(var, Ty::NEVER), Err(Conflict::Different));
+        assert_eq!(types.unify(Ty::NEVER, Ty::INT), Err(Conflict::Different));
+        assert_eq!(types.unify(Ty::INT, Ty::NEVER), Err(Conflict::Different));
+        assert_eq!(types.unify(Ty::NEVER, Ty::NEVER), Ok(()));
     }
 
     #[test]

@@ -231,3 +231,65 @@ proptest! {
         format_twice(&text);
     }
 }
+
+/// The time that a source takes.
+fn time(text: &str) -> Duration {
+    let start = Instant::now();
+    codes(text);
+    start.elapsed()
+}
+
+/// Fails if eight times the source takes much more than eight times the time.
+#[track_caller]
+fn is_linear(source: impl Fn(usize) -> String) {
+    let (small, large) = (source(1000), source(8000));
+    // A busy machine may slow down any of them: one good pair is enough.
+    let mut times = Vec::new();
+    let good = (0..5).any(|_| {
+        let (small, large) = (time(&small), time(&large));
+        times.push((small, large));
+        large < small * 20
+    });
+    assert!(good, "{times:?}");
+}
+
+#[test]
+fn what_is_known_of_many_variables_is_bounded() {
+    is_linear(|n| {
+        let mut text = "fn f() {\n".to_owned();
+        for i in 0..n {
+            text.push_str(&format!("let x{i}: int? = {i}\n"));
+        }
+        for i in 0..n {
+            text.push_str(&format!("if x{i} != null {{ print(x{i} + 1) }}\n"));
+        }
+        text.push_str("}\n");
+        text
+    });
+    // Variables that are gone do not count.
+    let block = "if true { let x: int? = 1; print(x + 1) }\n";
+    check(&block.repeat(1000), None);
+}
+
+#[test]
+fn fields_and_variants_are_found_at_once() {
+    is_linear(|n| {
+        let fields: Vec<_> = (0..n).map(|i| format!("f{i}: int")).collect();
+        let mut text = format!("struct S {{ {} }}\nfn f(s: S) {{\n", fields.join(", "));
+        for i in 0..n {
+            text.push_str(&format!("print(s.f{i})\n"));
+        }
+        text.push_str("}\n");
+        text
+    });
+    // Nor do errors look at everything once more each.
+    is_linear(|n| (0..n).map(|i| format!("let x{i} = y{i}\n")).collect());
+    is_linear(|n| {
+        let variants: Vec<_> = (0..n).map(|i| format!("V{i}")).collect();
+        let mut text = format!("enum E {{ {} }}\n", variants.join(", "));
+        for i in 0..n {
+            text.push_str(&format!("let v{i} = E.V{i}\n"));
+        }
+        text
+    });
+}

@@ -80,6 +80,7 @@ impl Checker<'_> {
                 let signature = self.signatures[function as usize].clone();
                 let place = Some(signature.span);
                 let args = self.args(None, &signature.params, args, span, place);
+                self.called();
                 Expr {
                     kind: ExprKind::Call(function, args),
                     ty: signature.result,
@@ -202,6 +203,7 @@ impl Checker<'_> {
             self.uses.function(function, name.span);
             let place = Some(signature.span);
             let args = self.args(Some(base), &signature.params, args, span, place);
+            self.called();
             return Expr {
                 kind: ExprKind::Call(function, args),
                 ty: signature.result,
@@ -228,13 +230,14 @@ impl Checker<'_> {
             Kind::Fn(params, result) => (params, result),
             Kind::Var(_) => {
                 // A parameter of a closure that is called: its type follows from the call.
-                let args: Vec<Expr> = args.iter().map(|arg| self.value(arg, None)).collect();
+                let args: Vec<Expr> = args.iter().map(|arg| self.part(arg)).collect();
                 let params = args.iter().map(|arg| arg.ty).collect();
                 let result = self.unknown(span, "the result of this call");
                 let ty = self.add(Kind::Fn(params, result));
                 if let Err(conflict) = self.program.types.unify(callee.ty, ty) {
                     self.mismatch(conflict, callee.ty, ty, callee.span);
                 }
+                self.called();
                 return Expr {
                     kind: ExprKind::CallValue(Box::new(callee), args),
                     ty: result,
@@ -255,6 +258,7 @@ impl Checker<'_> {
             }
         };
         let args = self.args(None, &params, args, span, None);
+        self.called();
         Expr {
             kind: ExprKind::CallValue(Box::new(callee), args),
             ty: result,
@@ -486,6 +490,9 @@ impl Checker<'_> {
             });
         }
         let ty = self.native_type(native.result, &mut instance, span);
+        if native.params.iter().any(|param| matches!(param, T::Fn(_))) {
+            self.called();
+        }
         Expr {
             kind: ExprKind::CallNative(row, done),
             ty,

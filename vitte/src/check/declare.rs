@@ -16,6 +16,15 @@ use crate::types::{Kind, Ty};
 /// The most declarations of each kind.
 const DECLARATIONS_MAX: usize = 1 << 20;
 
+/// The places of names; of two that are equal that of the first.
+fn numbers<'n>(names: impl Iterator<Item = &'n Arc<str>>) -> HashMap<Arc<str>, u32> {
+    let mut numbers = HashMap::new();
+    for (number, name) in (0..).zip(names) {
+        numbers.entry(name.clone()).or_insert(number);
+    }
+    numbers
+}
+
 impl Checker<'_> {
     /// Collects what all modules declare.
     pub(super) fn declare(&mut self) {
@@ -134,8 +143,9 @@ impl Checker<'_> {
                     self.unknown_member(module, name, known)
                 }
             },
-            Target::Module(number) => match self.items[number].get(&name.text) {
-                Some((item, _)) => *item,
+            Target::Module(number) => match self.items[number].get(&name.text).copied() {
+                Some((item, _)) => item,
+                None if self.is_only_counted(Code::UnknownMember, name.span) => Item::Error,
                 None => {
                     let known = self.items[number].keys().cloned().collect::<Vec<_>>();
                     let known = known.iter().map(|name| &**name).collect();
@@ -336,6 +346,7 @@ impl Checker<'_> {
         let Some(Item::Struct(number)) = self.own(&decl.name) else {
             return;
         };
+        self.structs[number as usize].members = numbers(fields.iter().map(|(name, _)| name));
         self.program.structs[number as usize].fields = fields;
         let this = self.add(Kind::Struct(number));
         self.method_signatures(false, number, this, &decl.methods);
@@ -360,6 +371,7 @@ impl Checker<'_> {
         let Some(Item::Enum(number)) = self.own(&decl.name) else {
             return;
         };
+        self.enums[number as usize].members = numbers(variants.iter().map(|(name, _)| name));
         self.program.enums[number as usize].variants = variants;
         let this = self.add(Kind::Enum(number));
         self.method_signatures(true, number, this, &decl.methods);
@@ -448,6 +460,9 @@ impl Checker<'_> {
             Some(Item::Struct(_) | Item::Enum(_)) => item,
             Some(Item::Error) => None,
             _ => {
+                if self.is_only_counted(Code::UnknownType, path.span()) {
+                    return None;
+                }
                 let name = &path.name.text;
                 let mut known = vec!["int", "float", "bool", "string", "array", "map"];
                 let items = self.items[self.module].iter();

@@ -70,7 +70,22 @@ impl Checker<'_> {
             self.no_value(expr.span);
             return self.broken(expr.span);
         }
+        if let Kind::Var(_) = self.kind(found.ty) {
+            self.demands.push((Demand::Value, found.ty, expr.span));
+        }
         found
+    }
+
+    /// Checks an expression whose type becomes part of another one.
+    pub(super) fn part(&mut self, expr: &ast::Expr) -> Expr {
+        let value = self.value(expr, None);
+        match self.kind(value.ty) {
+            Kind::Never => Expr {
+                ty: self.unknown(value.span, "this value"),
+                ..value
+            },
+            _ => value,
+        }
     }
 
     fn int(&mut self, value: u64, negative: bool, want: Option<Ty>, span: Span) -> Expr {
@@ -197,7 +212,7 @@ impl Checker<'_> {
             let value = match item {
                 Some(item) => self.expr_of(value, item),
                 None => {
-                    let value = self.value(value, None);
+                    let value = self.part(value);
                     item = Some(value.ty);
                     value
                 }
@@ -227,8 +242,7 @@ impl Checker<'_> {
                     values.push((self.expr_of(key, key_ty), self.expr_of(value, value_ty)));
                 }
                 None => {
-                    let key = self.value(key, None);
-                    let value = self.value(value, None);
+                    let (key, value) = (self.part(key), self.part(value));
                     self.demand(Demand::Key, key.ty, key.span);
                     types = Some((key.ty, value.ty));
                     values.push((key, value));
@@ -265,17 +279,10 @@ impl Checker<'_> {
                 return self.broken(span);
             }
         };
-        let decl = &self.program.structs[number as usize];
-        let types: HashMap<Arc<str>, (u32, Ty)> = decl
-            .fields
-            .iter()
-            .enumerate()
-            .map(|(i, (name, ty))| (name.clone(), (i as u32, *ty)))
-            .collect();
         let mut given: HashMap<u32, Span> = HashMap::new();
         let mut values = Vec::with_capacity(fields.len());
         for (name, value) in fields {
-            let Some(&(field, ty)) = types.get(&name.text) else {
+            let Some((field, ty)) = self.find_field(number, &name.text) else {
                 self.unknown_field(number, name);
                 self.value(value, None);
                 continue;
@@ -287,14 +294,14 @@ impl Checker<'_> {
                 self.errors.push(error.also(old, "first given here"));
             }
         }
-        let mut missing: Vec<_> = types
-            .iter()
-            .filter(|(_, (field, _))| !given.contains_key(field))
-            .collect();
-        missing.sort_by_key(|(_, (field, _))| *field);
-        if !missing.is_empty() {
-            let names = missing.iter().take(10).map(|(name, _)| format!("`{name}`"));
-            let names: Vec<_> = names.collect();
+        let fields = (0u32..).zip(&self.program.structs[number as usize].fields);
+        let members = &self.structs[number as usize].members;
+        // Where two have one name, which was reported, it is the first that has a value.
+        let named = fields.filter(|(field, (name, _))| members.get(name) == Some(field));
+        let missing = named.filter(|(field, _)| !given.contains_key(field));
+        let names = missing.take(10).map(|(_, (name, _))| format!("`{name}`"));
+        let names: Vec<_> = names.collect();
+        if !names.is_empty() {
             let message = format!("these fields have no values: {}", names.join(", "));
             let hint = "every field needs a value; optional ones may have `null`";
             self.error(Code::Fields, path.span(), message, hint);
@@ -372,7 +379,10 @@ impl Checker<'_> {
                 let value = self.expr(body, Some(result));
                 let value_span = value.span;
                 let kind = match self.kind(value.ty) {
-                    Kind::Void if matches!(self.kind(result), Kind::Void | Kind::Var(_)) => {
+                    // What never comes back gives no value, like functions that say nothing of one.
+                    Kind::Void | Kind::Never
+                        if matches!(self.kind(result), Kind::Void | Kind::Var(_)) =>
+                    {
                         // Cannot fail: it is the same, or not known yet.
                         let _ = self.program.types.unify(result, Ty::VOID);
                         hir::StmtKind::Expr(value)
@@ -389,11 +399,9 @@ impl Checker<'_> {
                 let (body, goes_on) = self.block(block);
                 stmts.extend(body);
                 match self.kind(result) {
-                    Kind::Var(_) if goes_on => {
-                        let _ = self.program.types.unify(result, Ty::VOID);
-                    }
+                    // No `return` has a value, whether the end is reached or not.
                     Kind::Var(_) => {
-                        let _ = self.program.types.unify(result, Ty::NEVER);
+                        let _ = self.program.types.unify(result, Ty::VOID);
                     }
                     Kind::Void => {}
                     _ if goes_on => self.no_return(block, result),

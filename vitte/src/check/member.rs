@@ -84,12 +84,15 @@ impl Checker<'_> {
     /// The variant of that name, and the types of what it carries.
     pub(super) fn variant(&self, number: u32, name: &Name) -> Option<(u32, Vec<Ty>)> {
         let variants = &self.program.enums[number as usize].variants;
-        let found = variants.iter().position(|(other, _)| *other == name.text)?;
-        Some((found as u32, variants[found].1.clone()))
+        let found = *self.enums[number as usize].members.get(&name.text)?;
+        Some((found, variants[found as usize].1.clone()))
     }
 
     #[cold]
     pub(super) fn unknown_variant(&mut self, number: u32, name: &Name) {
+        if self.is_only_counted(Code::UnknownMember, name.span) {
+            return;
+        }
         let decl = &self.program.enums[number as usize];
         let methods = self.enums[number as usize].methods.keys();
         let known = decl.variants.iter().map(|(name, _)| name).chain(methods);
@@ -106,6 +109,9 @@ impl Checker<'_> {
 
     #[cold]
     pub(super) fn unknown_field(&mut self, number: u32, name: &Name) {
+        if self.is_only_counted(Code::UnknownMember, name.span) {
+            return;
+        }
         let decl = &self.program.structs[number as usize];
         let methods = self.structs[number as usize].methods.keys();
         let known = decl.fields.iter().map(|(name, _)| name).chain(methods);
@@ -144,13 +150,17 @@ impl Checker<'_> {
 
     pub(super) fn find_field(&self, number: u32, name: &str) -> Option<(u32, Ty)> {
         let fields = &self.program.structs[number as usize].fields;
-        let found = fields.iter().position(|(other, _)| &**other == name)?;
-        Some((found as u32, fields[found].1))
+        let found = *self.structs[number as usize].members.get(name)?;
+        Some((found, fields[found as usize].1))
     }
 
     /// Says why a value has no field, or method, of that name.
     #[cold]
     pub(super) fn no_field(&mut self, ty: Ty, name: &Name) {
+        let silent = matches!(self.kind(ty), Kind::Error | Kind::Never);
+        if !silent && self.is_only_counted(Code::UnknownMember, name.span) {
+            return;
+        }
         let text = self.show(ty);
         let kind = self.kind(ty);
         let (code, message, hint) = match kind {

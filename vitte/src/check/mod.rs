@@ -11,12 +11,13 @@ mod exhaustive;
 mod expr;
 mod init;
 mod member;
+mod narrow;
 mod operator;
 mod pattern;
 mod scope;
 mod stmt;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::diagnostics::{Code, Diagnostic, Diagnostics, shorten};
@@ -54,6 +55,8 @@ struct Signature {
 /// What belongs to a struct or enum, besides what the program says.
 #[derive(Debug, Default)]
 struct TypeInfo {
+    /// The numbers of fields, or of variants; of two with one name that of the first.
+    members: HashMap<Arc<str>, u32>,
     methods: HashMap<Arc<str>, u32>,
 }
 
@@ -70,6 +73,8 @@ enum Demand {
     Shown,
     /// Is no optional.
     Plain,
+    /// Is one of values: something uses one.
+    Value,
 }
 
 struct Checker<'m> {
@@ -91,6 +96,12 @@ struct Checker<'m> {
     unknown: Vec<(Ty, Span, &'static str)>,
     demands: Vec<(Demand, Ty, Span)>,
     uses: init::Uses,
+    /// Names of variables at top level that functions assign to.
+    shared: HashSet<Arc<str>>,
+    /// All names that something is assigned to.
+    assigned_names: HashSet<Arc<str>>,
+    /// Second operands of `&&` and `||` that call what may change what the first ones say.
+    forgetting: HashSet<Span>,
 }
 
 /// Checks a program.
@@ -109,8 +120,12 @@ pub(crate) fn check(modules: &[Module], errors: &mut Diagnostics) -> Program {
         unknown: Vec::new(),
         demands: Vec::new(),
         uses: init::Uses::default(),
+        shared: HashSet::new(),
+        assigned_names: HashSet::new(),
+        forgetting: HashSet::new(),
     };
     checker.declare();
+    checker.find_shared();
     for module in 0..modules.len() {
         checker.module = module;
         checker.init(module);
@@ -135,6 +150,16 @@ impl Checker<'_> {
     #[cold]
     fn error(&mut self, code: Code, span: Span, message: String, hint: impl Into<String>) {
         self.errors.push(Diagnostic::new(code, span, message, hint));
+    }
+
+    /// Whether an error would only be counted, which is done then: finding a hint takes long where
+    /// programs declare much.
+    fn is_only_counted(&mut self, code: Code, span: Span) -> bool {
+        let full = self.errors.is_full();
+        if full {
+            self.error(code, span, String::new(), "");
+        }
+        full
     }
 
     /// What a type is, as far as it is known.
@@ -201,6 +226,9 @@ impl Checker<'_> {
         if let Err(conflict) = result {
             self.mismatch(conflict, want, ty, span);
             return self.broken(span);
+        }
+        if let Kind::Var(_) = self.kind(want) {
+            self.demands.push((Demand::Value, want, span));
         }
         match inner {
             None => expr,
@@ -304,7 +332,8 @@ impl Checker<'_> {
                 let hint = "give another value for null first: `x ?? y`";
                 self.error(Code::NestedOptional, span, message, hint);
             }
-            Demand::Number | Demand::Key | Demand::Shown | Demand::Plain => {}
+            Demand::Value if kind == Kind::Void => self.no_value(span),
+            Demand::Number | Demand::Key | Demand::Shown | Demand::Plain | Demand::Value => {}
         }
     }
 
@@ -325,10 +354,15 @@ impl Checker<'_> {
 
     /// Looks at everything again that was not known before.
     fn finish(&mut self) {
+        let mut used = HashSet::new();
         for (demand, ty, span) in std::mem::take(&mut self.demands) {
+            // Several may ask it of one expression.
+            if demand == Demand::Value && !used.insert(span) {
+                continue;
+            }
             self.check_demand(demand, ty, span);
         }
-        let mut reported = std::collections::HashSet::new();
+        let mut reported = HashSet::new();
         for (ty, span, what) in std::mem::take(&mut self.unknown) {
             let part = self.program.types.unknown_part(ty);
             if part.is_some_and(|part| reported.insert(part)) {

@@ -102,7 +102,9 @@ impl Checker<'_> {
             }
             _ => (left, right),
         };
-        if self.program.types.unify(left.ty, right.ty).is_err() {
+        // What never gives a value is an operand of any type.
+        let never = [left.ty, right.ty].map(|ty| self.kind(ty) == Kind::Never);
+        if never == [false; 2] && self.program.types.unify(left.ty, right.ty).is_err() {
             let (a, b) = (self.show(left.ty), self.show(right.ty));
             let message = format!("`{}` between {a} and {b}", op.text());
             let hint = match (self.kind(left.ty), self.kind(right.ty)) {
@@ -174,8 +176,14 @@ impl Checker<'_> {
         let before = self.frame().not_null.clone();
         // The right operand is only computed if the left one did not decide.
         self.assume(&left, op == BinaryOp::And);
+        let mut facts = Vec::new();
+        self.facts(&left, op == BinaryOp::And, &mut facts);
         let right = self.expr_of(right, Ty::BOOL);
-        self.frame().not_null = before;
+        let not_null = &self.frame().not_null;
+        if facts.iter().any(|place| !not_null.contains(place)) {
+            self.forgetting.insert(right.span);
+        }
+        self.keep_known(before);
         let kind = match op {
             BinaryOp::And => ExprKind::And(Box::new(left), Box::new(right)),
             _ => ExprKind::Or(Box::new(left), Box::new(right)),

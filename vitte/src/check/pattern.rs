@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::scope::Place;
 use super::{Checker, Item, exhaustive};
 use crate::diagnostics::Code;
 use crate::hir::{Arm, Expr, ExprKind, Pattern, StmtKind};
@@ -15,12 +16,13 @@ impl Checker<'_> {
         let (value, local) = self.matched(decl);
         let mut result = want.filter(|want| !matches!(self.kind(*want), Kind::Void));
         let mut arms = Vec::with_capacity(decl.arms.len());
-        let before = self.frame().not_null.clone();
+        let mut before = self.frame().not_null.clone();
+        let mut after = before.clone();
         let mut wrong = false;
         for arm in &decl.arms {
             let ty = value.ty;
             let arm = self.scoped(|this| {
-                let (pattern, guard) = this.arm_head(arm, ty, &mut wrong);
+                let (pattern, guard) = this.arm_head(arm, ty, &mut wrong, &mut before);
                 let (body, value) = match &arm.body {
                     ArmBody::Expr(expr) => {
                         let value = match result {
@@ -56,9 +58,14 @@ impl Checker<'_> {
                     value,
                 }
             });
-            self.frame().not_null.clone_from(&before);
+            let state = std::mem::replace(&mut self.frame().not_null, before.clone());
+            // Arms without value leave.
+            if arm.value.is_some() {
+                after.retain(|place| state.contains(place));
+            }
             arms.push(arm);
         }
+        self.frame().not_null = after;
         if !wrong {
             self.covered(decl, &arms, value.ty, span);
         }
@@ -73,14 +80,14 @@ impl Checker<'_> {
     /// A `match` that is a statement.
     pub(super) fn match_stmt(&mut self, decl: &ast::Match, span: Span) -> (Option<StmtKind>, bool) {
         let (value, local) = self.matched(decl);
-        let before = self.frame().not_null.clone();
+        let mut before = self.frame().not_null.clone();
         let mut wrong = false;
         let mut after: Option<HashSet<_>> = None;
         let mut arms = Vec::with_capacity(decl.arms.len());
         for arm in &decl.arms {
             let ty = value.ty;
             let (arm, goes_on) = self.scoped(|this| {
-                let (pattern, guard) = this.arm_head(arm, ty, &mut wrong);
+                let (pattern, guard) = this.arm_head(arm, ty, &mut wrong, &mut before);
                 let (body, goes_on) = match &arm.body {
                     ArmBody::Expr(expr) => {
                         let stmt = ast::Stmt {
@@ -134,8 +141,15 @@ impl Checker<'_> {
         (Expr { ty, ..value }, local)
     }
 
-    /// Checks pattern and condition of an arm; `wrong` tells of patterns that make no sense.
-    fn arm_head(&mut self, arm: &ast::Arm, ty: Ty, wrong: &mut bool) -> (Pattern, Option<Expr>) {
+    /// Checks pattern and condition of an arm; `wrong` tells of patterns that make no sense, `before` is
+    /// what the next arm begins with: the condition may have been computed then.
+    fn arm_head(
+        &mut self,
+        arm: &ast::Arm,
+        ty: Ty,
+        wrong: &mut bool,
+        before: &mut HashSet<Place>,
+    ) -> (Pattern, Option<Expr>) {
         let errors = self.errors.count();
         let pattern = self.pattern(&arm.pattern, ty, true);
         *wrong |= self.errors.count() > errors;
@@ -144,6 +158,7 @@ impl Checker<'_> {
             .as_ref()
             .map(|guard| self.expr_of(guard, Ty::BOOL));
         if let Some(guard) = &guard {
+            before.clone_from(&self.frame().not_null);
             self.assume(guard, true);
         }
         (pattern, guard)
@@ -198,6 +213,9 @@ impl Checker<'_> {
             return Pattern::Some(Box::new(inner));
         }
         let literal = |this: &mut Self, ty: Ty, found: Ty, checked: Pattern| {
+            if this.kind(ty) == Kind::Never {
+                return checked;
+            }
             if let Err(conflict) = this.program.types.unify(ty, found) {
                 this.mismatch(conflict, ty, found, pattern.span);
                 return Pattern::Any;

@@ -11,6 +11,10 @@ use crate::source::Span;
 use crate::syntax::ast::Name;
 use crate::types::{Kind, Ty};
 
+/// The most variables of a function that are known not to be null at one place, so that branches, of
+/// which each begins with all that is known, take time by their number.
+const KNOWN_MAX: usize = 256;
+
 /// A variable that may be known not to be null.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) enum Place {
@@ -33,6 +37,8 @@ pub(super) struct Frame {
     pub(super) captures: Vec<(u32, u32)>,
     /// Variables that are not null here, though their types say that they may be.
     pub(super) not_null: HashSet<Place>,
+    /// Captured variables that something assigns to: calls may change them.
+    pub(super) shared: HashSet<u32>,
 }
 
 /// What a name stands for.
@@ -95,7 +101,10 @@ impl Checker<'_> {
     pub(super) fn scoped<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
         self.frame().scopes.push(HashMap::new());
         let result = f(self);
-        self.frame().scopes.pop();
+        let frame = self.frame();
+        for local in frame.scopes.pop().unwrap_or_default().into_values() {
+            frame.not_null.remove(&Place::Local(local));
+        }
         result
     }
 
@@ -130,9 +139,14 @@ impl Checker<'_> {
             captured: true,
             ..*outer
         };
+        let assigned = self.assigned_names.contains(&local.name);
         let frame = &mut self.frames[inner];
         frame.locals.push(local);
         let local = (frame.locals.len() - 1) as u32;
+        if assigned {
+            // The function around, or another closure, may assign to it whenever something is called.
+            frame.shared.insert(local);
+        }
         frame.captures.push((outer_local, local));
         // Found here at once the next time.
         let name = frame.locals[local as usize].name.clone();
@@ -144,8 +158,11 @@ impl Checker<'_> {
 
     /// Notes that a local is assigned to: here, and where it was captured from.
     pub(super) fn assigned(&mut self, mut local: u32) {
-        for frame in self.frames.iter_mut().rev() {
+        for (i, frame) in self.frames.iter_mut().rev().enumerate() {
             frame.locals[local as usize].assigned = true;
+            if i > 0 {
+                frame.shared.insert(local);
+            }
             let outer = frame.captures.iter().find(|(_, inner)| *inner == local);
             match outer {
                 Some((outer, _)) => local = *outer,
@@ -174,6 +191,9 @@ impl Checker<'_> {
 
     #[cold]
     pub(super) fn unknown_name(&mut self, name: &str, span: Span) {
+        if self.is_only_counted(Code::UnknownName, span) {
+            return;
+        }
         let mut known: Vec<&str> = self.items[self.module].keys().map(|name| &**name).collect();
         for frame in &self.frames {
             known.extend(frame.scopes.iter().flatten().map(|(name, _)| &**name));
@@ -220,6 +240,13 @@ impl Checker<'_> {
                 _ => {}
             },
             ExprKind::Not(inner) => self.facts(inner, !truth, facts),
+            // What the second operand made be forgotten stays so.
+            ExprKind::And(_, b) if truth && self.forgetting.contains(&b.span) => {
+                self.facts(b, truth, facts);
+            }
+            ExprKind::Or(_, b) if !truth && self.forgetting.contains(&b.span) => {
+                self.facts(b, truth, facts);
+            }
             ExprKind::And(a, b) if truth => {
                 self.facts(a, truth, facts);
                 self.facts(b, truth, facts);
@@ -236,7 +263,24 @@ impl Checker<'_> {
     pub(super) fn assume(&mut self, expr: &Expr, truth: bool) {
         let mut facts = Vec::new();
         self.facts(expr, truth, &mut facts);
-        self.frame().not_null.extend(facts);
+        for place in facts {
+            self.known(place);
+        }
+    }
+
+    /// Goes back to what was known before, but for what has been forgotten since.
+    pub(super) fn keep_known(&mut self, mut before: HashSet<Place>) {
+        let not_null = &mut self.frame().not_null;
+        before.retain(|place| not_null.contains(place));
+        *not_null = before;
+    }
+
+    /// Notes that a variable is not null, unless that is known of many.
+    pub(super) fn known(&mut self, place: Place) {
+        let not_null = &mut self.frame().not_null;
+        if not_null.len() < KNOWN_MAX {
+            not_null.insert(place);
+        }
     }
 }
 

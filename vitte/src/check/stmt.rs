@@ -1,7 +1,6 @@
 //! Statements. Each tells whether what is behind it can be reached.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::scope::{Found, Place};
 use super::{Checker, Item};
@@ -70,12 +69,10 @@ impl Checker<'_> {
 
     /// Notes whether a variable is null after it was given a value.
     fn note_null(&mut self, place: Place, value: &Expr) {
-        let plain = matches!(value.kind, ExprKind::Wrap(_));
-        let not_null = &mut self.frame().not_null;
-        match plain {
-            true => not_null.insert(place),
-            false => not_null.remove(&place),
-        };
+        self.frame().not_null.remove(&place);
+        if matches!(value.kind, ExprKind::Wrap(_)) {
+            self.known(place);
+        }
     }
 
     fn stmt(&mut self, stmt: &ast::StmtKind, span: Span) -> (Option<StmtKind>, bool) {
@@ -139,6 +136,10 @@ impl Checker<'_> {
             None => self.program.types.var(),
         };
         let value = self.first_value(value, ty);
+        if let Kind::Var(_) = self.kind(ty) {
+            // Where the value says what is not known, that has been noted before.
+            self.unknown.push((ty, name.span, "this variable"));
+        }
         let goes_on = !matches!(self.kind(value.ty), Kind::Never);
         let local = self.declare_local(name, ty, mutable);
         self.note_null(Place::Local(local), &value);
@@ -374,34 +375,6 @@ impl Checker<'_> {
         (Some(StmtKind::If(checked, otherwise)), goes_on)
     }
 
-    /// Forgets what is known of variables that a loop assigns to: its start is reached again.
-    fn enter_loop(&mut self, parts: &[&[ast::Stmt]]) {
-        let mut names = HashSet::new();
-        for stmts in parts {
-            assigned_names(stmts, &mut names);
-        }
-        let frame = self.frame();
-        let locals = &frame.locals;
-        let mut kept = std::mem::take(&mut frame.not_null);
-        kept.retain(|place| match place {
-            Place::Local(local) => !names.contains(&*locals[*local as usize].name),
-            Place::Global(_) => true,
-        });
-        let globals = &self.program.globals;
-        kept.retain(|place| match place {
-            Place::Local(_) => true,
-            Place::Global(global) => {
-                let name = &*globals[*global as usize].name;
-                let last = name.rsplit('.').next().unwrap_or(name);
-                !names.contains(last)
-            }
-        });
-        let frame = self.frame();
-        frame.not_null = kept;
-        frame.loops += 1;
-        frame.left.push(false);
-    }
-
     /// Leaves a loop; tells whether a `break` does.
     fn leave_loop(&mut self, before: HashSet<Place>) -> bool {
         let frame = self.frame();
@@ -418,7 +391,10 @@ impl Checker<'_> {
                 ..
             })
         );
-        self.enter_loop(&[&body.stmts]);
+        let checked = match cond {
+            ast::Condition::Expr(cond) | ast::Condition::Let(_, cond) => cond,
+        };
+        self.enter_loop(&[&body.stmts], Some(checked));
         let before = self.frame().not_null.clone();
         let (cond, body) = self.scoped(|this| {
             let cond = this.condition(cond);
@@ -492,7 +468,7 @@ impl Checker<'_> {
 
     /// The body of a loop with variables of its own.
     fn loop_body(&mut self, names: &[(&Name, Ty)], body: &Block) -> (Vec<u32>, Vec<Stmt>) {
-        self.enter_loop(&[&body.stmts]);
+        self.enter_loop(&[&body.stmts], None);
         let before = self.frame().not_null.clone();
         let (locals, body) = self.scoped(|this| {
             let declare = |(name, ty): &(&Name, Ty)| this.declare_local(name, *ty, true);
@@ -522,7 +498,7 @@ impl Checker<'_> {
                 }));
             }
             let steps: &[ast::Stmt] = step.map_or(&[], std::slice::from_ref);
-            this.enter_loop(&[&body.stmts, steps]);
+            this.enter_loop(&[&body.stmts, steps], cond);
             let before = this.frame().not_null.clone();
             let endless = cond.is_none();
             let cond = match cond {
@@ -611,48 +587,4 @@ impl Checker<'_> {
 /// Whether a call never comes back.
 fn ends(value: &Expr) -> bool {
     matches!(value.kind, ExprKind::CallNative(row, _) if NATIVES[row as usize].result == T::Never)
-}
-
-/// The names that statements assign to, in whatever scope.
-fn assigned_names(stmts: &[ast::Stmt], names: &mut HashSet<Arc<str>>) {
-    for stmt in stmts {
-        match &stmt.kind {
-            ast::StmtKind::Assign(target, ..) => match &target.kind {
-                ast::ExprKind::Name(name) => {
-                    names.insert(name.clone());
-                }
-                ast::ExprKind::Field(_, name) => {
-                    names.insert(name.text.clone());
-                }
-                _ => {}
-            },
-            ast::StmtKind::If(arms, otherwise) => {
-                for (_, block) in arms {
-                    assigned_names(&block.stmts, names);
-                }
-                if let Some(block) = otherwise {
-                    assigned_names(&block.stmts, names);
-                }
-            }
-            ast::StmtKind::While(_, body)
-            | ast::StmtKind::ForIn { body, .. }
-            | ast::StmtKind::Block(body) => assigned_names(&body.stmts, names),
-            ast::StmtKind::For { step, body, .. } => {
-                let step: &[ast::Stmt] = step.as_deref().map_or(&[], std::slice::from_ref);
-                assigned_names(step, names);
-                assigned_names(&body.stmts, names);
-            }
-            ast::StmtKind::Expr(ast::Expr {
-                kind: ast::ExprKind::Match(decl),
-                ..
-            }) => {
-                for arm in &decl.arms {
-                    if let ast::ArmBody::Block(block) = &arm.body {
-                        assigned_names(&block.stmts, names);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
 }
