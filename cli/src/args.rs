@@ -221,7 +221,7 @@ pub(crate) struct Run {
     /// Say on standard error what is run, where the time goes, and how much memory it takes
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// A .dotvm, .dotc, .dasm, .wasm, .wat or .rs file or a Cargo project's folder, and the
+    /// A .dotvm, .dotc, .dasm, .vit, .vitbc, .wasm, .wat or .rs file or a Cargo project's folder, and the
     /// program's arguments
     ///
     /// A .dotc file is as good as a native program: run only those that you made yourself.
@@ -274,7 +274,7 @@ impl Run {
 /// `dotvm compile`.
 #[derive(Args, Debug)]
 pub(crate) struct Compile {
-    /// A .dotvm, .dasm, .wasm, .wat or .rs file or a Cargo project's folder
+    /// A .dotvm, .dasm, .vit, .vitbc, .wasm, .wat or .rs file or a Cargo project's folder
     #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) input: PathBuf,
     /// The file to write [default: the input's name with .dotc, in the current folder]

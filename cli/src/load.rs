@@ -10,7 +10,7 @@ use crate::build::{Style, build};
 use crate::commands::asm::assemble_file;
 use crate::failure::{Failure, Result};
 use crate::phases::Phases;
-use crate::source::{Kind, Program};
+use crate::source::{Kind, Program, read};
 
 /// Whether a file's name says that it holds native code. Only then that is trusted: whoever runs a
 /// `.dotvm` file counts on the sandbox, whatever is in the file.
@@ -49,6 +49,24 @@ pub(crate) fn load(
             phases.end("assemble");
             Module::from_bytes(engine, &Bytes::new(bytes))
         }
+        Kind::Vitte => {
+            let compiled = vitte::run::compile(path, &mut vitte::modules::Files);
+            let compiled = compiled.map_err(|error| Failure::at(path, error))?;
+            let compiled = compiled.map_err(|errors| {
+                Failure::at(path, format_args!("in Vitte\n{}", errors.trim_end()))
+            })?;
+            phases.end("compile");
+            machine_module(path, &compiled, engine)?
+        }
+        Kind::Vitbc => {
+            let bytes = match program.content {
+                Some(bytes) => bytes,
+                None => read(path)?,
+            };
+            let compiled = vitte::run::read(&bytes).map_err(|reason| Failure::at(path, reason))?;
+            phases.end("read");
+            machine_module(path, &compiled, engine)?
+        }
         Kind::Wasm | Kind::Rust | Kind::CargoProject => {
             let style = Style {
                 debug_info,
@@ -63,4 +81,15 @@ pub(crate) fn load(
     let module = module.map_err(|error| Failure::of(path, error))?;
     phases.end("load");
     Ok(module)
+}
+
+/// The module of a program in Vitte.
+fn machine_module(
+    path: &Path,
+    program: &vitte::vitbc::module::Module,
+    engine: &Engine,
+) -> Result<dotvm::Result<Module>> {
+    let lowered = vitte::run::machine_module(program);
+    let (machine, names) = lowered.map_err(|refused| Failure::at(path, refused))?;
+    Ok(Module::from_parts(engine, machine, names))
 }

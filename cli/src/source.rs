@@ -22,6 +22,9 @@ const COMPONENT_VERSION: [u8; 4] = [0x0d, 0, 1, 0];
 /// First bytes of files with native code.
 const COMPILED_MAGIC: [u8; 4] = *b"DOTC";
 
+/// First bytes of bytecode of Vitte.
+const VITBC_MAGIC: [u8; 4] = *b"VITB";
+
 /// Bytes looked at to tell what a file is: those of the magic numbers.
 const SNIFF_BYTES: u64 = 4;
 
@@ -36,6 +39,10 @@ pub(crate) enum Kind {
     Assembler,
     /// WebAssembly, binary or text.
     Wasm,
+    /// A program in Vitte.
+    Vitte,
+    /// Bytecode of Vitte.
+    Vitbc,
     /// A Rust source file.
     Rust,
     /// A folder with a `Cargo.toml`.
@@ -92,7 +99,7 @@ impl Program<'_> {
             }),
             None => Err(Failure::at(
                 path,
-                "neither bytecode nor WebAssembly, and not named .dasm, .wat or .rs, \
+                "neither bytecode nor WebAssembly, and not named .dasm, .wat, .rs or .vit, \
                  nor a Cargo project's folder",
             )),
         }
@@ -111,6 +118,9 @@ impl Kind {
         if start.starts_with(&WASM_MAGIC) {
             return Some(Kind::Wasm);
         }
+        if start.starts_with(&VITBC_MAGIC) {
+            return Some(Kind::Vitbc);
+        }
         if path.file_name() == Some(OsStr::new("Cargo.toml")) {
             return Some(Kind::CargoProject);
         }
@@ -120,6 +130,8 @@ impl Kind {
             Some("dasm") => Some(Kind::Assembler),
             Some("wasm" | "wat") => Some(Kind::Wasm),
             Some("rs") => Some(Kind::Rust),
+            Some("vit") => Some(Kind::Vitte),
+            Some("vitbc") => Some(Kind::Vitbc),
             _ => None,
         }
     }
@@ -177,6 +189,9 @@ pub(crate) fn decode(path: &Path) -> Result<(Module, Bytes)> {
                 }
                 Some(Kind::Wasm) => "\nit is WebAssembly; `dotvm transpile` makes bytecode of it",
                 Some(Kind::Rust) => "\nit is Rust; `dotvm transpile` makes bytecode of it",
+                Some(Kind::Vitte | Kind::Vitbc) => {
+                    "\nit is a program in Vitte; `dotvm run` and `dotvm compile` take it"
+                }
                 Some(Kind::Assembler) => "\nit is assembler text; `dotvm asm` makes bytecode of it",
                 _ => "",
             };
@@ -228,6 +243,8 @@ mod tests {
         assert_eq!(kind("DOTC....", "program.dotvm"), Some(Kind::Compiled));
         assert_eq!(kind("DO", "program.dotc"), Some(Kind::Compiled));
         assert_eq!(kind("", "program.dasm"), Some(Kind::Assembler));
+        assert_eq!(kind("VITBC\0", "program"), Some(Kind::Vitbc));
+        assert_eq!(kind("prin", "program.vit"), Some(Kind::Vitte));
         assert_eq!(kind("#!/bin/sh", "program.sh"), None);
         assert_eq!(kind("[pac", "a/Cargo.toml"), Some(Kind::CargoProject));
     }

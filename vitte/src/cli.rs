@@ -5,20 +5,26 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use dotvm::wasi::WasiCtxBuilder;
+use dotvm::{Config, Error, Jit};
 use similar::TextDiff;
 
 use crate::diagnostics::Diagnostics;
+use crate::dump;
 use crate::format::{Refused, format};
+use crate::host::Log;
 use crate::modules::{Files, Loader};
+use crate::run;
 use crate::source::{Sources, is_turning};
 use crate::vitbc::{self, module, text, v2};
 
 /// The most levels of folders that are searched for sources.
 const FOLDERS_MAX: usize = 64;
 
-/// The Vitte language: checks and formats programs.
+/// The Vitte language: runs, checks and formats programs.
 #[derive(Debug, Parser)]
 #[command(name = "vitte", version)]
 struct Args {
@@ -28,6 +34,37 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Runs a program.
+    Run {
+        /// The program's file.
+        file: PathBuf,
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Compiles a program to a `.vitbc` file.
+    Build {
+        /// The program's file.
+        file: PathBuf,
+        /// The file that is written; without it the program's name with `.vitbc`.
+        #[arg(short, long)]
+        output: Option<PathBuf>,
+        /// Packs sections with zstd.
+        #[arg(long)]
+        zstd: bool,
+    },
+    /// Runs a `.vitbc` file.
+    Exec {
+        /// The file.
+        file: PathBuf,
+        /// Shows what the machine has when the program has ended, on standard error.
+        #[arg(long)]
+        dump_vm: bool,
+        /// What is reported meanwhile, on standard error; `trace` shows every instruction.
+        #[arg(long, value_name = "LEVEL", default_value = "warn")]
+        log: Level,
+        #[command(flatten)]
+        given: Given,
+    },
     /// Checks programs, and says everything that is wrong with them.
     Check {
         /// The files of the programs; what they import is checked, too.
@@ -72,11 +109,60 @@ enum Command {
     },
 }
 
+/// How much is reported.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, ValueEnum)]
+enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+/// What a program is given.
+#[derive(Debug, clap::Args)]
+struct Given {
+    /// Sets a variable of the program's environment, which has no others.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+    /// Compiles what gets hot (tiered), everything first (eager) or nothing (off) to native code.
+    #[arg(long, value_name = "WHEN", default_value = "tiered")]
+    jit: When,
+    /// Arguments of the program.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum When {
+    Tiered,
+    Eager,
+    Off,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+/// Exit code of a trap: what a shell reports of a native program that aborts.
+const EXIT_TRAP: u8 = 134;
+
 /// Runs the command with the arguments of the process.
 pub fn main() -> ExitCode {
     sigpipe::reset();
     let args = Args::parse();
     let result = match args.command {
+        Command::Run { file, given } => return ended(run(&file, &given)),
+        Command::Exec {
+            file,
+            dump_vm,
+            log,
+            given,
+        } => return ended(exec(&file, dump_vm, log, &given)),
+        Command::Build { file, output, zstd } => build(&file, output, zstd),
         Command::Check { files } => check(&files),
         Command::Fmt { files, check, diff } => fmt(&files, check, diff),
         Command::Asm { file, output, zstd } => asm(&file, output, zstd),
@@ -109,6 +195,121 @@ fn printable(text: &str) -> String {
 /// A path as it is shown.
 fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
+
+/// The exit code of a program, or of what went wrong before it ran.
+fn ended(result: io::Result<Result<(), Error>>) -> ExitCode {
+    let error = match result {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(error)) => error,
+        Err(error) => {
+            // What is wrong with a source was said already.
+            if error.kind() != io::ErrorKind::InvalidInput {
+                eprintln!("error: {}", printable(&error.to_string()));
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    match error {
+        // The low eight bits, which is all that a process can hand to its parent.
+        Error::Exit(code) => ExitCode::from(code.cast_unsigned() as u8),
+        Error::Trap(_) | Error::Limit(_) => {
+            // A backtrace has lines.
+            let message = error.to_string();
+            let lines: Vec<String> = message.lines().map(printable).collect();
+            eprintln!("error: {}", lines.join("\n"));
+            ExitCode::from(EXIT_TRAP)
+        }
+        error => {
+            eprintln!("error: {}", printable(&error.to_string()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The bytecode of a program; says what is wrong with it where that is the case.
+fn compiled(path: &Path) -> io::Result<Option<module::Module>> {
+    let compiled = run::compile(path, &mut Files).map_err(|error| about(path, &error))?;
+    match compiled {
+        Ok(module) => Ok(Some(module)),
+        Err(errors) => {
+            io::stderr().write_all(errors.as_bytes())?;
+            Ok(None)
+        }
+    }
+}
+
+fn execute(
+    path: &Path,
+    module: module::Module,
+    given: &Given,
+    trace: Option<Log>,
+) -> io::Result<(Arc<module::Module>, run::Outcome)> {
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.inherit_stdio();
+    let own = path.as_os_str().as_encoded_bytes();
+    wasi.arg(own).map_err(io::Error::other)?;
+    wasi.args(&given.args).map_err(io::Error::other)?;
+    for (name, value) in &given.env {
+        wasi.env(name, value).map_err(io::Error::other)?;
+    }
+    let mut config = Config::new();
+    config.jit(match given.jit {
+        When::Tiered => Jit::Tiered,
+        When::Eager => Jit::Eager,
+        When::Off => Jit::Off,
+    });
+    let options = run::Options { config, trace };
+    let module = Arc::new(module);
+    let outcome = run::run(&module, &options, &mut wasi);
+    let outcome = outcome.map_err(|error| about(path, &io::Error::other(error.to_string())))?;
+    Ok((module, outcome))
+}
+
+fn run(path: &Path, given: &Given) -> io::Result<Result<(), Error>> {
+    let Some(module) = compiled(path)? else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    Ok(execute(path, module, given, None)?.1.result)
+}
+
+fn build(path: &Path, output: Option<PathBuf>, packed: bool) -> io::Result<bool> {
+    let Some(module) = compiled(path)? else {
+        return Ok(false);
+    };
+    let output = output.unwrap_or_else(|| path.with_extension("vitbc"));
+    if is_same(path, &output) {
+        let error = io::Error::other("this is the program itself: name another file with `-o`");
+        return Err(about(&output, &error));
+    }
+    let bytes = vitbc::encode(&module, packed).map_err(|error| about(&output, &error))?;
+    fs::write(&output, bytes).map_err(|error| about(&output, &error))?;
+    Ok(true)
+}
+
+fn exec(path: &Path, dump: bool, level: Level, given: &Given) -> io::Result<Result<(), Error>> {
+    let bytes = bytes_of(path)?;
+    if vitbc::version(&bytes) == Some(v2::VERSION) {
+        let reason = "it is of version 2, which can only be shown";
+        return Err(invalid(path, &reason));
+    }
+    let module = module_of(path, &bytes)?;
+    let log: Log = Arc::new(|line: &str| eprintln!("{line}"));
+    let trace = (level >= Level::Trace).then(|| log.clone());
+    if level >= Level::Info {
+        log("VM Start");
+    }
+    if level >= Level::Debug {
+        eprint!("{}", vitbc::inspect(&module));
+    }
+    let (module, outcome) = execute(path, module, given, trace)?;
+    if level >= Level::Info {
+        log("VM End");
+    }
+    if dump {
+        let text = dump::dump(&module, &bytes, &outcome);
+        io::stderr().write_all(text.as_bytes())?;
+    }
+    Ok(outcome.result)
 }
 
 /// An error about a file.

@@ -3,18 +3,25 @@
 //! A program goes through [`modules`] (finding and reading), [`syntax`] (tokens and trees) and the
 //! checker, which resolves names and types and gives the checked program ([`hir`]). What is wrong is
 //! collected on the way, all of it, and shown by [`diagnostics`]. [`format`](mod@format) lays sources
-//! out. The language is described in `docs/vitte.md`. [`vitbc`] is its bytecode, described in `docs/vitbc.md`.
+//! out. The language is described in `docs/vitte.md`. [`vitbc`] is its bytecode, described in `docs/vitbc.md`;
+//! [`run`] compiles programs to it, makes modules of the machine of it, and runs these with the functions that
+//! [`host`] has.
 //!
 //! Sources may be hostile: sizes, nesting, numbers of errors and the work that inference does are
 //! bounded.
 
 mod check;
 pub mod cli;
+mod codegen;
 pub mod diagnostics;
+mod dump;
 pub mod format;
 pub mod hir;
+pub mod host;
+mod lower;
 pub mod modules;
 pub mod natives;
+pub mod run;
 pub mod source;
 pub mod syntax;
 pub mod types;

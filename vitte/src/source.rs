@@ -64,6 +64,11 @@ impl Sources {
         (self.files.len() - 1) as u32
     }
 
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        self.files.len() as u32
+    }
+
     /// The text of a file that was added.
     ///
     /// # Panics

@@ -41,6 +41,12 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     }
     let mut linker = ManuallyDrop::new(Linker::new(&engine));
     add_wasi_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx).map_err(Failure::new)?;
+    let is_vitte = module
+        .imports()
+        .any(|import| import.module == vitte::host::MODULE);
+    if is_vitte {
+        vitte::host::add_to_linker(&mut linker).map_err(Failure::new)?;
+    }
     phases.end("set up");
     let outcome = match linker.instantiate(&mut *store, &module) {
         Ok(instance) => {

@@ -22,6 +22,12 @@ pub(crate) fn transpile(args: &Transpile) -> Result<u8> {
                 "is assembler text, which `dotvm asm` is for",
             ));
         }
+        Kind::Vitte | Kind::Vitbc => {
+            return Err(Failure::at(
+                &args.input,
+                "is a program in Vitte, which `dotvm run` and `dotvm compile` take as it is",
+            ));
+        }
         Kind::Wasm | Kind::Rust | Kind::CargoProject => {}
     }
     let target = match &args.output {

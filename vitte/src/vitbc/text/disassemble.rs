@@ -51,7 +51,7 @@ impl Write for Text {
 }
 
 /// A type as messages show it: the start of it, if it is long.
-pub(in crate::vitbc) fn show_type(module: &Module, ty: Ty) -> String {
+pub(crate) fn show_type(module: &Module, ty: Ty) -> String {
     let mut out = Text::new(SHOWN_LEN_MAX);
     if write_type(module, ty, &mut out).is_err() {
         out.text.push_str("...");
@@ -397,6 +397,42 @@ fn write_instr(
         out.write_char(' ')?;
     }
     out.write_str(&result)
+}
+
+/// An instruction as a trace shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Instruction {
+    /// A call of that function.
+    Call(String),
+    /// Writes a value.
+    Print,
+    /// Any other, as text.
+    Other(String),
+}
+
+impl Instruction {
+    /// The instruction of a function, by their numbers.
+    pub fn of(module: &Module, function: usize, at: usize) -> Option<Instruction> {
+        let function = module.functions.get(function)?;
+        let instr = function.code.get(at)?;
+        Some(match instr.op {
+            Op::Call => {
+                let callee = module.functions.get(instr.fixed[0] as usize)?;
+                Instruction::Call(write_name(&callee.name))
+            }
+            Op::Print => Instruction::Print,
+            _ => {
+                let jumps = instr.operands().filter(|(it, _)| *it == Operand::Jump);
+                let labels = jumps.map(|(_, target)| (target, target as usize)).collect();
+                let imports = module.imports.iter().map(|row| (&*row.name, 1)).collect();
+                let mut out = Text::new(SHOWN_LEN_MAX);
+                if write_instr(module, &imports, function, instr, &labels, &mut out).is_err() {
+                    out.text.push_str("...");
+                }
+                Instruction::Other(out.text)
+            }
+        })
+    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ mod assemble;
 mod disassemble;
 
 pub use assemble::assemble;
-pub use disassemble::{TooLong, disassemble};
+pub use disassemble::{Instruction, TooLong, disassemble};
 
-pub(super) use disassemble::show_type;
+pub(crate) use disassemble::show_type;
 
 use super::module::{Function, Module, Ty};
 use super::ops::{NO_RESULT, Op, Operand};

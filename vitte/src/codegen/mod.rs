@@ -1,0 +1,320 @@
+//! Code generation: VITBC of a checked program.
+//!
+//! Only what the program's statements lead to is generated. Variables have registers of their own; one that a
+//! closure uses and that is assigned to is in a *cell*, a struct of one field that all who use it refer to, any
+//! other is captured by its value. Whether a captured variable is in a cell is decided where it is declared.
+
+mod expr;
+mod func;
+mod pattern;
+mod stmt;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::diagnostics::{Code, Diagnostic, Diagnostics};
+use crate::hir::Program;
+use crate::source::{Sources, Span};
+use crate::types::{Kind, Ty as HirTy, Types};
+use crate::vitbc::module::{Const, Function, Import, Module, NAME_LEN_MAX, Origin, Row, Ty};
+use crate::vitbc::verify;
+
+use func::Func;
+
+/// Makes VITBC of a program without errors.
+///
+/// # Errors
+/// Where the program has what cannot be run yet, or more of something than a file may have.
+pub(crate) fn generate(program: Program, sources: &Sources) -> Result<Module, Diagnostics> {
+    let mut program = program;
+    let mut generator = Gen {
+        types: std::mem::take(&mut program.types),
+        program: &program,
+        sources,
+        module: Module::default(),
+        errors: Diagnostics::default(),
+        rows: HashMap::new(),
+        consts: HashMap::new(),
+        imports: HashMap::new(),
+        names: HashSet::from(["main".to_owned()]),
+        numbers: HashMap::new(),
+        waiting: Vec::new(),
+    };
+    generator.declare();
+    generator.functions();
+    let Gen { module, errors, .. } = generator;
+    let mut errors = errors;
+    if errors.is_empty()
+        && let Err(fault) = verify(&module)
+    {
+        let hint = "divide it into parts, or say less in one place";
+        let message = format!("this program cannot be made bytecode of: {fault}");
+        errors.push(Diagnostic::new(
+            Code::TooLarge,
+            Span::default(),
+            message,
+            hint,
+        ));
+    }
+    if errors.is_empty() {
+        return Ok(module);
+    }
+    errors.sort();
+    Err(errors)
+}
+
+/// What is known of a constant; floats are their bits.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Key {
+    Int(i64),
+    Float(u64),
+    Str(Arc<str>),
+}
+
+/// A function that is still to be generated: its number in the program, and which captures are cells.
+struct Waiting {
+    hir: u32,
+    number: u32,
+    cells: Vec<bool>,
+}
+
+struct Gen<'p> {
+    types: Types,
+    program: &'p Program,
+    sources: &'p Sources,
+    module: Module,
+    errors: Diagnostics,
+    rows: HashMap<Row, Ty>,
+    consts: HashMap<Key, u32>,
+    imports: HashMap<Import, u32>,
+    /// Names of functions that were given.
+    names: HashSet<String>,
+    /// Numbers of functions in the module by those in the program.
+    numbers: HashMap<u32, u32>,
+    waiting: Vec<Waiting>,
+}
+
+impl Gen<'_> {
+    /// Structs, enums, variables and names of files.
+    fn declare(&mut self) {
+        let mut taken = HashSet::new();
+        let mut unique = |name: &str| {
+            let mut text = bounded(name);
+            let mut count = 1;
+            while !taken.insert(text.clone()) {
+                count += 1;
+                text = format!("{}#{count}", bounded(name));
+            }
+            text
+        };
+        let program = self.program;
+        for row in &program.structs {
+            self.module
+                .types
+                .push(Row::Struct(unique(&row.name), Vec::new()));
+        }
+        for row in &program.enums {
+            self.module
+                .types
+                .push(Row::Enum(unique(&row.name), Vec::new()));
+        }
+        for (i, row) in program.structs.iter().enumerate() {
+            let types = row.fields.iter();
+            let types = types.map(|(name, ty)| (bounded(name), self.value_ty(*ty)));
+            let types = types.collect();
+            if let Row::Struct(_, fields) = &mut self.module.types[i] {
+                *fields = types;
+            }
+        }
+        for (i, row) in program.enums.iter().enumerate() {
+            let mut types = Vec::with_capacity(row.variants.len());
+            for (name, carried) in &row.variants {
+                let carried = carried.iter().map(|ty| self.value_ty(*ty)).collect();
+                types.push((bounded(name), carried));
+            }
+            if let Row::Enum(_, variants) = &mut self.module.types[program.structs.len() + i] {
+                *variants = types;
+            }
+        }
+        let mut taken = HashSet::new();
+        for global in &program.globals {
+            let ty = self.value_ty(global.ty);
+            let mut name = bounded(&global.name);
+            while !taken.insert(name.clone()) {
+                name.push('\'');
+            }
+            self.module.globals.push((name, ty));
+        }
+        for file in 0..self.sources.count() {
+            let name = bounded(self.sources.name_of(file));
+            self.module.files.push(name);
+        }
+    }
+
+    fn functions(&mut self) {
+        let program = self.program;
+        let Some((main, inits)) = program.inits.split_last() else {
+            return;
+        };
+        // `main` is the program's own statements, behind those of the modules that it imports.
+        self.numbers.insert(*main, 0);
+        self.module.functions.push(Function::default());
+        let mut before = Vec::with_capacity(inits.len());
+        for init in inits {
+            // Most modules have no statements.
+            if !program.functions[*init as usize].body.is_empty() {
+                before.push(self.number(*init));
+            }
+        }
+        let mut function = Func::new(self, *main, Vec::new());
+        for init in before {
+            function.call_nothing(init);
+        }
+        let mut done = function.finish();
+        "main".clone_into(&mut done.name);
+        done.result = Ty::VOID;
+        self.module.functions[0] = done;
+        while let Some(Waiting { hir, number, cells }) = self.waiting.pop() {
+            let name = std::mem::take(&mut self.module.functions[number as usize].name);
+            let mut done = Func::new(self, hir, cells).finish();
+            done.name = name;
+            self.module.functions[number as usize] = done;
+        }
+    }
+
+    /// The number of a function that is no closure.
+    fn number(&mut self, hir: u32) -> u32 {
+        self.closure(hir, &[])
+    }
+
+    /// The number of a function; some of what it captures is in cells.
+    fn closure(&mut self, hir: u32, cells: &[bool]) -> u32 {
+        if let Some(&number) = self.numbers.get(&hir) {
+            return number;
+        }
+        let number = self.module.functions.len() as u32;
+        self.numbers.insert(hir, number);
+        let base = bounded(&self.program.functions[hir as usize].name);
+        let mut name = base.clone();
+        let mut count = 1;
+        while !self.names.insert(name.clone()) {
+            count += 1;
+            name = format!("{base}#{count}");
+        }
+        self.module.functions.push(Function {
+            name,
+            ..Function::default()
+        });
+        self.waiting.push(Waiting {
+            hir,
+            number,
+            cells: cells.to_vec(),
+        });
+        number
+    }
+
+    /// What a type of the program is.
+    fn kind(&self, ty: HirTy) -> Kind {
+        self.types.kind(ty).clone()
+    }
+
+    /// The type of the bytecode; that of what has no value is [`Ty::VOID`].
+    fn ty(&mut self, ty: HirTy) -> Ty {
+        let row = match self.kind(ty) {
+            Kind::Error | Kind::Void | Kind::Never | Kind::Var(_) => return Ty::VOID,
+            Kind::Int => return Ty::INT,
+            Kind::Float => return Ty::FLOAT,
+            Kind::Bool => return Ty::BOOL,
+            Kind::Str => return Ty::STR,
+            Kind::Struct(number) => return Ty::of_row(number as usize),
+            Kind::Enum(number) => {
+                return Ty::of_row(self.program.structs.len() + number as usize);
+            }
+            Kind::Array(item) => Row::Array(self.value_ty(item)),
+            Kind::Map(key, value) => Row::Map(self.value_ty(key), self.value_ty(value)),
+            Kind::Optional(inner) => Row::Optional(self.value_ty(inner)),
+            Kind::Fn(params, result) => {
+                let params = params.into_iter().map(|ty| self.value_ty(ty)).collect();
+                Row::Fn(params, self.ty(result))
+            }
+        };
+        self.row(row)
+    }
+
+    /// The same of what must have a value: a variable of what never gives one has some type.
+    fn value_ty(&mut self, ty: HirTy) -> Ty {
+        match self.ty(ty) {
+            Ty::VOID => Ty::BOOL,
+            ty => ty,
+        }
+    }
+
+    /// The type that a row is.
+    fn row(&mut self, row: Row) -> Ty {
+        if let Some(&ty) = self.rows.get(&row) {
+            return ty;
+        }
+        let ty = Ty::of_row(self.module.types.len());
+        self.module.types.push(row.clone());
+        self.rows.insert(row, ty);
+        ty
+    }
+
+    /// The type of cells for values of a type.
+    fn cell(&mut self, ty: Ty) -> Ty {
+        // No identifier has a blank in it.
+        let row = Row::Struct(format!("cell {}", ty.0), vec![("value".to_owned(), ty)]);
+        self.row(row)
+    }
+
+    fn constant(&mut self, key: Key) -> u32 {
+        if let Some(&number) = self.consts.get(&key) {
+            return number;
+        }
+        let number = self.module.consts.len() as u32;
+        self.module.consts.push(match &key {
+            Key::Int(value) => Const::Int(*value),
+            Key::Float(bits) => Const::Float(f64::from_bits(*bits)),
+            Key::Str(text) => Const::Str(text.to_string()),
+        });
+        self.consts.insert(key, number);
+        number
+    }
+
+    /// A function of the runtime, for values of these types.
+    fn native(&mut self, name: String, params: Vec<Ty>, result: Ty) -> u32 {
+        let import = Import {
+            origin: Origin::Native,
+            name,
+            params,
+            result,
+        };
+        if let Some(&number) = self.imports.get(&import) {
+            return number;
+        }
+        let number = self.module.imports.len() as u32;
+        self.module.imports.push(import.clone());
+        self.imports.insert(import, number);
+        number
+    }
+
+    /// Says that something cannot be run yet.
+    #[cold]
+    fn not_yet(&mut self, span: Span, what: &str, hint: &str) {
+        let message = format!("{what} cannot be run yet");
+        self.errors
+            .push(Diagnostic::new(Code::NotYet, span, message, hint));
+    }
+
+    #[cold]
+    fn too_large(&mut self, span: Span, message: String, hint: &str) {
+        self.errors
+            .push(Diagnostic::new(Code::TooLarge, span, message, hint));
+    }
+}
+
+/// A name as a file may have it.
+fn bounded(name: &str) -> String {
+    // What is put behind it to make it unique has to fit, too.
+    name[..name.floor_char_boundary(NAME_LEN_MAX - 16)].to_owned()
+}
