@@ -141,12 +141,12 @@ natives! {
     }
     string {
         len(Str) Int, Nothing, "The number of characters.";
-        substr(Str, Int, Int) Str, Nothing, "That many characters from a position on.";
+        substr(Str, Int, Int) Str, Nothing, "That many characters from a position on, fewer where the text ends.";
         split(Str, Str) Array(&Str), Nothing, "The parts between separators.";
         join(Array(&Str), Str) Str, Nothing, "All strings, with a separator between them.";
         replace(Str, Str, Str) Str, Nothing, "With each occurrence of one text replaced by another.";
         find(Str, Str) Opt(&Int), Nothing, "Where a text first occurs, or null.";
-        trim(Str) Str, Nothing, "Without white space at both ends.";
+        trim(Str) Str, Nothing, "Without ASCII white space at both ends.";
         upper(Str) Str, Nothing, "In upper case.";
         lower(Str) Str, Nothing, "In lower case.";
         format(Str, ShownRest) Str, Nothing, "With each `{}` replaced by the next value.";

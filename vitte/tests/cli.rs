@@ -201,3 +201,76 @@ fn small_texts_do_not_give_files_that_are_too_long() {
     assert!(err.contains("more than 67108864 bytes"), "{err}");
     assert!(!folder.path().join("a.vitbc").exists());
 }
+
+/// The overview's program, as source and as bytecode.
+#[test]
+fn the_first_program_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "fn add(x: int, y: int) -> int {\n    return x + y\n}\n\nprint(add(2, 3))\n";
+    fs::write(folder.path().join("a.vit"), source).unwrap();
+    let run = |args: &[&str]| check(folder.path(), args, 0);
+    let five = || ("5".to_owned(), String::new());
+    assert_eq!(run(&["run", "a.vit"]), five());
+    for packed in [&["build", "a.vit"][..], &["build", "a.vit", "--zstd"]] {
+        run(packed);
+        for jit in ["off", "eager", "tiered"] {
+            assert_eq!(run(&["exec", "a.vitbc", "--jit", jit]), five());
+        }
+    }
+    let text = "FUNC add(x, y)\n  LOAD_ARG r1, x\n  LOAD_ARG r2, y\n  ADD r3, r1, r2\n  RETURN r3\nEND\n\n\
+                MAIN\n  LOAD_CONST r0, 2\n  LOAD_CONST r1, 3\n  CALL add, r0, r1\n  PRINT r0\nEND\n";
+    fs::write(folder.path().join("b.vasm"), text).unwrap();
+    run(&["asm", "b.vasm", "-o", "b.vitbc"]);
+    assert_eq!(run(&["exec", "b.vitbc"]), five());
+    let (out, trace) = run(&["exec", "b.vitbc", "--log", "trace"]);
+    assert_eq!(out, "5");
+    let bytecode = "> LOAD_CONST r0, 2\n> LOAD_CONST r1, 3\n> CALL add\n> LOAD_ARG r1, x\n> LOAD_ARG r2, y\n\
+                    > ADD r3, r1, r2\n> RETURN r3 (5)\n> PRINT 5\n";
+    assert!(trace.starts_with("VM Start\n"), "{trace}");
+    assert!(trace.contains(bytecode), "{trace}");
+    assert!(trace.ends_with("VM End\n"), "{trace}");
+    let (out, dump) = run(&["exec", "b.vitbc", "--dump-vm"]);
+    assert_eq!(out, "5");
+    for part in [
+        "header\n",
+        "constants\n  0: 2\n  1: 3\n",
+        "functions\n",
+        "registers\n",
+        "stack\n",
+        "heap\n",
+    ] {
+        assert!(dump.contains(part), "{dump}");
+    }
+}
+
+#[test]
+fn programs_end_as_they_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "exit.vit",
+        "from system import exit\nprintln(\"x\")\nexit(7)\n",
+    );
+    assert_eq!(check(folder.path(), &["run", "exit.vit"], 7).0, "x\n");
+    write(
+        "args.vit",
+        "from system import args, env_get\nprintln(args())\nprintln(env_get(\"A\") ?? \"-\")\n",
+    );
+    let (out, _) = check(
+        folder.path(),
+        &["run", "--env", "A=b", "args.vit", "x", "-y"],
+        0,
+    );
+    assert_eq!(out, "[\"x\", \"-y\"]\nb\n");
+    write("trap.vit", "println(1)\nassert(1 > 2, \"no\")\n");
+    let (out, err) = check(folder.path(), &["run", "trap.vit"], 134);
+    assert_eq!(out, "1\n");
+    assert!(err.contains("no") && err.contains("trap.vit:2"), "{err}");
+    let (_, err) = check(folder.path(), &["run", "none.vit"], 1);
+    assert!(err.contains("none.vit"), "{err}");
+    write("bad.vit", "let x: int = 2.5\n");
+    let (_, err) = check(folder.path(), &["run", "bad.vit"], 1);
+    assert!(err.contains("E0401"), "{err}");
+    write("bad.vitbc", "VITBC");
+    check(folder.path(), &["exec", "bad.vitbc"], 1);
+}

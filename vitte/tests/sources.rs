@@ -82,8 +82,10 @@ fn every_error_has_a_test() {
     for path in programs("check") {
         all.push_str(&report(&path));
     }
-    // What takes large sources is tested in `hostile.rs`, texts of bytecode in `vitbc.rs`.
-    let large = ["E0106", "E0202", "E0418", "E0420", "E0503", "E0601"];
+    // What takes large sources, or is found when a program is to be run, is tested in `run.rs` and `hostile.rs`, texts of bytecode in `vitbc.rs`.
+    let large = [
+        "E0106", "E0202", "E0418", "E0420", "E0421", "E0503", "E0601",
+    ];
     for code in vitte::diagnostics::Code::ALL {
         let number = code.number();
         let found = all.contains(number) || large.contains(&number);
@@ -160,6 +162,10 @@ fn snippets_of_the_tour_are_what_the_text_says() {
         assert_eq!(found, wanted, "{code}\n{shown}");
         if wanted.is_empty() {
             assert_eq!(format_text(&code), code);
+            let compiled = vitte::run::compile(Path::new("main.vit"), &mut texts).unwrap();
+            // Functions from outside are checked only.
+            let is_refused = code.contains("extern");
+            assert_eq!(compiled.is_err(), is_refused, "{code}\n{compiled:?}");
         }
     }
     assert!(count >= 15, "only {count} snippets");

@@ -471,7 +471,7 @@ mod tests {
         let text = runtime.assembler();
         let (module, _) =
             dotvm::isa::text::assemble(&text).unwrap_or_else(|error| panic!("{error}"));
-        dotvm::isa::verify::verify(&module).unwrap_or_else(|error| panic!("{error}"));
+        dotvm::isa::verify::verify_all(&module).unwrap_or_else(|error| panic!("{error}"));
         assert!(module.bodies.len() > 200);
     }
 

@@ -1,0 +1,222 @@
+//! Programs that are run, in every tier: what they print and how they end stands beside them;
+//! `UPDATE_EXPECT=1` renews it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use dotvm::wasi::{MemoryInput, MemoryOutput, WasiCtxBuilder};
+use dotvm::{Config, Error, Jit};
+use expect_test::expect_file;
+use vitte::modules::{Files, Loader, Texts};
+use vitte::run::{self, Options};
+use vitte::vitbc::module::Module;
+
+/// Reads sources by their paths from a folder, so that messages have no others.
+struct Below(PathBuf);
+
+impl Loader for Below {
+    fn load(&mut self, path: &Path) -> std::io::Result<String> {
+        Files.load(&self.0.join(path))
+    }
+}
+
+/// The sources in a folder.
+fn programs(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = fs::read_dir(folder).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "vit"))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty());
+    found
+}
+
+/// What tiers there are: nothing, everything and what gets hot is compiled, at once or soon.
+fn tiers() -> [(&'static str, Config); 4] {
+    let tier = |jit, threshold| {
+        let mut config = Config::new();
+        config.jit(jit).jit_threshold(threshold);
+        config
+    };
+    [
+        ("interpreter", tier(Jit::Off, 1)),
+        ("eager", tier(Jit::Eager, 1)),
+        ("tiered at once", tier(Jit::Tiered, 1)),
+        ("tiered soon", tier(Jit::Tiered, 50)),
+    ]
+}
+
+/// What a program prints, and how it ends: the failure, and lines of the source where it was.
+fn output(module: &Arc<Module>, config: &Config) -> String {
+    let out = MemoryOutput::new();
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.stdout(out.clone());
+    wasi.stdin(MemoryInput::new("first line\nzwölf\n\nlast"));
+    let options = Options {
+        config: config.clone(),
+        trace: None,
+    };
+    let outcome = run::run(module, &options, &mut wasi).expect("the program can be started");
+    let mut text = String::from_utf8(out.contents()).expect("output is UTF-8");
+    match outcome.result {
+        Ok(()) => {}
+        Err(Error::Exit(code)) => text.push_str(&format!("exit code {code}\n")),
+        Err(error) => {
+            let shown = error.to_string();
+            let (first, places) = shown.split_once('\n').unwrap_or((&shown, ""));
+            text.push_str(&format!("error: {first}\n"));
+            let places = places
+                .lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with("at "));
+            for place in places.take(5) {
+                text.push_str(&format!("  {place}\n"));
+            }
+        }
+    }
+    text
+}
+
+fn compile(path: &Path) -> Result<Arc<Module>, String> {
+    let mut loader = Below(path.parent().unwrap().to_owned());
+    let name = Path::new(path.file_name().unwrap());
+    run::compile(name, &mut loader).unwrap().map(Arc::new)
+}
+
+fn check_all(folder: &str, torture: bool) {
+    for path in programs(folder) {
+        let module = match compile(&path) {
+            Ok(module) => module,
+            Err(errors) => {
+                expect_file![path.with_extension("expected")].assert_eq(&errors);
+                continue;
+            }
+        };
+        let bytes = vitte::vitbc::encode(&module, false).unwrap();
+        assert_eq!(
+            run::read(&bytes).as_ref(),
+            Ok(&*module),
+            "{}",
+            path.display()
+        );
+        for (name, mut config) in tiers() {
+            let found = output(&module, &config);
+            if name == "interpreter" {
+                expect_file![path.with_extension("expected")].assert_eq(&found);
+            }
+            let expected = fs::read_to_string(path.with_extension("expected")).unwrap();
+            assert_eq!(found, expected, "{}, {name}", path.display());
+            // What gets hot is compiled as everything is: it need not take that long twice.
+            if torture && !name.starts_with("tiered") {
+                config.gc_torture(true);
+                let found = output(&module, &config);
+                assert_eq!(found, expected, "{}, {name}, torture", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn programs_print_what_is_expected() {
+    check_all("tests/run", true);
+}
+
+#[test]
+fn examples_print_what_is_expected() {
+    check_all("../examples/vitte", false);
+}
+
+/// Modules run once, before the program.
+#[test]
+fn modules_run_in_their_order() {
+    let mut texts = Texts::default();
+    let mut add = |name: &str, text: &str| texts.0.insert(name.into(), text.to_owned());
+    add(
+        "main.vit",
+        "import a\nfrom b import twice\nprintln(twice(a.start))\na.start += 1\nprintln(a.next())\n",
+    );
+    add(
+        "a.vit",
+        "import b\nprintln(\"a\")\nlet start = b.twice(10)\nfn next() -> int { return start + 1 }\n",
+    );
+    add(
+        "b.vit",
+        "println(\"b\")\nfn twice(x: int) -> int { return 2 * x }\n",
+    );
+    let module = run::compile(Path::new("main.vit"), &mut texts).unwrap();
+    let module = Arc::new(module.unwrap());
+    for (name, config) in tiers() {
+        assert_eq!(output(&module, &config), "b\na\n40\n22\n", "{name}");
+    }
+}
+
+/// Bytecode that is valid but no compiler makes: registers without values, values of other variants.
+#[test]
+fn bytecode_that_uses_nothing_traps() {
+    let programs = [
+        ("REG r0: string\n  PRINT r0", "null reference"),
+        (
+            "REG r0: array<int>\n  LOAD_CONST r1, 0\n  GET r2, r0, r1",
+            "null reference",
+        ),
+        ("REG r0: fn() -> void\n  CALL_CLOSURE r0", "null reference"),
+        ("REG r0: E\n  TAG r1, r0", "null reference"),
+        (
+            "VARIANT r0, E, 1\n  PAYLOAD r1, r0, 0, 0",
+            "the value is of another variant",
+        ),
+        ("REG r0: int\n  PRINT r0", ""),
+    ];
+    for (code, wanted) in programs {
+        let text = format!(
+            "TYPE array<int>\nTYPE fn() -> void\nTYPE enum E {{A(int), B}}\n\nMAIN\n  {code}\nEND\n"
+        );
+        let mut sources = vitte::source::Sources::default();
+        let file = sources.add("a.vasm", text);
+        let mut errors = vitte::diagnostics::Diagnostics::default();
+        let module = vitte::vitbc::text::assemble(&sources, file, &mut errors);
+        let module = module.unwrap_or_else(|| panic!("{code}\n{}", errors.render(&sources)));
+        vitte::vitbc::verify(&module).unwrap_or_else(|fault| panic!("{code}\n{fault}"));
+        let module = Arc::new(module);
+        for (name, config) in tiers() {
+            let found = output(&module, &config);
+            assert!(found.contains(wanted), "{code}, {name}: {found}");
+        }
+    }
+}
+
+/// Whatever bytecode the verifier accepts, the machine's verifier accepts what is made of it.
+#[test]
+fn flipped_bytecode_is_lowered_to_what_is_verified() {
+    let mut accepted = 0;
+    for name in ["structs", "maps", "enums", "closures", "strings"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run");
+        let module = compile(&folder.join(name).with_extension("vit")).unwrap();
+        let bytes = vitte::vitbc::encode(&module, false).unwrap();
+        for (i, flip) in (0..bytes.len())
+            .step_by(5)
+            .zip([1, 2, 0x80].into_iter().cycle())
+        {
+            let mut bytes = bytes.clone();
+            bytes[i] ^= flip;
+            vitte::vitbc::fuzzing::fix_checksum(&mut bytes);
+            let Ok(module) = run::read(&bytes) else {
+                continue;
+            };
+            let (machine, _) = run::machine_module(&module).unwrap_or_else(|refused| {
+                panic!("{name}, byte {i}: {refused}");
+            });
+            let verified = dotvm::isa::verify::verify_all(&machine);
+            assert_eq!(
+                verified.map_err(|error| error.to_string()),
+                Ok(()),
+                "{name}, byte {i}"
+            );
+            accepted += 1;
+        }
+    }
+    assert!(accepted > 100, "{accepted}");
+}
