@@ -195,6 +195,7 @@ fn printable(text: &str) -> String {
 /// A path as it is shown.
 fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
+}
 
 /// The exit code of a program, or of what went wrong before it ran.
 fn ended(result: io::Result<Result<(), Error>>) -> ExitCode {
