@@ -266,6 +266,12 @@ fn what_is_known_of_many_variables_is_bounded() {
         text.push_str("}\n");
         text
     });
+    // What was tested last is known, whatever else is.
+    let lets: String = (0..600)
+        .map(|i| format!("let x{i}: int? = {i}\n"))
+        .collect();
+    let tests = (0..600).map(|i| format!("if x{i} != null {{ print(x{i} + 1) }}\n"));
+    check(&format!("{lets}{}", tests.collect::<String>()), None);
     // Variables that are gone do not count.
     let block = "if true { let x: int? = 1; print(x + 1) }\n";
     check(&block.repeat(1000), None);

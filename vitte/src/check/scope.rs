@@ -16,7 +16,7 @@ use crate::types::{Kind, Ty};
 const KNOWN_MAX: usize = 256;
 
 /// A variable that may be known not to be null.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) enum Place {
     Local(u32),
     Global(u32),
@@ -275,12 +275,16 @@ impl Checker<'_> {
         *not_null = before;
     }
 
-    /// Notes that a variable is not null, unless that is known of many.
+    /// Notes that a variable is not null. Where that is known of too many, the first one is forgotten.
     pub(super) fn known(&mut self, place: Place) {
         let not_null = &mut self.frame().not_null;
-        if not_null.len() < KNOWN_MAX {
-            not_null.insert(place);
+        if not_null.len() >= KNOWN_MAX
+            && !not_null.contains(&place)
+            && let Some(first) = not_null.iter().min().copied()
+        {
+            not_null.remove(&first);
         }
+        not_null.insert(place);
     }
 }
 
