@@ -1,8 +1,10 @@
 //! What the database knows of its tables: rows of a space of their own.
 //!
 //! ```text
-//! "format"     "dotdb 1"
+//! "format"     "dotdb 2"
 //! "next"       the number of the next space, 4 bytes, little-endian
+//! "size"       bytes of all spaces but this one, 8 bytes, little-endian; none where they are empty
+//! "s" + SPACE  bytes of one of them, likewise: keys and values, and 8 for each
 //! "t" + NAME   a table: its space, 4 bytes; then for each index
 //!              its space, 4 bytes, and its name and its extractor's text, each with its length, 2 bytes
 //! ```
@@ -16,9 +18,13 @@ pub(crate) const CATALOG: Space = Space(0);
 /// The key of the format's name.
 pub(crate) const FORMAT_KEY: &[u8] = b"format";
 /// The format's name.
-pub(crate) const FORMAT: &[u8] = b"dotdb 1";
+pub(crate) const FORMAT: &[u8] = b"dotdb 2";
 /// The key of the next space's number.
 pub(crate) const NEXT_KEY: &[u8] = b"next";
+/// The key of the size of all spaces.
+pub(crate) const SIZE_KEY: &[u8] = b"size";
+/// What keys of spaces' sizes start with.
+const SIZE_PREFIX: &[u8] = b"s";
 /// What keys of tables start with.
 pub(crate) const TABLE_PREFIX: &[u8] = b"t";
 
@@ -103,6 +109,11 @@ pub(crate) fn check_name(name: &str) -> Result {
 /// The catalog's key of a table.
 pub(crate) fn table_key(name: &str) -> Vec<u8> {
     [TABLE_PREFIX, name.as_bytes()].concat()
+}
+
+/// The catalog's key of the size of a space.
+pub(crate) fn size_key(space: Space) -> Vec<u8> {
+    [SIZE_PREFIX, &space.0.to_le_bytes()].concat()
 }
 
 #[cfg(test)]

@@ -69,23 +69,23 @@ pub trait Engine: Send + Sync + Debug {
 
 /// A transaction of an engine. Dropping it rolls it back.
 pub trait Transaction: Send {
-    /// Shows the value of a key to `found`; returns whether there is one.
+    /// Shows the value of a key to `found`, whose panics are its own; returns whether there is one.
     ///
     /// # Errors
     /// Those of reading.
     fn get(&mut self, space: Space, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool>;
 
-    /// Sets the value of a key; returns whether it had one.
+    /// Sets the value of a key; returns how many bytes the value had that it had before.
     ///
     /// # Errors
     /// Those of writing.
-    fn put(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<bool>;
+    fn put(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<Option<usize>>;
 
-    /// Removes a key; returns whether it was there.
+    /// Removes a key; returns how many bytes its value had, if it was there.
     ///
     /// # Errors
     /// Those of writing.
-    fn delete(&mut self, space: Space, key: &[u8]) -> Result<bool>;
+    fn delete(&mut self, space: Space, key: &[u8]) -> Result<Option<usize>>;
 
     /// Appends rows of a range to `rows`; returns whether there may be more.
     ///

@@ -64,9 +64,9 @@ pub enum Error {
     NotADatabase,
     /// The file was damaged: what it says is impossible.
     Corrupt(String),
-    /// There is no room left on the device.
+    /// There is no room left on the device. The database has to be opened again.
     Full,
-    /// The operating system could not read or write.
+    /// The operating system could not read or write. The database has to be opened again.
     Io(io::Error),
     /// Whoever [watches](crate::Session::set_watch) the session wants it to end what it does.
     Interrupted,

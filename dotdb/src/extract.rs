@@ -8,7 +8,11 @@
 //!
 //! A path is names, with dots between them, and numbers of elements in brackets; a name with other characters
 //! than letters, digits, `_` and `-` is in double quotes. Values without that part, or with an array or
-//! a map there, are not in the index.
+//! a map there, are not in the index. A document is read once from start to end; what the path does not lead to
+//! takes no memory.
+
+mod cbor;
+mod json;
 
 use std::fmt;
 
@@ -17,8 +21,6 @@ use crate::value::Value;
 
 /// The longest text of an extractor, in bytes.
 const TEXT_BYTES_MAX: usize = 512;
-/// How deep CBOR may nest; JSON's reader has such a limit of its own.
-const DEPTH_MAX: usize = 64;
 
 /// What an index is made of.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -72,12 +74,8 @@ impl Extractor {
     pub(crate) fn field(&self, value: &[u8]) -> Option<Value> {
         match self {
             Extractor::Bytes(start, end) => Some(Value::Bytes(value.get(*start..*end)?.to_vec())),
-            Extractor::Json(path) => json_field(&serde_json::from_slice(value).ok()?, path),
-            Extractor::Cbor(path) => {
-                let document =
-                    ciborium::de::from_reader_with_recursion_limit(value, DEPTH_MAX).ok()?;
-                cbor_field(&document, path)
-            }
+            Extractor::Json(path) => json::field(value, path),
+            Extractor::Cbor(path) => cbor::field(value, path),
         }
     }
 }
@@ -124,54 +122,6 @@ fn parse_path(text: &str) -> Result<Vec<Step>> {
         return Err(wrong("no path is given"));
     }
     Ok(steps)
-}
-
-fn json_field(document: &serde_json::Value, path: &[Step]) -> Option<Value> {
-    let mut place = document;
-    for step in path {
-        place = match step {
-            Step::Name(name) => place.as_object()?.get(name)?,
-            Step::Element(number) => place.as_array()?.get(*number)?,
-        };
-    }
-    match place {
-        serde_json::Value::Null => Some(Value::Null),
-        serde_json::Value::Bool(value) => Some(Value::Bool(*value)),
-        serde_json::Value::Number(number) => Some(match number.as_i128() {
-            Some(integer) => Value::Integer(integer),
-            None => Value::Float(number.as_f64()?),
-        }),
-        serde_json::Value::String(text) => Some(Value::Text(text.clone())),
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
-    }
-}
-
-fn cbor_field(document: &ciborium::Value, path: &[Step]) -> Option<Value> {
-    let mut place = document;
-    for step in path {
-        place = match step {
-            Step::Name(name) => {
-                let members = place.as_map()?;
-                let member = members.iter().find(|(key, _)| key.as_text() == Some(name));
-                &member?.1
-            }
-            Step::Element(number) => place.as_array()?.get(*number)?,
-        };
-    }
-    scalar(place)
-}
-
-/// What CBOR's value is as a field; `None` for arrays and maps.
-fn scalar(value: &ciborium::Value) -> Option<Value> {
-    match value {
-        ciborium::Value::Null => Some(Value::Null),
-        ciborium::Value::Bool(value) => Some(Value::Bool(*value)),
-        ciborium::Value::Integer(number) => Some(Value::Integer((*number).into())),
-        ciborium::Value::Float(number) => Some(Value::Float(*number)),
-        ciborium::Value::Text(text) => Some(Value::Text(text.clone())),
-        ciborium::Value::Bytes(bytes) => Some(Value::Bytes(bytes.clone())),
-        _ => None,
-    }
 }
 
 impl fmt::Display for Extractor {

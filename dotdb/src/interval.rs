@@ -106,28 +106,16 @@ impl IntervalSet {
         next > 0 && self.0[next - 1].contains(bytes)
     }
 
-    pub(crate) fn union(mut self, mut other: IntervalSet) -> IntervalSet {
-        self.0.append(&mut other.0);
-        self.normal()
+    /// What is in any of the sets.
+    pub(crate) fn union(sets: impl IntoIterator<Item = IntervalSet>) -> IntervalSet {
+        let ranges = sets.into_iter().flat_map(|set| set.0);
+        IntervalSet(ranges.collect()).normal()
     }
 
-    pub(crate) fn intersection(&self, other: &IntervalSet) -> IntervalSet {
-        let mut both = Vec::new();
-        let (mut i, mut k) = (0, 0);
-        while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(k)) {
-            let low = a.low.clone().max(b.low.clone());
-            let a_ends_first = ends_before(&a.high, &b.high);
-            let high = if a_ends_first { &a.high } else { &b.high };
-            both.push(Interval {
-                low,
-                high: high.clone(),
-            });
-            match a_ends_first {
-                true => i += 1,
-                false => k += 1,
-            }
-        }
-        IntervalSet(both).normal()
+    /// What is in all of the sets.
+    pub(crate) fn intersection(sets: impl IntoIterator<Item = IntervalSet>) -> IntervalSet {
+        let complements = sets.into_iter().map(|set| set.complement());
+        IntervalSet::union(complements).complement()
     }
 
     pub(crate) fn complement(&self) -> IntervalSet {
@@ -215,8 +203,9 @@ mod tests {
             let (in_a, in_b) = (a.contains(&x), b.contains(&x));
             prop_assert_eq!(in_a, a.0.iter().any(|range| range.contains(&x)));
             prop_assert_eq!(a.complement().contains(&x), !in_a);
-            prop_assert_eq!(a.intersection(&b).contains(&x), in_a && in_b);
-            prop_assert_eq!(a.clone().union(b).contains(&x), in_a || in_b);
+            let both = || [a.clone(), b.clone()];
+            prop_assert_eq!(IntervalSet::intersection(both()).contains(&x), in_a && in_b);
+            prop_assert_eq!(IntervalSet::union(both()).contains(&x), in_a || in_b);
             prop_assert_eq!(a.complement().complement(), a);
         }
     }

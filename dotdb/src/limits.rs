@@ -25,9 +25,10 @@ pub struct Limits {
     pub tables: u64,
     /// Indices of a table.
     pub indices: u64,
-    /// Bytes of keys and values that a transaction writes, and keeps in order to be rolled back.
+    /// Bytes of keys and values that a transaction writes, and keeps in order to roll back one inside of it.
     pub transaction_bytes: u64,
-    /// Bytes of the database: from there on nothing more is written.
+    /// Bytes of keys, values and entries of indices in the database, with 8 for each of them: from there on nothing is
+    /// written that would make it larger. The file is longer, by what pages do not fill and what was removed.
     pub database_bytes: u64,
     /// Bytes of rows that a query sorts in memory.
     pub sort_bytes: u64,

@@ -33,8 +33,7 @@ impl Session {
     /// and those of reading.
     pub fn query(&mut self, text: &str, parameters: &[Value]) -> Result<Cursor> {
         let query = text::parse(text, parameters)?;
-        let plan = plan::plan(self, query)?;
-        plan.start(self)
+        self.hold(|session| plan::plan(session, query)?.start(session))
     }
 
     /// How a query would be answered, as text.
@@ -43,6 +42,6 @@ impl Session {
     /// Those of [`Session::query`].
     pub fn explain(&mut self, text: &str, parameters: &[Value]) -> Result<String> {
         let query = text::parse(text, parameters)?;
-        Ok(plan::plan(self, query)?.to_string())
+        Ok(self.hold(|session| plan::plan(session, query))?.to_string())
     }
 }

@@ -3,6 +3,7 @@
 //! Outside of transactions every operation is one of its own, and reads are of what was committed last. What
 //! is read is kept open until something is committed, since that takes longer than reading.
 
+mod active;
 mod cursor;
 mod indices;
 mod rows;
@@ -12,13 +13,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use active::Active;
 pub use cursor::Cursor;
 pub(crate) use cursor::{RangeSource, Source};
 pub use indices::IndexInfo;
 pub use rows::Change;
 pub use tables::{TableId, TableInfo};
 
-use crate::catalog::TableDef;
+use crate::catalog::{TableDef, size_key};
 use crate::database::Database;
 pub use crate::engine::Direction;
 use crate::engine::{Access, Space, Transaction};
@@ -38,6 +40,8 @@ pub struct Session {
     /// How long to wait for others who write.
     patience: Duration,
     watch: Option<Watch>,
+    /// Whether what is read stays the same, whatever is committed.
+    is_held: bool,
 }
 
 /// Says whether to end what takes long.
@@ -53,19 +57,16 @@ enum View {
     Active(Active),
 }
 
-/// A transaction.
-struct Active {
-    transaction: Box<dyn Transaction>,
-    /// For each transaction inside, how long `dropped` was.
-    inner: Vec<usize>,
-    /// Spaces of which nobody knows any more once this is committed.
-    dropped: Vec<Space>,
-    /// Bytes written.
-    bytes: u64,
-    /// Whether anything was written.
-    is_dirty: bool,
-    /// Whether something failed half-way.
-    has_failed: bool,
+/// What ends with an operation, also where a caller's code in it panics.
+struct Held<'s> {
+    session: &'s mut Session,
+    was_held: bool,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.session.is_held = self.was_held;
+    }
 }
 
 /// A table that was asked for.
@@ -96,6 +97,7 @@ impl Session {
             // Definitions of epoch 0 are of none.
             epoch: 1,
             stamp: 1,
+            is_held: false,
         }
     }
 
@@ -145,14 +147,7 @@ impl Session {
             // What was kept open for reading would only keep old pages.
             self.leave_view();
             let transaction = self.database.engine().begin(access, self.patience)?;
-            self.view = View::Active(Active {
-                transaction,
-                inner: Vec::new(),
-                dropped: Vec::new(),
-                bytes: 0,
-                is_dirty: false,
-                has_failed: false,
-            });
+            self.view = View::Active(Active::new(transaction));
             return Ok(());
         };
         if active.has_failed {
@@ -160,12 +155,10 @@ impl Session {
         }
         at_most(
             "transactions inside each other",
-            active.inner.len() as u64 + 2,
+            active.depth() as u64 + 1,
             DEPTH_MAX,
         )?;
-        active.transaction.push_savepoint()?;
-        active.inner.push(active.dropped.len());
-        Ok(())
+        active.push()
     }
 
     /// Ends the innermost transaction. With the outermost one, everything written is durable, and others see it.
@@ -180,19 +173,13 @@ impl Session {
         if active.has_failed {
             return Err(Error::Aborted);
         }
-        if active.inner.pop().is_some() {
-            return active.transaction.release_savepoint();
+        if active.depth() > 1 {
+            return active.release();
         }
-        let View::Active(mut active) = self.leave_view() else {
+        let View::Active(active) = self.leave_view() else {
             return Err(Error::NoTransaction);
         };
-        if !active.is_dirty {
-            return Ok(());
-        }
-        for space in active.dropped {
-            active.transaction.remove_space(space)?;
-        }
-        active.transaction.commit()
+        active.commit()
     }
 
     /// Ends the innermost transaction; nothing of what it wrote remains.
@@ -203,14 +190,11 @@ impl Session {
         let View::Active(active) = &mut self.view else {
             return Err(Error::NoTransaction);
         };
-        if let Some(dropped) = active.inner.pop() {
-            active.dropped.truncate(dropped);
+        if active.depth() > 1 {
             // Definitions may be others again.
             self.epoch += 1;
             self.stamp += 1;
-            let outcome = active.transaction.rollback_to_savepoint();
-            active.has_failed |= outcome.is_err();
-            return outcome;
+            return active.roll_back();
         }
         self.leave_view();
         Ok(())
@@ -219,7 +203,7 @@ impl Session {
     /// How many transactions are inside each other; 0 where there is none.
     pub fn depth(&self) -> usize {
         match &self.view {
-            View::Active(active) => active.inner.len() + 1,
+            View::Active(active) => active.depth(),
             _ => 0,
         }
     }
@@ -240,6 +224,7 @@ impl Session {
         let version = match &self.view {
             View::Active(active) if active.has_failed => return Err(Error::Aborted),
             View::Active(_) => return Ok(()),
+            View::Committed(..) if self.is_held => return Ok(()),
             View::Committed(_, version) => {
                 let now = engine.version();
                 if now == Some(*version) {
@@ -256,6 +241,17 @@ impl Session {
         Ok(())
     }
 
+    /// Runs `f`, which reads more than once, on one state, whatever others commit meanwhile.
+    pub(crate) fn hold<R>(&mut self, f: impl FnOnce(&mut Session) -> Result<R>) -> Result<R> {
+        self.look()?;
+        let was_held = std::mem::replace(&mut self.is_held, true);
+        let held = Held {
+            session: self,
+            was_held,
+        };
+        f(held.session)
+    }
+
     /// What is read.
     pub(crate) fn reader(&mut self) -> Result<&mut dyn Transaction> {
         self.look()?;
@@ -266,26 +262,32 @@ impl Session {
         }
     }
 
-    /// What is written, which is going to be `bytes` longer.
-    fn writer(&mut self, bytes: usize) -> Result<&mut dyn Transaction> {
-        let stored = self.database.engine().stored_bytes()?;
-        let Limits {
-            transaction_bytes,
-            database_bytes,
-            ..
-        } = *self.limits();
-        let View::Active(active) = &mut self.view else {
-            return Err(Error::NoTransaction);
-        };
-        if bytes > 0 {
-            let all = active.bytes + bytes as u64;
-            at_most("bytes that a transaction writes", all, transaction_bytes)?;
-            at_most("bytes of the database", stored + all, database_bytes)?;
-            active.bytes = all;
+    /// The transaction, in which something is going to be written.
+    fn writer(&mut self) -> Result<&mut Active> {
+        match &mut self.view {
+            View::Active(active) => {
+                self.stamp += 1;
+                Ok(active)
+            }
+            _ => Err(Error::NoTransaction),
         }
-        active.is_dirty = true;
-        self.stamp += 1;
-        Ok(&mut *active.transaction)
+    }
+
+    /// What a space takes, as the catalog has it and as limits count it.
+    pub(crate) fn space_size(&mut self, space: Space) -> Result<i64> {
+        self.look()?;
+        match &mut self.view {
+            View::Active(active) => active.space_size(space),
+            View::Committed(transaction, _) => active::stored(&mut **transaction, &size_key(space)),
+            View::None => Err(Error::NoTransaction),
+        }
+    }
+
+    /// Asks whether a transaction may write so many bytes, by which tables and indices grow so much. Then it may
+    /// write them: an operation asks once, before it writes anything.
+    fn reserve(&mut self, bytes: usize, growth: i64) -> Result {
+        let limits = *self.limits();
+        self.writer()?.reserve(bytes, growth, &limits)
     }
 
     /// Runs `f` in the transaction that there is, or in one of its own.
@@ -319,7 +321,8 @@ impl Session {
         match self.atomically(f) {
             Ok(result) => self.commit().map(|()| result),
             Err(error) => {
-                self.rollback()?;
+                // Where that fails, too, only the transaction as a whole can be rolled back.
+                let _ = self.rollback();
                 Err(error)
             }
         }

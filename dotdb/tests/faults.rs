@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use dotvm_dotdb::engine::embedded::Embedded;
-use dotvm_dotdb::{Database, Error, Options, Result, StorageBackend};
+use dotvm_dotdb::{Change, Database, Error, Options, Result, StorageBackend};
 use ledger::Random;
 
 /// A disk.
@@ -182,6 +182,39 @@ fn a_full_disk_leaves_what_was_committed() {
     });
 }
 
+/// A batch inside of a transaction says itself what was wrong; then only opening the database again helps.
+#[test]
+fn a_full_disk_is_said_in_transactions_as_well() {
+    let disk = FaultyBackend::with(ledger_bytes());
+    let engine = Embedded::on(disk.clone(), 0).unwrap();
+    let database = Database::on(Arc::new(engine), Options::default()).unwrap();
+    let mut session = database.session();
+    let table = session.create_table("big").unwrap();
+    {
+        let mut disk = disk.0.lock().unwrap();
+        disk.left = Some(0);
+        disk.fault = Some(io::ErrorKind::StorageFull);
+    }
+    session.begin().unwrap();
+    let value = vec![7; 1 << 20];
+    let changes: Vec<_> = (0..40u8).map(|key| [key]).collect();
+    let changes: Vec<_> = changes
+        .iter()
+        .map(|key| Change::Put { key, value: &value })
+        .collect();
+    let error = session.apply(table, &changes).unwrap_err();
+    assert!(matches!(error, Error::Full), "{error:?}");
+    assert!(matches!(session.commit(), Err(Error::Aborted)));
+    session.rollback().unwrap();
+    assert!(matches!(session.get(table, b"x"), Err(Error::Broken)));
+    drop(session);
+    drop(database);
+    let mut disk = disk.0.lock().unwrap();
+    disk.fault = None;
+    let database = open(&FaultyBackend::with(disk.bytes.clone())).unwrap();
+    assert_eq!(ledger::check(&database).unwrap(), 19);
+}
+
 /// Opens damaged bytes: an error, or all the data that was there.
 fn look_at(bytes: Vec<u8>, at: usize) -> bool {
     let outcome = open(&FaultyBackend::with(bytes)).and_then(|database| ledger::check(&database));
@@ -248,6 +281,18 @@ fn files_of_others_are_not_touched() {
         Database::open(&foreign, Options::default()),
         Err(Error::InUse)
     ));
+    drop(database);
+    assert!(matches!(
+        Database::open(&foreign, Options::default()),
+        Err(Error::NotADatabase)
+    ));
+    let foreign = folder.path().join("multimap");
+    let database = redb::Database::create(&foreign).unwrap();
+    let write = database.begin_write().unwrap();
+    write
+        .open_multimap_table(redb::MultimapTableDefinition::<u64, u64>::new("x"))
+        .unwrap();
+    write.commit().unwrap();
     drop(database);
     assert!(matches!(
         Database::open(&foreign, Options::default()),

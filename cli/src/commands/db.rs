@@ -47,7 +47,11 @@ fn execute(command: &DbCommand) -> Result<u8> {
 /// Opens a database that is there.
 fn open(file: &File, options: Options) -> Result<Session> {
     let path = &file.file;
-    std::fs::metadata(path).map_err(|error| at(path, error))?;
+    let metadata = std::fs::metadata(path).map_err(|error| at(path, error))?;
+    if metadata.is_file() && metadata.len() == 0 {
+        // Opening it would make it a database.
+        return Err(at(path, Error::NotADatabase));
+    }
     let database = Database::open(path, options).map_err(|error| at(path, error))?;
     Ok(database.session())
 }
@@ -89,6 +93,14 @@ fn put(args: &Put) -> Result<u8> {
     } = args;
     let (key, value) = (bytes(&args.key, args.hex)?, bytes(value, args.hex)?);
     let file = &args.file;
+    if *create && std::fs::metadata(&file.file).map_or(true, |metadata| metadata.len() == 0) {
+        // What is refused makes no database: it is tried in memory first.
+        let mut trial = done(file, Database::in_memory(Options::default()))?.session();
+        let put = trial
+            .create_table(&args.table)
+            .and_then(|table| trial.put(table, &key, &value));
+        done(file, put)?;
+    }
     let mut session = match create {
         true => done(file, Database::open(&file.file, Options::default()))?.session(),
         false => open(file, Options::default())?,

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::ops::Bound;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -24,7 +25,7 @@ use redb::{
 };
 use self_cell::self_cell;
 
-use super::guard::guard;
+use super::guard::{guard, unguarded};
 use super::{Access, Budget, Direction, Engine, Rows, Space, Transaction};
 use crate::error::{Error, Result};
 use crate::interval::Interval;
@@ -106,7 +107,8 @@ impl Embedded {
         builder.set_check_integrity_on_open(check);
         let database = builder.create_with_backend(backend)?;
         let foreign = |table: redb::UntypedTableHandle| !table.name().starts_with(TABLE_PREFIX);
-        if database.begin_read()?.list_tables()?.any(foreign) {
+        let tables = database.begin_read()?;
+        if tables.list_tables()?.any(foreign) || tables.list_multimap_tables()?.next().is_some() {
             return Err(Error::NotADatabase);
         }
         Ok(Embedded {
@@ -365,14 +367,20 @@ impl<T: ReadableTable<Bytes, Bytes>> Readable for T {
 
 impl Transaction for EmbeddedTransaction {
     fn get(&mut self, space: Space, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool> {
-        let got = self.read(space, |table| table.get(key, found))?;
-        Ok(got.unwrap_or(false))
+        let mut outcome = Ok(());
+        let got = self.read(space, |table| {
+            table.get(key, &mut |value| outcome = unguarded(|| found(value)))
+        })?;
+        match outcome {
+            Ok(()) => Ok(got.unwrap_or(false)),
+            Err(panic) => resume_unwind(panic),
+        }
     }
 
-    fn put(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<bool> {
+    fn put(&mut self, space: Space, key: &[u8], value: &[u8]) -> Result<Option<usize>> {
         self.write(space, |table, undo| {
             let old = table.insert(key, value)?;
-            let existed = old.is_some();
+            let bytes = old.as_ref().map(|old| old.value().len());
             if let Some(undo) = undo {
                 undo.push(Undo {
                     space,
@@ -380,15 +388,16 @@ impl Transaction for EmbeddedTransaction {
                     value: old.map(|old| old.value().to_vec()),
                 });
             }
-            Ok(existed)
+            Ok(bytes)
         })
     }
 
-    fn delete(&mut self, space: Space, key: &[u8]) -> Result<bool> {
+    fn delete(&mut self, space: Space, key: &[u8]) -> Result<Option<usize>> {
         self.write(space, |table, undo| {
             let Some(old) = table.remove(key)? else {
-                return Ok(false);
+                return Ok(None);
             };
+            let bytes = old.value().len();
             if let Some(undo) = undo {
                 undo.push(Undo {
                     space,
@@ -396,7 +405,7 @@ impl Transaction for EmbeddedTransaction {
                     value: Some(old.value().to_vec()),
                 });
             }
-            Ok(true)
+            Ok(Some(bytes))
         })
     }
 

@@ -1,5 +1,6 @@
 //! Panics of the storage library on damaged files, turned into errors.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -26,6 +27,14 @@ pub(crate) fn guard<R>(f: impl FnOnce() -> Result<R>) -> Result<R> {
             .or_else(|| panic.downcast_ref::<&str>().copied());
         Err(Error::Corrupt(reason.unwrap_or("unknown").to_owned()))
     })
+}
+
+/// Runs code of others inside of [`guard`], whose panics are theirs: to be gone on with outside.
+pub(crate) fn unguarded(f: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
+    let outer = GUARDED.replace(false);
+    let outcome = catch_unwind(AssertUnwindSafe(f));
+    GUARDED.set(outer);
+    outcome
 }
 
 #[cfg(test)]

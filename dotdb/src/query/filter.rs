@@ -5,7 +5,7 @@ use crate::catalog::TableDef;
 use crate::error::{Error, Result};
 use crate::extract::Extractor;
 use crate::interval::IntervalSet;
-use crate::value::Value;
+use crate::value::{Comparison, Value};
 
 /// What a condition is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,12 +123,8 @@ impl Filter {
 impl Node {
     fn ranges(&self, of: Field) -> IntervalSet {
         match self {
-            Node::All(nodes) => nodes.iter().fold(IntervalSet::all(), |all, node| {
-                all.intersection(&node.ranges(of))
-            }),
-            Node::Any(nodes) => nodes
-                .iter()
-                .fold(IntervalSet::none(), |any, node| any.union(node.ranges(of))),
+            Node::All(nodes) => IntervalSet::intersection(nodes.iter().map(|node| node.ranges(of))),
+            Node::Any(nodes) => IntervalSet::union(nodes.iter().map(|node| node.ranges(of))),
             Node::Test { field, set, .. } if *field == of => set.clone(),
             Node::Test { .. } => IntervalSet::all(),
         }
@@ -163,41 +159,25 @@ fn node(table: &str, def: &TableDef, condition: &Condition, negated: bool) -> Re
         Condition::Any(conditions) if negated => return Ok(Node::All(nodes(conditions)?)),
         Condition::All(conditions) => return Ok(Node::All(nodes(conditions)?)),
         Condition::Any(conditions) => return Ok(Node::Any(nodes(conditions)?)),
-        Condition::Exists { field, at } | Condition::Compare { field, at, .. } => (field, at),
+        Condition::Exists { field, at }
+        | Condition::Compare { field, at, .. }
+        | Condition::In { field, at, .. } => (field, at),
     };
     let field = field(table, def, name)?;
-    let set = match (condition, field) {
-        (
-            Condition::Compare {
-                comparison,
-                constant,
-                ..
-            },
-            Field::Key,
-        ) => match constant {
-            Value::Text(text) => comparison.keys(text.as_bytes()),
-            Value::Bytes(bytes) => comparison.keys(bytes),
-            _ => {
-                return Err(Error::Query {
-                    at: *at,
-                    reason: format!("keys are compared with text or bytes, not with {constant}"),
-                });
-            }
-        },
-        (
-            Condition::Compare {
-                comparison,
-                constant,
-                ..
-            },
-            Field::Index(number),
-        ) => match (&def.indices[number].extractor, constant) {
-            // Parts of values are bytes; text stands for its bytes.
-            (Extractor::Bytes(..), Value::Text(text)) => {
-                comparison.fields(&Value::Bytes(text.as_bytes().to_vec()))
-            }
-            _ => comparison.fields(constant),
-        },
+    let fulfilling = |comparison, constant| fulfilling(def, field, *at, comparison, constant);
+    let set = match condition {
+        Condition::Compare {
+            comparison,
+            constant,
+            ..
+        } => fulfilling(*comparison, constant)?,
+        Condition::In { constants, .. } => {
+            let sets: Result<Vec<_>> = constants
+                .iter()
+                .map(|constant| fulfilling(Comparison::Equal, constant))
+                .collect();
+            IntervalSet::union(sets?)
+        }
         _ => IntervalSet::all(),
     };
     Ok(match negated {
@@ -210,6 +190,33 @@ fn node(table: &str, def: &TableDef, condition: &Condition, negated: bool) -> Re
             field,
             set: set.complement(),
             missing: true,
+        },
+    })
+}
+
+/// The values of a field, or keys, for which a comparison holds.
+fn fulfilling(
+    def: &TableDef,
+    field: Field,
+    at: usize,
+    comparison: Comparison,
+    constant: &Value,
+) -> Result<IntervalSet> {
+    Ok(match (field, constant) {
+        (Field::Key, Value::Text(text)) => comparison.keys(text.as_bytes()),
+        (Field::Key, Value::Bytes(bytes)) => comparison.keys(bytes),
+        (Field::Key, _) => {
+            return Err(Error::Query {
+                at,
+                reason: format!("keys are compared with text or bytes, not with {constant}"),
+            });
+        }
+        (Field::Index(number), _) => match (&def.indices[number].extractor, constant) {
+            // Parts of values are bytes; text stands for its bytes.
+            (Extractor::Bytes(..), Value::Text(text)) => {
+                comparison.fields(&Value::Bytes(text.as_bytes().to_vec()))
+            }
+            _ => comparison.fields(constant),
         },
     })
 }

@@ -217,7 +217,7 @@ impl Sort {
             session.pause()?;
             rows.clear();
             entries.clear();
-            examined += source.read(session, READ_AT_ONCE, &mut rows, &mut entries)?;
+            examined += source.read(session, READ_AT_ONCE, &mut rows, &mut entries, None)?;
             for (key, value) in rows.iter() {
                 let field = match self.field {
                     Field::Key => Some(key.to_vec()),

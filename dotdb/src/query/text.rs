@@ -30,6 +30,11 @@ pub(super) enum Condition {
         comparison: Comparison,
         constant: Value,
     },
+    In {
+        field: String,
+        at: usize,
+        constants: Vec<Value>,
+    },
     Exists {
         field: String,
         at: usize,
@@ -230,12 +235,16 @@ impl<'a> Parser<'a> {
         }
         if self.word("in") {
             self.expect_symbol("(")?;
-            let mut any = vec![compare(Comparison::Equal, self.constant()?)];
+            let mut constants = vec![self.constant()?];
             while self.symbol(",") {
-                any.push(compare(Comparison::Equal, self.constant()?));
+                constants.push(self.constant()?);
             }
             self.expect_symbol(")")?;
-            return Ok(Condition::Any(any));
+            return Ok(Condition::In {
+                field,
+                at,
+                constants,
+            });
         }
         let symbols = [
             ("=", Comparison::Equal),

@@ -31,7 +31,7 @@ pub struct Cursor {
     entries: Rows,
     /// The next row of the piece.
     next: usize,
-    /// When the piece was read, and what was left then.
+    /// When the piece was read, and what is in it, read or passed by.
     stamp: u64,
     ranges: VecDeque<Interval>,
     /// Rows of the next piece.
@@ -177,8 +177,11 @@ impl Cursor {
 
     /// Reads the next piece. Where something was written since the last one, what is left of that is read again.
     fn read(&mut self, session: &mut Session) -> Result {
-        // Asked for first, since it may be another view, which makes pieces stale.
-        session.look()?;
+        // Entries and their rows are of one state. It may be another one than before, which makes pieces stale.
+        session.hold(|session| self.read_piece(session))
+    }
+
+    fn read_piece(&mut self, session: &mut Session) -> Result {
         if self.stamp != session.stamp && self.next < self.rows.len() {
             // Whoever writes while reading has few rows read again and again.
             self.rows_at_once = ROWS_MIN;
@@ -202,7 +205,7 @@ impl Cursor {
             }
             Source::Ranges(source) => {
                 if self.stamp != session.stamp && self.stamp != 0 {
-                    source.ranges = std::mem::take(&mut self.ranges);
+                    source.put_back(&mut self.ranges);
                     if let Some(last) = self.next.checked_sub(1) {
                         let entries = match source.index {
                             Some(_) => &self.entries,
@@ -213,14 +216,25 @@ impl Cursor {
                         }
                     }
                 }
-                self.ranges.clone_from(&source.ranges);
+                self.ranges.clear();
                 self.next = 0;
                 let (rows, entries) = (&mut self.rows, &mut self.entries);
                 rows.clear();
                 entries.clear();
-                while rows.is_empty() && !source.ranges.is_empty() {
+                let mut left = budget;
+                while !source.ranges.is_empty() {
                     session.pause()?;
-                    self.examined += source.read(session, budget, rows, entries)?;
+                    let examined =
+                        source.read(session, left, rows, entries, Some(&mut self.ranges))?;
+                    self.examined += examined;
+                    // A piece has rows of many ranges where these are short; it has at least one row.
+                    left.rows = left.rows.saturating_sub(examined as usize);
+                    let is_full = left.rows == 0 || rows.bytes() >= left.bytes;
+                    match (is_full, rows.is_empty()) {
+                        (true, false) => break,
+                        (true, true) => left = budget,
+                        _ => {}
+                    }
                 }
             }
         }
@@ -266,13 +280,35 @@ impl RangeSource {
         }
     }
 
-    /// Reads a piece of the first range, and takes that away. Returns how many entries were read.
+    /// Puts ranges back that were taken away.
+    fn put_back(&mut self, taken: &mut VecDeque<Interval>) {
+        while let Some(mut range) = taken.pop_back() {
+            // Those that touch were one.
+            if let Some(first) = self.ranges.front_mut() {
+                let is_one = match self.direction {
+                    Direction::Forward => range.high.as_ref() == Some(&first.low),
+                    Direction::Backward => first.high.as_ref() == Some(&range.low),
+                };
+                if is_one {
+                    match self.direction {
+                        Direction::Forward => first.low = range.low,
+                        Direction::Backward => first.high = range.high.take(),
+                    }
+                    continue;
+                }
+            }
+            self.ranges.push_front(range);
+        }
+    }
+
+    /// Reads a piece of the first range, and takes that away, to `taken`. Returns how many entries were read.
     pub(crate) fn read(
         &mut self,
         session: &mut Session,
         budget: Budget,
         rows: &mut Rows,
         entries: &mut Rows,
+        taken: Option<&mut VecDeque<Interval>>,
     ) -> Result<u64> {
         let Some(range) = self.ranges.front() else {
             return Ok(0);
@@ -308,11 +344,20 @@ impl RangeSource {
                 return Err(damaged_entry());
             }
         }
-        match last {
-            Some(last) if more => self.go_on_behind(&last),
-            _ => {
-                self.ranges.pop_front();
+        let done = match last {
+            Some(last) if more => {
+                let mut done = range.clone();
+                match self.direction {
+                    Direction::Forward => done.high = Some(after(&last)),
+                    Direction::Backward => done.low.clone_from(&last),
+                }
+                self.go_on_behind(&last);
+                Some(done)
             }
+            _ => self.ranges.pop_front(),
+        };
+        if let Some(taken) = taken {
+            taken.extend(done);
         }
         Ok(examined)
     }

@@ -1,5 +1,6 @@
 //! Secondary indices: declared once, kept with the rows from then on.
 
+use super::active::row_size;
 use super::rows::entry;
 use super::{Session, TableId};
 use crate::catalog::{IndexDef, check_name};
@@ -41,6 +42,11 @@ impl Session {
                 "`key` is what rows' keys are called".to_owned(),
             ));
         }
+        if name.eq_ignore_ascii_case("not") {
+            return Err(Error::Extractor(
+                "queries could not name a field `not`".to_owned(),
+            ));
+        }
         let extractor = Extractor::parse(extractor)?;
         if let Some(index) = self.def(table)?.index(name).cloned() {
             return self.same_index(table, index, &extractor);
@@ -67,7 +73,8 @@ impl Session {
                 )?;
                 for (key, value) in rows.iter() {
                     if let Some(entry) = entry(&extractor, key, value)? {
-                        session.writer(entry.len())?.put(space, &entry, &[])?;
+                        session.reserve(entry.len(), row_size(entry.len(), 0))?;
+                        session.writer()?.put(space, &entry, &[])?;
                     }
                 }
                 match rows.len().checked_sub(1).and_then(|last| rows.get(last)) {
@@ -113,8 +120,7 @@ impl Session {
             };
             let index = def.indices.remove(at);
             session.define(&table, &def)?;
-            session.forget([index.space].into_iter());
-            Ok(())
+            session.writer()?.forget(index.space)
         })
     }
 
@@ -143,17 +149,25 @@ impl Session {
     /// # Errors
     /// Those of reading.
     pub fn check_indices(&mut self, table: TableId) -> Result<Vec<String>> {
+        self.hold(|session| session.find_faults(table))
+    }
+
+    fn find_faults(&mut self, table: TableId) -> Result<Vec<String>> {
         let def = self.def(table)?.clone();
         let mut faults = Vec::new();
         let mut rows = self.scan(table, Interval::all(), Direction::Forward)?;
         let mut expected = vec![0u64; def.indices.len()];
+        let mut size = 0;
+        let mut sizes = vec![0; def.indices.len()];
         while let Some((key, value)) = rows.next(self)? {
             let (key, value) = (key.to_vec(), value.to_vec());
-            for (index, expected) in def.indices.iter().zip(&mut expected) {
+            size += row_size(key.len(), value.len());
+            for ((index, expected), size) in def.indices.iter().zip(&mut expected).zip(&mut sizes) {
                 let Some(entry) = entry(&index.extractor, &key, &value)? else {
                     continue;
                 };
                 *expected += 1;
+                *size += row_size(entry.len(), 0);
                 if !self.reader()?.get(index.space, &entry, &mut |_| ())? {
                     faults.push(format!(
                         "index {:?} lacks the row with the key {:?}",
@@ -161,6 +175,14 @@ impl Session {
                         key.escape_ascii().to_string()
                     ));
                 }
+            }
+        }
+        let spaces = def.indices.iter().map(|index| (index.space, &*index.name));
+        let names = [(def.space, "the rows")].into_iter().chain(spaces);
+        for ((space, name), size) in names.zip([size].into_iter().chain(sizes)) {
+            let counted = self.space_size(space)?;
+            if counted != size {
+                faults.push(format!("{name}: {size} bytes, counted as {counted}"));
             }
         }
         for (index, expected) in def.indices.iter().zip(expected) {

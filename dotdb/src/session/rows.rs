@@ -1,5 +1,6 @@
 //! Rows: reading and writing them, and with them the entries of indices.
 
+use super::active::row_size;
 use super::{Session, TableId};
 use crate::catalog::TableDef;
 use crate::engine::{Budget, Direction, Rows, Space};
@@ -44,8 +45,10 @@ impl Session {
         key: &[u8],
         mut found: impl FnMut(&[u8]),
     ) -> Result<bool> {
-        let space = self.def(table)?.space;
-        self.reader()?.get(space, key, &mut found)
+        self.hold(|session| {
+            let space = session.def(table)?.space;
+            session.reader()?.get(space, key, &mut found)
+        })
     }
 
     /// The value of a key.
@@ -205,55 +208,55 @@ impl Session {
     fn put_row(&mut self, table: TableId, key: &[u8], value: &[u8]) -> Result<bool> {
         let def = self.def(table)?;
         let space = def.space;
+        let mut growth = row_size(key.len(), value.len());
+        let mut changes = Vec::new();
         if !def.indices.is_empty() {
             let def = def.clone();
             let old = self.get(table, key)?;
-            self.change_entries(&def, key, old.as_deref(), Some(value))?;
+            growth -= old.as_ref().map_or(0, |old| row_size(key.len(), old.len()));
+            changes = entry_changes(&def, key, old.as_deref(), Some(value))?;
+        } else if self.room()? < growth {
+            // How long the old value was matters only where there is little room.
+            let reader = self.reader()?;
+            reader.get(space, key, &mut |old| {
+                growth -= row_size(key.len(), old.len());
+            })?;
         }
-        self.writer(key.len() + value.len())?.put(space, key, value)
+        let mut bytes = key.len() + value.len();
+        for change in &changes {
+            growth += change.growth();
+            bytes += change.new.as_ref().map_or(0, Vec::len);
+        }
+        self.reserve(bytes, growth)?;
+        self.change_entries(changes)?;
+        self.writer()?.put(space, key, value)
+    }
+
+    /// By how much tables and indices may grow in this transaction.
+    fn room(&mut self) -> Result<i64> {
+        let most = i64::try_from(self.limits().database_bytes).unwrap_or(i64::MAX);
+        Ok(most.saturating_sub(self.writer()?.size()?))
     }
 
     fn delete_row(&mut self, table: TableId, key: &[u8]) -> Result<bool> {
         let def = self.def(table)?;
         let space = def.space;
+        let mut changes = Vec::new();
         if !def.indices.is_empty() {
             let def = def.clone();
             let Some(old) = self.get(table, key)? else {
                 return Ok(false);
             };
-            self.change_entries(&def, key, Some(&old), None)?;
+            changes = entry_changes(&def, key, Some(&old), None)?;
         }
-        self.writer(0)?.delete(space, key)
+        // It writes nothing, but in a transaction inside of another one what was there is kept.
+        self.reserve(0, 0)?;
+        self.change_entries(changes)?;
+        self.writer()?.delete(space, key)
     }
 
-    /// Makes the entries of a row's indices those of its new value. Fails before anything is written, or
-    /// because writing does.
-    fn change_entries(
-        &mut self,
-        def: &TableDef,
-        key: &[u8],
-        old: Option<&[u8]>,
-        new: Option<&[u8]>,
-    ) -> Result {
-        let mut changes: Vec<EntryChange> = Vec::new();
-        let mut bytes = 0;
-        for index in &def.indices {
-            let old = old.and_then(|value| entry(&index.extractor, key, value).transpose());
-            let new = new.and_then(|value| entry(&index.extractor, key, value).transpose());
-            let (old, new) = (old.transpose()?, new.transpose()?);
-            if old != new {
-                bytes += new.as_ref().map_or(0, Vec::len);
-                changes.push(EntryChange {
-                    space: index.space,
-                    old,
-                    new,
-                });
-            }
-        }
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let writer = self.writer(bytes)?;
+    fn change_entries(&mut self, changes: Vec<EntryChange>) -> Result {
+        let writer = self.writer()?;
         for EntryChange { space, old, new } in changes {
             if let Some(old) = old {
                 writer.delete(space, &old)?;
@@ -271,6 +274,38 @@ struct EntryChange {
     space: Space,
     old: Option<Vec<u8>>,
     new: Option<Vec<u8>>,
+}
+
+impl EntryChange {
+    /// By how much the index grows.
+    fn growth(&self) -> i64 {
+        let size =
+            |entry: &Option<Vec<u8>>| entry.as_ref().map_or(0, |entry| row_size(entry.len(), 0));
+        size(&self.new) - size(&self.old)
+    }
+}
+
+/// What makes the entries of a row's indices those of its new value.
+fn entry_changes(
+    def: &TableDef,
+    key: &[u8],
+    old: Option<&[u8]>,
+    new: Option<&[u8]>,
+) -> Result<Vec<EntryChange>> {
+    let mut changes = Vec::new();
+    for index in &def.indices {
+        let old = old.and_then(|value| entry(&index.extractor, key, value).transpose());
+        let new = new.and_then(|value| entry(&index.extractor, key, value).transpose());
+        let (old, new) = (old.transpose()?, new.transpose()?);
+        if old != new {
+            changes.push(EntryChange {
+                space: index.space,
+                old,
+                new,
+            });
+        }
+    }
+    Ok(changes)
 }
 
 /// The entry of a row in an index; `None` where the index does not have the row.

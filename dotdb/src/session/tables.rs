@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{OpenTable, Session, View};
+use super::{OpenTable, Session};
 use crate::catalog::{CATALOG, NEXT_KEY, TABLE_PREFIX, TableDef, check_name, table_key};
 use crate::engine::{Budget, Direction, Rows, Space};
 use crate::error::{Error, Result};
@@ -92,10 +92,13 @@ impl Session {
                 Err(Error::UnknownTable(_)) => return Ok(false),
                 def => def?,
             };
-            session.writer(0)?.delete(CATALOG, &table_key(name))?;
+            let writer = session.writer()?;
+            writer.delete(CATALOG, &table_key(name))?;
+            for index in &def.indices {
+                writer.forget(index.space)?;
+            }
+            writer.forget(def.space)?;
             session.epoch += 1;
-            let spaces = def.indices.iter().map(|index| index.space);
-            session.forget(spaces.chain([def.space]));
             Ok(true)
         })
     }
@@ -125,10 +128,12 @@ impl Session {
     /// # Errors
     /// Those of reading.
     pub fn table_info(&mut self, table: TableId) -> Result<TableInfo> {
-        Ok(TableInfo {
-            name: self.name(table)?.to_owned(),
-            rows: self.count(table, &Interval::all())?,
-            indices: self.indices(table)?,
+        self.hold(|session| {
+            Ok(TableInfo {
+                name: session.name(table)?.to_owned(),
+                rows: session.count(table, &Interval::all())?,
+                indices: session.indices(table)?,
+            })
         })
     }
 
@@ -164,8 +169,8 @@ impl Session {
     pub(super) fn define(&mut self, name: &str, def: &TableDef) -> Result {
         let bytes = def.encode();
         let key = table_key(name);
-        self.writer(key.len() + bytes.len())?
-            .put(CATALOG, &key, &bytes)?;
+        self.reserve(key.len() + bytes.len(), 0)?;
+        self.writer()?.put(CATALOG, &key, &bytes)?;
         self.epoch += 1;
         Ok(())
     }
@@ -180,15 +185,8 @@ impl Session {
         let number =
             number.ok_or_else(|| Error::Corrupt("the number of the next space".to_owned()))?;
         let following = (number + 1).to_le_bytes();
-        self.writer(0)?.put(CATALOG, NEXT_KEY, &following)?;
+        self.writer()?.put(CATALOG, NEXT_KEY, &following)?;
         Ok(Space(number))
-    }
-
-    /// Removes spaces when the transaction is committed.
-    pub(super) fn forget(&mut self, spaces: impl Iterator<Item = Space>) {
-        if let View::Active(active) = &mut self.view {
-            active.dropped.extend(spaces);
-        }
     }
 
     fn find(&mut self, name: &str) -> Result<TableDef> {
