@@ -136,7 +136,15 @@ mod tests {
     use super::*;
 
     /// Examples that show or test something and end at once.
-    const NO_WORKLOADS: [&str; 6] = ["args", "exit_code", "fibonacci", "files", "hello", "panic"];
+    const NO_WORKLOADS: [&str; 7] = [
+        "args",
+        "exit_code",
+        "fibonacci",
+        "files",
+        "hello",
+        "panic",
+        "password_vault",
+    ];
 
     #[test]
     fn every_example_is_a_workload_or_known_not_to_be() {
