@@ -100,6 +100,17 @@ const START_512: [u64; 8] = [
     0x5be0_cd19_137e_2179,
 ];
 
+/// What SHA-256 and BLAKE3 start with: the upper halves of these.
+pub(super) const START_256: [u32; 8] = {
+    let mut start = [0; 8];
+    let mut i = 0;
+    while i < start.len() {
+        start[i] = (START_512[i] >> 32) as u32;
+        i += 1;
+    }
+    start
+};
+
 /// What is added in each round of Keccak.
 const ROUNDS_KECCAK: [u64; 24] = [
     0x0000_0000_0000_0001,
@@ -186,19 +197,7 @@ impl<const N: usize> Blocks<N> {
 impl State {
     pub(crate) fn new(hash: Hash) -> State {
         match hash {
-            Hash::Sha256 => {
-                let start = [
-                    0x6a09_e667,
-                    0xbb67_ae85,
-                    0x3c6e_f372,
-                    0xa54f_f53a,
-                    0x510e_527f,
-                    0x9b05_688c,
-                    0x1f83_d9ab,
-                    0x5be0_cd19,
-                ];
-                State::Sha256(Blocks::new(), start)
-            }
+            Hash::Sha256 => State::Sha256(Blocks::new(), START_256),
             Hash::Sha512 => State::Sha512(Blocks::new(), START_512),
             Hash::Sha3_256 => State::Keccak(Blocks::new(), [0; 25], 6),
             Hash::Keccak256 => State::Keccak(Blocks::new(), [0; 25], 1),

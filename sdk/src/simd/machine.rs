@@ -250,12 +250,34 @@ macro_rules! instructions {
     };
 }
 
-/// The instructions of integers of up to 32 bits: with what the names of unsigned ones end, what kinds of
-/// instructions products and masks are, and what only some lanes have.
+/// The instructions of integers of up to 32 bits, with what kinds of instructions products and masks are, and
+/// what only some lanes have.
 macro_rules! integers {
-    ($($lane:ident as $scalar:ident, $short:literal $long:literal, $sign:literal, $mul:ident, $bitmask:ident
-       {$($more:tt)*} {$($more_ints:tt)*})*) => {
-        $(instructions! {
+    ($($lane:ident as $scalar:ident, $short:literal $long:literal, $mul:ident, $bitmask:ident, $sign:ident,
+       $overflow:ident;)*) => {
+        $(integers!(@ $sign $overflow $lane as $scalar, $short $long, $mul, $bitmask);)*
+    };
+    (@ signed $overflow:ident $($row:tt)*) => {
+        integers!(@@ $overflow "" {
+            one neg = "neg";
+            one abs = "abs";
+        } $($row)*);
+    };
+    (@ unsigned $overflow:ident $($row:tt)*) => {
+        integers!(@@ $overflow "_u" {} $($row)*);
+    };
+    (@@ saturating $sign:literal $more:tt $($row:tt)*) => {
+        integers!(@@@ $sign $more {
+            two add_sat = concat!("add_sat", $sign);
+            two sub_sat = concat!("sub_sat", $sign);
+        } $($row)*);
+    };
+    (@@ wrapping $sign:literal $more:tt $($row:tt)*) => {
+        integers!(@@@ $sign $more {} $($row)*);
+    };
+    (@@@ $sign:literal {$($more:tt)*} {$($more_ints:tt)*}
+     $lane:ident as $scalar:ident, $short:literal $long:literal, $mul:ident, $bitmask:ident) => {
+        instructions! {
             Operations, Portable for $lane as $scalar, $short $long {
                 splat splat = "splat";
                 two add = "add";
@@ -279,7 +301,7 @@ macro_rules! integers {
                 shift shr = concat!("shr", $sign);
                 $($more_ints)*
             }
-        })*
+        }
     };
 }
 
@@ -339,33 +361,12 @@ fn multiply_bytes<const N: usize>(a: [u64; N], b: [u64; N]) -> [u64; N] {
 }
 
 integers! {
-    i8 as i32, "i8x32" "i8x64", "", product, bytes_mask {
-        one neg = "neg";
-        one abs = "abs";
-    } {
-        two add_sat = "add_sat";
-        two sub_sat = "sub_sat";
-    }
-    u8 as u32, "i8x32" "i8x64", "_u", product, bytes_mask {} {
-        two add_sat = "add_sat_u";
-        two sub_sat = "sub_sat_u";
-    }
-    i16 as i32, "i16x16" "i16x32", "", two, mask {
-        one neg = "neg";
-        one abs = "abs";
-    } {
-        two add_sat = "add_sat";
-        two sub_sat = "sub_sat";
-    }
-    u16 as u32, "i16x16" "i16x32", "_u", two, mask {} {
-        two add_sat = "add_sat_u";
-        two sub_sat = "sub_sat_u";
-    }
-    i32 as i32, "i32x8" "i32x16", "", two, mask {
-        one neg = "neg";
-        one abs = "abs";
-    } {}
-    u32 as u32, "i32x8" "i32x16", "_u", two, mask {} {}
+    i8 as i32, "i8x32" "i8x64", product, bytes_mask, signed, saturating;
+    u8 as u32, "i8x32" "i8x64", product, bytes_mask, unsigned, saturating;
+    i16 as i32, "i16x16" "i16x32", two, mask, signed, saturating;
+    u16 as u32, "i16x16" "i16x32", two, mask, unsigned, saturating;
+    i32 as i32, "i32x8" "i32x16", two, mask, signed, wrapping;
+    u32 as u32, "i32x8" "i32x16", two, mask, unsigned, wrapping;
 }
 
 floats! {
