@@ -1,7 +1,7 @@
 //! Loops on wide vectors, which native code has kernels for where the processor can: how they count, where
 //! they are left, and what traps in them.
 
-use dotvm::{Config, Engine, Jit, Linker, Store, Val};
+use dotvm::{Config, Engine, Instance, Jit, Linker, Store, Val};
 use dotvm_tests::differential::Call;
 use expect_test::expect;
 
@@ -186,6 +186,19 @@ fn traps_in_the_middle() {
     .assert_debug_eq(&places);
 }
 
+/// An instance of a program, in one tier.
+fn instance(jit: Jit, text: &str) -> (Store<()>, Instance) {
+    let mut config = Config::new();
+    config.jit(jit);
+    let engine = Engine::new(&config);
+    let mut store = Store::new(&engine, ());
+    let module = load(&engine, text);
+    let instance = Linker::new(&engine)
+        .instantiate(&mut store, &module)
+        .expect("an instance");
+    (store, instance)
+}
+
 /// Addresses go on at 0 behind 4 GiB.
 #[test]
 fn addresses_wrap() {
@@ -253,14 +266,7 @@ fn addresses_wrap() {
             ret
         .end"#;
     let run = |jit: Jit| {
-        let mut config = Config::new();
-        config.jit(jit);
-        let engine = Engine::new(&config);
-        let mut store = Store::new(&engine, ());
-        let module = load(&engine, text);
-        let instance = Linker::new(&engine)
-            .instantiate(&mut store, &module)
-            .expect("an instance");
+        let (mut store, instance) = instance(jit, text);
         let mut results = String::new();
         for (name, at) in [
             ("up", -128),
@@ -834,14 +840,7 @@ fn sums_in_addresses() {
             ret
         .end"#;
     let run = |jit: Jit| {
-        let mut config = Config::new();
-        config.jit(jit);
-        let engine = Engine::new(&config);
-        let mut store = Store::new(&engine, ());
-        let module = load(&engine, text);
-        let instance = Linker::new(&engine)
-            .instantiate(&mut store, &module)
-            .expect("an instance");
+        let (mut store, instance) = instance(jit, text);
         let fill = instance.get_func(&mut store, "fill").expect("an export");
         fill.call(&mut store, &[]).expect("it fills");
         let sums = instance.get_func(&mut store, "sums").expect("an export");

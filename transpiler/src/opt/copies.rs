@@ -200,8 +200,7 @@ mod tests {
             "#]],
         );
         // Read where the copy has changed, and behind a label.
-        check_unchanged(
-            |func, _| super::read_copies(func),
+        for text in [
             "\
 func (i32) -> (i32) i32 i32
     local.get 0
@@ -212,9 +211,6 @@ func (i32) -> (i32) i32 i32
     local.get 1
     ret
 ",
-        );
-        check_unchanged(
-            |func, _| super::read_copies(func),
             "\
 func (i32) -> (i32) i32 i32
     local.get 0
@@ -228,7 +224,9 @@ L0:
     local.get 1
     ret
 ",
-        );
+        ] {
+            check_unchanged(|func, _| super::read_copies(func), text);
+        }
     }
 
     #[test]

@@ -173,17 +173,27 @@ impl Func<'_, '_> {
     fn range(&mut self, local: u32, from: &Expr, to: &Expr, body: &[Stmt]) {
         let index = self.kept(from, Ty::INT);
         let to = self.kept(to, Ty::INT);
-        self.counted(index, to, |this| {
-            this.declare_counter(local, index);
-            this.statements(body);
-        });
+        self.counted(
+            index,
+            |_| to,
+            |this| {
+                this.declare_counter(local, index);
+                this.statements(body);
+            },
+        );
     }
 
-    /// A loop while one register is less than another, which goes up by one each turn.
-    fn counted(&mut self, index: u32, end: u32, body: impl FnOnce(&mut Self)) {
+    /// A loop while a register is less than what `end` leaves in another one; it goes up by one each turn.
+    fn counted(
+        &mut self,
+        index: u32,
+        end: impl FnOnce(&mut Self) -> u32,
+        body: impl FnOnce(&mut Self),
+    ) {
         self.own(index);
         let (top, next, out) = (self.label(), self.label(), self.label());
         self.bind(top);
+        let end = end(self);
         let test = self.simple(Op::Ge, Ty::BOOL, None, &[index, end]);
         self.jump_if(test, out);
         self.loops.push(Loop { next, end: out });
@@ -224,28 +234,21 @@ impl Func<'_, '_> {
         let name = "array.len".to_owned();
         let len = self.generator.native(name, vec![list_ty], Ty::INT);
         let end = self.fresh(Ty::INT);
-        self.own(index);
-        let (top, next, out) = (self.label(), self.label(), self.label());
-        self.bind(top);
         // The array may get longer or shorter meanwhile.
-        self.emit_list(Op::CallNative, &[len, end], vec![over_kept]);
-        let test = self.simple(Op::Ge, Ty::BOOL, None, &[index, end]);
-        self.jump_if(test, out);
-        self.loops.push(Loop { next, end: out });
-        for (local, list) in [(Some(local), Some(over_kept)), (second, values)] {
-            if let (Some(local), Some(list)) = (local, list) {
-                let ty = self.ty(self.hir.locals[local as usize].ty);
-                let item = self.simple(Op::Get, ty, None, &[list, index]);
-                self.declare(local, item);
+        let find_end = |this: &mut Self| {
+            this.emit_list(Op::CallNative, &[len, end], vec![over_kept]);
+            end
+        };
+        self.counted(index, find_end, |this| {
+            for (local, list) in [(Some(local), Some(over_kept)), (second, values)] {
+                if let (Some(local), Some(list)) = (local, list) {
+                    let ty = this.ty(this.hir.locals[local as usize].ty);
+                    let item = this.simple(Op::Get, ty, None, &[list, index]);
+                    this.declare(local, item);
+                }
             }
-        }
-        self.statements(body);
-        self.loops.pop();
-        self.bind(next);
-        let one = self.constant(Key::Int(1), Ty::INT, None);
-        self.emit(Op::Add, &[index, index, one]);
-        self.jump(top);
-        self.bind(out);
+            this.statements(body);
+        });
     }
 
     /// An array that the runtime makes.
