@@ -95,19 +95,44 @@ impl<const N: usize> Display for Int<N> {
     }
 }
 
-/// As [`Display`]; of the flags `x` and `X` nothing can be known here.
-impl<const N: usize> Debug for Uint<N> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        Display::fmt(self, f)
+/// How a format string wants digits: those of `{:x?}`, of `{:X?}`, or decimal ones.
+enum DebugDigits {
+    LowerHex,
+    UpperHex,
+    Decimal,
+}
+
+impl DebugDigits {
+    fn of(f: &Formatter<'_>) -> DebugDigits {
+        // Nothing else tells, and the bits are what they were when this was deprecated.
+        #[allow(deprecated)]
+        let flags = f.flags();
+        match (flags >> 4 & 1, flags >> 5 & 1) {
+            (1, _) => DebugDigits::LowerHex,
+            (_, 1) => DebugDigits::UpperHex,
+            _ => DebugDigits::Decimal,
+        }
     }
 }
 
-/// As [`Display`]; of the flags `x` and `X` nothing can be known here.
-impl<const N: usize> Debug for Int<N> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        Display::fmt(self, f)
-    }
+macro_rules! debug {
+    ($($type:ident)*) => {
+        $(
+            /// As [`Display`], or for `{:x?}` and `{:X?}` as [`LowerHex`] and [`UpperHex`].
+            impl<const N: usize> Debug for $type<N> {
+                fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+                    match DebugDigits::of(f) {
+                        DebugDigits::LowerHex => LowerHex::fmt(self, f),
+                        DebugDigits::UpperHex => UpperHex::fmt(self, f),
+                        DebugDigits::Decimal => Display::fmt(self, f),
+                    }
+                }
+            }
+        )*
+    };
 }
+
+debug!(Uint Int);
 
 /// The formats whose digits are bits; of signed numbers, those of two's complement.
 macro_rules! in_bits {

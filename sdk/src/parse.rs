@@ -47,7 +47,8 @@ const fn digit(byte: u8) -> u32 {
 }
 
 impl<const N: usize> Uint<N> {
-    /// The number of those digits from `at` on. Underscores separate digits, where that is allowed.
+    /// The number of those digits from `at` on. Underscores separate digits, where that is allowed; a number
+    /// without a prefix does not start with one.
     const fn from_digits(
         text: &[u8],
         mut at: usize,
@@ -56,10 +57,11 @@ impl<const N: usize> Uint<N> {
     ) -> Result<Self, ParseIntError> {
         let mut limbs = [0; N];
         let mut empty = true;
+        let prefixed = radix != 10;
         while at < text.len() {
             let byte = text[at];
             at += 1;
-            if underscores && byte == b'_' {
+            if underscores && byte == b'_' && (prefixed || !empty) {
                 continue;
             }
             empty = false;
@@ -80,7 +82,11 @@ impl<const N: usize> Uint<N> {
             }
         }
         if empty {
-            return Err(ParseIntError::Empty);
+            // A sign or a prefix alone is something, though no number.
+            return Err(match text.len() {
+                0 => ParseIntError::Empty,
+                _ => ParseIntError::InvalidDigit,
+            });
         }
         Ok(Uint::from_limbs(limbs))
     }
@@ -208,7 +214,7 @@ fn check_radix(radix: u32) {
 }
 
 /// Decimal digits, or what Rust's literals may be: `0x`, `0o` or `0b` before digits of that radix, and
-/// underscores between digits.
+/// underscores behind a digit or the prefix.
 impl<const N: usize> FromStr for Uint<N> {
     type Err = ParseIntError;
 
@@ -218,7 +224,7 @@ impl<const N: usize> FromStr for Uint<N> {
 }
 
 /// Decimal digits, or what Rust's literals may be: `0x`, `0o` or `0b` before digits of that radix, and
-/// underscores between digits; a sign in front of it all.
+/// underscores behind a digit or the prefix; a sign in front of it all.
 impl<const N: usize> FromStr for Int<N> {
     type Err = ParseIntError;
 

@@ -11,7 +11,7 @@ use super::parser::{Parser, Space, Symbols, unknown};
 use super::vectors;
 use crate::instr::{CATCH_KINDS, Catch, CodeBuilder, Label, MAX_LOCALS};
 use crate::ops::{Imm, OPS, Op};
-use crate::types::ValType;
+use crate::types::{Arch, ValType};
 
 /// The word between the offset of a load or store and the memory that it accesses.
 pub(super) const OF_MEMORY: &str = "memory";
@@ -280,6 +280,17 @@ impl<'t> BodyAssembler<'_, 't, '_> {
         let start = span.start;
         let arch = self.context.output.arch();
         let Some(op) = Op::from_mnemonic(mnemonic, arch) else {
+            // Words of another architecture may have it.
+            let elsewhere = Arch::ALL
+                .into_iter()
+                .find_map(|other| Some((other, Op::from_mnemonic(mnemonic, other)?)));
+            if let Some((other, op)) = elsewhere {
+                let (word, meant) = (arch.word(), op.mnemonic());
+                let message = format!(
+                    "`{mnemonic}` is no instruction on {word}, the word of {arch}; `{meant}` needs {other}"
+                );
+                return fault(span, message);
+            }
             let known: Vec<&str> = OPS
                 .iter()
                 .flat_map(|info| [info.mnemonic, info.op.mnemonic_on(arch)])

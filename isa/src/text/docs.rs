@@ -252,7 +252,7 @@ fn introduction(category: Category) -> (&'static str, &'static str) {
         Category::Logic => ("Logic", "Bit by bit."),
         Category::Shift => (
             "Shifts and rotations",
-            "The count has the type of the value and is taken modulo its width.",
+            "The count is taken modulo the value's width; it is an `i32` for wide integers, else of the value's type.",
         ),
         Category::Bits => ("Bit counts", "Of 0, `clz` and `ctz` are the width."),
         Category::Conversion => (

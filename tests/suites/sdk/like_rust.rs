@@ -252,7 +252,7 @@ fn text_is_formatted_alike() {
     macro_rules! all_formats {
         ($number:expr) => {
             formats!($number; "{}" "{:?}" "{:+}" "{:50}|" "{:<50}|" "{:^50}|" "{:*>+50}" "{:050}"
-                "{:+050}" "{:x}" "{:#x}" "{:X}" "{:#050X}" "{:o}" "{:#o}" "{:b}" "{:#0140b}" "{:#?}")
+                "{:+050}" "{:x}" "{:#x}" "{:X}" "{:#050X}" "{:o}" "{:#o}" "{:b}" "{:#0140b}" "{:#?}" "{:x?}" "{:#X?}" "{:#050x?}")
         };
     }
     for (a, b) in pairs(4).take(400) {
@@ -357,8 +357,11 @@ fn literals_are_parsed_as_rust_writes_them() {
     assert_eq!("0xff_ff".parse(), Ok(dotvm_sdk::u256!(0xff_ff)));
     assert_eq!("-0b11".parse(), Ok(dotvm_sdk::i256!(-3)));
     assert_eq!("+0o17".parse(), Ok(dotvm_sdk::i512!(15)));
-    assert_eq!("0x".parse::<U256>(), Err(ParseIntError::Empty));
-    assert_eq!("_".parse::<U256>(), Err(ParseIntError::Empty));
+    assert_eq!("0x_1__0_".parse(), Ok(dotvm_sdk::u256!(16)));
+    assert_eq!("".parse::<U256>(), Err(ParseIntError::Empty));
+    for nothing in ["0x", "+", "-", "_", "_1", "-_1"] {
+        assert_eq!(nothing.parse::<I256>(), Err(ParseIntError::InvalidDigit));
+    }
     assert_eq!("-1".parse::<U256>(), Err(ParseIntError::InvalidDigit));
     assert_eq!("0b12".parse::<U256>(), Err(ParseIntError::InvalidDigit));
     let too_long = format!("0x1{}", "0".repeat(64));

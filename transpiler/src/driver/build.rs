@@ -61,8 +61,8 @@ pub(super) fn file(
         .file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy();
-    let step = format!("compiling {name} for {}", toolchain.target);
-    run(command, "rustc", &step, options, progress)?;
+    let step = format!("compiling {name} for {}", toolchain.purpose());
+    run(command, "rustc", &step, options, progress).map_err(|error| toolchain.explain(error))?;
     read(&output)
 }
 
@@ -108,8 +108,9 @@ pub(super) fn project(
     if options.debug_info {
         command.env("CARGO_PROFILE_RELEASE_DEBUG", "true");
     }
-    let step = format!("building {} for {}", folder.display(), toolchain.target);
-    let finished = run(command, "cargo build", &step, options, progress)?;
+    let step = format!("building {} for {}", folder.display(), toolchain.purpose());
+    let finished = run(command, "cargo build", &step, options, progress)
+        .map_err(|error| toolchain.explain(error))?;
     let binaries = binaries(&finished.stdout);
     read(&choose(folder, &binaries)?)
 }

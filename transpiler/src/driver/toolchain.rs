@@ -18,6 +18,8 @@ const TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasi"];
 pub(super) struct Toolchain {
     pub(super) rustc: PathBuf,
     pub(super) target: &'static str,
+    /// The compiler that would have been taken if it had the target.
+    preferred: Option<PathBuf>,
 }
 
 impl Toolchain {
@@ -34,8 +36,44 @@ impl Toolchain {
         TARGETS.into_iter().find_map(|target| {
             let fits = |rustc: &&PathBuf| has_target(rustc, target, folder);
             let rustc = candidates.iter().find(fits)?.clone();
-            Some(Toolchain { rustc, target })
+            let preferred = candidates.first().filter(|first| **first != rustc);
+            Some(Toolchain {
+                preferred: preferred.cloned(),
+                rustc,
+                target,
+            })
         })
+    }
+
+    /// What is compiled for: the target, and the compiler where that is not the one that one would expect.
+    pub(super) fn purpose(&self) -> String {
+        match self.preferred {
+            Some(_) => format!("{} with {}", self.target, self.rustc.display()),
+            None => self.target.to_owned(),
+        }
+    }
+
+    /// An error of the compiler's, and which one it was where that is not the one that one would expect: it may
+    /// be older, or have other opinions.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match (error, &self.preferred) {
+            (
+                Error::Compiler {
+                    command,
+                    mut output,
+                },
+                Some(preferred),
+            ) => {
+                let (rustc, preferred) = (self.rustc.display(), preferred.display());
+                output.push_str(&format!(
+                    "\nthe compiler is {rustc}, as {preferred} does not have the target {}; \
+                     with rustup: rustup target add {}\n",
+                    TARGETS[0], TARGETS[0]
+                ));
+                Error::Compiler { command, output }
+            }
+            (error, _) => error,
+        }
     }
 
     /// The compiler, told what to compile for.

@@ -30,11 +30,11 @@ impl<W: Word> Reciprocal<W> {
         }
     }
 
-    /// The remainder of a number of two words whose upper one is less than the modulus.
+    /// The remainder of a product; the first factor is less than the modulus.
     #[inline(always)]
-    fn remainder(&self, (low, high): (W, W)) -> W {
-        let carried = low.shr(1, 0).shr(W::BITS - 1 - self.shift, 0);
-        let (low, high) = (low.shl(self.shift), high.shl(self.shift) | carried);
+    fn product(&self, a: W, b: W) -> W {
+        // A product is shifted by shifting a factor.
+        let (low, high) = self.scaled(a).mul_wide(b);
         let (below, quotient) = self.inverse.mul_wide(high);
         let (below, carry) = below.add(low);
         let quotient = quotient.add(high).0;
@@ -45,8 +45,31 @@ impl<W: Word> Reciprocal<W> {
         }
         let (less, borrow) = rest.sub(self.shifted);
         let rest = if borrow { rest } else { less };
-        rest.shr(self.shift, 0)
+        match self.shift {
+            0..64 => rest.shr(self.shift, 0),
+            _ => shr_by_limbs(rest, self.shift),
+        }
     }
+
+    /// A number less than the modulus, shifted as that is.
+    #[inline(always)]
+    fn scaled(&self, a: W) -> W {
+        // Moduli as long as a word need no more than shifts within limbs, which are many times as fast.
+        match self.shift {
+            0..64 => a.shl(self.shift),
+            _ => shl_by_limbs(a, self.shift),
+        }
+    }
+}
+
+#[inline(never)]
+fn shl_by_limbs<W: Word>(a: W, count: u32) -> W {
+    a.shl(count)
+}
+
+#[inline(never)]
+fn shr_by_limbs<W: Word>(a: W, count: u32) -> W {
+    a.shr(count, 0)
 }
 
 /// The modulus that was used last on a thread.
@@ -74,13 +97,12 @@ pub(super) fn product<W: Word>(a: W, b: W, modulus: W) -> W {
     let Some(reciprocal) = known(modulus) else {
         return a.mul_mod(b, modulus);
     };
-    // With one of both below it, the product's upper word is.
     let (a, b) = match (a.sub(modulus).1, b.sub(modulus).1) {
-        (_, true) => (a, b),
-        (true, false) => (b, a),
-        (false, false) => (a, b.rem(modulus)),
+        (true, _) => (a, b),
+        (false, true) => (b, a),
+        (false, false) => (a.rem(modulus), b),
     };
-    reciprocal.remainder(a.mul_wide(b))
+    reciprocal.product(a, b)
 }
 
 /// The reciprocal of a modulus that is the one of the last time.
