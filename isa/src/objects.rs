@@ -13,6 +13,9 @@
 //! supertype are at the same places. An array's length (32 bits) is at [`ARRAY_LENGTH_AT`], its elements
 //! start at [`ARRAY_ELEMENTS_AT`]. Objects are aligned to 8 bytes.
 //!
+//! A big integer is laid out as an array of limbs of 64 bits, the lowest first; the highest is not zero. Whether
+//! it is below zero (32 bits, 0 or 1) is at [`BIG_SIGN_AT`]. It is above or below all numbers of 31 bits.
+//!
 //! The slot of a reference has the object's address, which is at least 2³²; or it is null, 0; or it is a
 //! number of 31 bits, times two, plus one.
 
@@ -34,6 +37,9 @@ pub const STATE_BARRIER: u8 = 0x80;
 
 /// Where an array's length is.
 pub const ARRAY_LENGTH_AT: u32 = 8;
+
+/// Where a big integer's sign is.
+pub const BIG_SIGN_AT: u32 = 12;
 
 /// Where an array's elements start.
 pub const ARRAY_ELEMENTS_AT: u32 = 16;
@@ -271,6 +277,8 @@ pub enum Kind {
     Array = 3,
     /// An object of the host.
     Host = 4,
+    /// A big integer that does not fit in 31 bits.
+    Big = 5,
 }
 
 /// What an instruction accesses, as the runtime is told: type, storage and place.

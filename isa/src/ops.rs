@@ -13,6 +13,7 @@
 //! The groups of vectors, of wide integers and of services, and the rows of managed objects, are in files of their
 //! own; see there.
 
+mod bigint;
 mod crypto;
 mod db;
 mod imm;
@@ -304,6 +305,7 @@ pub enum Category {
     Simd,
     Crypto,
     Database,
+    BigInt,
 }
 
 impl Category {
@@ -325,7 +327,13 @@ impl Category {
         Category::Simd,
         Category::Crypto,
         Category::Database,
+        Category::BigInt,
     ];
+
+    /// Whether its instructions make managed objects, so that objects may be collected meanwhile.
+    pub const fn makes_objects(self) -> bool {
+        matches!(self, Category::Object | Category::BigInt)
+    }
 }
 
 /// What the stack signature of an instruction is.

@@ -88,6 +88,34 @@ impl AnyRef {
         Ok(AnyRef::from_slot(store, slot))
     }
 
+    /// Makes a big integer of its sign and the limbs of its absolute value, the lowest first. One that fits in 31
+    /// bits is what [`AnyRef::from_i31`] makes.
+    ///
+    /// # Errors
+    /// Where the memory limit is met, or there are more bits than a number may have.
+    pub fn new_big(mut store: impl AsContextMut, negative: bool, limbs: &[u64]) -> Result<AnyRef> {
+        let store = store.as_context_mut().opaque();
+        if limbs.len() > crate::services::BIG_LIMBS_MAX {
+            let reason = "a big integer of more bits than there may be";
+            return Err(Error::Usage(reason.into()));
+        }
+        let slot = store.new_big(negative, limbs, &[]);
+        let slot = slot.map_err(|trap| Error::Limit(trap.to_string()))?;
+        Ok(AnyRef::from_slot(store, slot))
+    }
+
+    /// The number that it refers to: whether it is below zero, and the limbs of its absolute value; nothing where it
+    /// refers to no number.
+    ///
+    /// # Errors
+    /// As for [`AnyRef::i31`].
+    pub fn big(self, store: impl AsContext) -> Result<Option<(bool, Vec<u64>)>> {
+        let store = &store.as_context().0.opaque;
+        let number = store.big(self.slot(store)?);
+        let parts = number.map(|number| (number.negative, number.limbs().to_vec()));
+        Ok(parts.ok())
+    }
+
     /// What an object made by [`AnyRef::new_host`] stands for; nothing where it is another kind of object.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! What programs for DotVM import: integers of 128, 256 and 512 bits, [vectors](simd), and
-//! [cryptography](crypto).
+//! What programs for DotVM import: integers of 128, 256 and 512 bits, [vectors](simd), [integers of any
+//! size](bigint), and [cryptography](crypto).
 //!
 //! ```
 //! use dotvm_sdk::{u256, U256};
@@ -34,12 +34,14 @@
 // What these would have instead is newer than Rust 1.63.
 #![allow(clippy::manual_div_ceil)]
 
+extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
 #[macro_use]
 mod integer;
 
+pub mod bigint;
 mod convert;
 pub mod crypto;
 mod error;

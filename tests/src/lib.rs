@@ -6,6 +6,7 @@
 //! be stopped, `debug` lines and variables, `sandbox` what must not get out, `services` the machine's services,
 //! `tidy` checks the sources themselves.
 
+pub mod bigints;
 pub mod command;
 pub mod differential;
 pub mod fuzzing;

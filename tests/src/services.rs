@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dotvm::isa::ops::Service;
 use dotvm::wasi::{Clock, Host};
-use dotvm::{Config, Engine, Func, Jit, Memory, Module, Store, TrapCode, Val};
+use dotvm::{AnyRef, Config, Engine, Func, Jit, Memory, Module, Store, TrapCode, Val, ValType};
 
 /// Bytes of the program's memory.
 pub const MEMORY_BYTES: usize = 40 << 16;
@@ -61,7 +61,7 @@ impl Host for Fixed {
 /// A module with a function for each service, named as the instruction is.
 pub fn text() -> String {
     let pages = MEMORY_BYTES >> 16;
-    let mut text = format!(".memory {pages}\n.export \"memory\" memory 0\n");
+    let mut text = format!(".arch arch512\n.memory {pages}\n.export \"memory\" memory 0\n");
     for service in Service::ALL {
         let name = service.op().mnemonic();
         let (params, result) = service.signature();
@@ -83,6 +83,22 @@ struct Tier {
     store: Store<()>,
     funcs: BTreeMap<Service, Func>,
     memory: Memory,
+    /// References that calls gave, the last ones of them.
+    references: Vec<Option<AnyRef>>,
+}
+
+/// References that are kept at a time.
+const REFERENCES_MAX: usize = 50;
+
+/// The longest big integer that is kept, so that nothing takes long.
+const LIMBS_MAX: usize = 64;
+
+/// What a call does: its result or trap, the whole value where that is more than a number, and fuel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Outcome {
+    result: Result<u32, TrapCode>,
+    value: Vec<u64>,
+    fuel: u64,
 }
 
 /// What fuel there is for each call: so much that nothing takes long.
@@ -111,25 +127,83 @@ impl Tier {
             store,
             funcs,
             memory,
+            references: Vec::new(),
         }
     }
 
-    fn call(&mut self, service: Service, args: &[u32]) -> (Result<u32, TrapCode>, u64) {
+    /// The operand of a type that a number stands for: itself, or the reference of that number.
+    fn operand(&self, number: u32, ty: ValType) -> Val {
+        let signed = number.cast_signed();
+        let limb = i64::from(signed).cast_unsigned();
+        match ty {
+            ValType::I32 => Val::I32(signed),
+            ValType::I64 => Val::I64(i64::from(signed)),
+            ValType::I128 => Val::I128(i128::from(signed)),
+            ValType::I256 => Val::I256([limb; 4]),
+            ValType::I512 => Val::I512([limb; 8]),
+            ValType::AnyRef => {
+                let kept = self.references.get(number as usize).copied();
+                Val::AnyRef(kept.unwrap_or_else(|| Some(AnyRef::from_i31(&self.store, number))))
+            }
+            other => panic!("operands of type {other}"),
+        }
+    }
+
+    /// A result as a number, and all of it. References are kept.
+    fn result(&mut self, result: &Val) -> (u32, Vec<u64>) {
+        match *result {
+            Val::I32(number) => (number.cast_unsigned(), Vec::new()),
+            Val::I64(number) => (0, vec![number.cast_unsigned()]),
+            Val::I128(number) => (0, vec![number as u64, (number >> 64) as u64]),
+            Val::I256(limbs) => (0, limbs.to_vec()),
+            Val::I512(limbs) => (0, limbs.to_vec()),
+            Val::AnyRef(reference) => {
+                let number = reference.map(|it| it.big(&self.store).expect("it is kept"));
+                let (negative, limbs) = match number {
+                    Some(number) => number.expect("a number"),
+                    None => (false, Vec::new()),
+                };
+                if self.references.len() == REFERENCES_MAX {
+                    self.references.clear();
+                    self.store.release_references();
+                }
+                if limbs.len() <= LIMBS_MAX {
+                    self.references.push(reference);
+                }
+                let head = [u64::from(reference.is_none()), u64::from(negative)];
+                let at = self.references.len().saturating_sub(1) as u32;
+                (at, [&head[..], &limbs].concat())
+            }
+            ref other => panic!("a result of type {}", other.ty()),
+        }
+    }
+
+    fn call(&mut self, service: Service, args: &[u32]) -> Outcome {
         self.store.set_fuel(FUEL).expect("with metering");
-        let args: Vec<Val> = args
-            .iter()
-            .map(|&arg| Val::I32(arg.cast_signed()))
-            .collect();
-        let result = match self.funcs[&service].call(&mut self.store, &args) {
-            Ok(results) => Ok(match results.as_slice() {
-                [Val::I32(result)] => result.cast_unsigned(),
-                _ => 0,
-            }),
-            Err(error) => Err(error
-                .trap_code()
-                .unwrap_or_else(|| panic!("{service:?}: {error}"))),
+        let types = service.signature().0.iter();
+        let args = args.iter().zip(types);
+        let args: Vec<Val> = args.map(|(&arg, &ty)| self.operand(arg, ty)).collect();
+        let results = self.funcs[&service].call(&mut self.store, &args);
+        let fuel = FUEL - self.store.fuel().expect("with metering");
+        let (result, value) = match results {
+            Ok(results) => {
+                let all = results.first().map(|it| self.result(it));
+                let (number, value) = all.unwrap_or_default();
+                (Ok(number), value)
+            }
+            Err(error) => {
+                let trap = error.trap_code();
+                (
+                    Err(trap.unwrap_or_else(|| panic!("{service:?}: {error}"))),
+                    Vec::new(),
+                )
+            }
         };
-        (result, FUEL - self.store.fuel().expect("with metering"))
+        Outcome {
+            result,
+            value,
+            fuel,
+        }
     }
 }
 
@@ -191,8 +265,8 @@ impl Both {
     pub fn call(&mut self, service: Service, args: &[u32]) -> Result<u32, TrapCode> {
         let [a, b] = self.tiers.each_mut().map(|tier| tier.call(service, args));
         assert_eq!(a, b, "{service:?} {args:?}: native code differs");
-        self.fuel = a.1;
-        a.0
+        self.fuel = a.fuel;
+        a.result
     }
 
     /// The same for what must not trap.

@@ -1,7 +1,7 @@
 //! Calls, returns, and instructions that the runtime executes.
 
 use dotvm_isa::abi::EXIT_HALT;
-use dotvm_isa::{Category, FuncType, Instr, Op, TrapCode};
+use dotvm_isa::{FuncType, Instr, Op, TrapCode};
 
 use super::stack::{Class, Entry, Operand, Where};
 use super::{Lowerer, fields, fields_wide};
@@ -205,7 +205,7 @@ impl<'m> Lowerer<'m> {
     pub(super) fn call_runtime(&mut self, instr: &Instr) {
         let call = self.env.spaces.runtime_call(instr);
         let args = self.take_args(call.operands);
-        let makes_objects = instr.op.info().category == Category::Object;
+        let makes_objects = instr.op.info().category.makes_objects();
         if makes_objects {
             // What collects finds references in slots only; they do not change.
             self.free_acc(Class::Int);

@@ -9,7 +9,7 @@
 #[macro_export]
 macro_rules! with_db_ops {
     ($m:ident $before:tt { $($rows:tt)* }) => {
-        $crate::with_services! { $m $before {
+        $crate::with_bigint_ops! { $m $before {
             $($rows)*
             DbTable Memory Bytes "db_table" 0xe680 [] Database Arch32 200 (I32 I32 -> I32) "`name len -- table`: the table of that name, 0 where there is none.";
             DbTableCreate Memory Bytes "db_table_create" 0xe681 [] Database Arch32 1000 (I32 I32 -> I32) "`name len -- table`: the table of that name, which is made where there is none.";

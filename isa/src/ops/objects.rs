@@ -41,7 +41,7 @@ macro_rules! with_object_ops {
             RefTestNull ref_test_null "ref.test_null" 0xe715 [Object] Object Arch32 1 (AnyRef -> I32) "The same, and 1 when it is null.";
             RefCast ref_cast "ref.cast" 0xe716 [Object] Object Arch32 1 (AnyRef -> AnyRef) "Stops with `CastFailure` when it refers to no object of that type or a subtype; leaves it there.";
             RefCastNull ref_cast_null "ref.cast_null" 0xe717 [Object] Object Arch32 1 (AnyRef -> AnyRef) "The same, but null is left there as well.";
-            RefKind ref_kind "ref.kind" 0xe718 [] Object Arch32 1 (AnyRef -> I32) "What it refers to: 0 nothing, it is null; 1 a number of 31 bits; 2 a struct; 3 an array; 4 an object of the host.";
+            RefKind ref_kind "ref.kind" 0xe718 [] Object Arch32 1 (AnyRef -> I32) "What it refers to: 0 nothing, it is null; 1 a number of 31 bits; 2 a struct; 3 an array; 4 an object of the host; 5 a big integer of more than 31 bits.";
             RefEq ref_eq "ref.eq" 0xe719 [] Object Arch32 1 (AnyRef AnyRef -> I32) "1 when both are the same object, the same number or null, else 0.";
             RefI31 ref_i31 "ref.i31" 0xe71c [] Object Arch32 1 (I32 -> AnyRef) "The low 31 bits as a reference, which takes no memory.";
             I31Get i31_get "i31.get" 0xe71d [] Object Arch32 1 (AnyRef -> I32) "The number of 31 bits that it is, sign-extended. Stops with `NullReference` or `CastFailure` where it is none.";

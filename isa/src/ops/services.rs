@@ -1,9 +1,10 @@
 //! Services: instructions that the runtime executes with state of its own.
 //!
-//! Cryptography, databases and what else works on handles and buffers rather than on values. Their prefix is 0xe6. Every
+//! Cryptography, databases and what else works on handles and buffers rather than on values, and big integers, which
+//! are managed objects. Their prefix is 0xe6. Every
 //! tier calls the runtime for them, through one row of the [table](crate::abi::Libcalls) with the number of
 //! the service. Rows start with whether they access memory 0 and with the [`Rate`]; signatures are
-//! fixed, with at most eight operands of one slot each and at most one result. Addresses and lengths are `i32`.
+//! fixed, with at most eight slots of operands and at most one result. Addresses and lengths are `i32`.
 //! Areas have files of their own, each of which hands its rows on to the next one; the last hands the group to
 //! whoever asked.
 
@@ -47,6 +48,8 @@ pub enum Rate {
     Rounds,
     /// For each KiB of memory that it fills in each pass.
     Blocks,
+    /// For products of two limbs of 64 bits each that it takes about, by the sizes of its operands.
+    Products,
 }
 
 impl Rate {
@@ -57,7 +60,7 @@ impl Rate {
     pub const fn units(self) -> u64 {
         match self {
             Rate::Fixed => u64::MAX,
-            Rate::Bytes | Rate::Rows => 8,
+            Rate::Bytes | Rate::Rows | Rate::Products => 8,
             Rate::Rounds | Rate::Blocks => 1,
         }
     }
@@ -66,7 +69,7 @@ impl Rate {
     pub const fn fuel(self, units: u64) -> u64 {
         match self {
             Rate::Fixed => 0,
-            Rate::Bytes | Rate::Rows => units.div_ceil(Rate::Bytes.units()),
+            Rate::Bytes | Rate::Rows | Rate::Products => units.div_ceil(self.units()),
             Rate::Rounds => units.saturating_mul(200),
             Rate::Blocks => units.saturating_mul(1_000),
         }
@@ -80,6 +83,7 @@ impl Rate {
             Rate::Rows => " + 1 for 8 bytes + 8 a row",
             Rate::Rounds => " + 200 a round",
             Rate::Blocks => " + 1000 a KiB",
+            Rate::Products => " + 1 for 8 products",
         }
     }
 }
@@ -159,7 +163,8 @@ impl Service {
     /// Slots that its operands are in and its result is put in.
     pub fn slots(self) -> usize {
         let (params, result) = self.signature();
-        params.len().max(usize::from(result.is_some()))
+        let slots = params.iter().map(|ty| ty.slots() as usize).sum::<usize>();
+        slots.max(result.map_or(0, |ty| ty.slots() as usize))
     }
 }
 
@@ -169,7 +174,7 @@ mod tests {
     use crate::ops::{Group, OPS, Sig};
 
     #[test]
-    fn services_are_numbered_and_have_narrow_operands() {
+    fn services_are_numbered_and_have_few_operands() {
         for (i, &service) in Service::ALL.iter().enumerate() {
             assert_eq!(service as usize, i);
             assert_eq!(Service::of(service.op()), Some(service));
@@ -177,8 +182,8 @@ mod tests {
             let Sig::Fixed(params, results) = info.sig else {
                 panic!("{}", info.mnemonic);
             };
-            assert!(params.len() <= 8 && results.len() <= 1, "{}", info.mnemonic);
-            assert!(params.iter().chain(results).all(|ty| ty.slots() == 1));
+            let slots = params.iter().map(|ty| ty.slots()).sum::<u32>();
+            assert!(slots <= 8 && results.len() <= 1, "{}", info.mnemonic);
             assert_eq!(info.code >> 8, 0xe6, "{}", info.mnemonic);
         }
         let rows = OPS.iter().filter(|info| info.group == Group::Service);

@@ -304,6 +304,14 @@ fn introduction(category: Category) -> (&'static str, &'static str) {
              [below](#services) is what holds for all of these. Buffers are in memory 0, which must have 32-bit \
              addresses. Fuel is charged for bytes of keys, values and texts, and for rows that are looked at.",
         ),
+        Category::BigInt => (
+            "Big integers",
+            "Numbers of any size, as references to managed objects that nothing changes; those that fit in 31 \
+             bits are what `ref.i31` makes, so equal numbers below that size are one reference. \
+             [Big integers](bigint.md) says how large they may be, how long instructions take, and what the \
+             fuel for products is charged for. Operands that are null or no numbers stop with `NullReference` \
+             or `CastFailure`, results that are too large with `IntegerOverflow` or `MemoryLimit`.",
+        ),
     }
 }
 

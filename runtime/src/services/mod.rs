@@ -2,10 +2,12 @@
 //!
 //! [`run`] is where both tiers arrive. It hands a [`Call`] to the function of the service: operands are checked
 //! first, then fuel is taken, and only then something is done. What outlives an instruction is an
-//! [`Object`] with a handle; it belongs to the store and counts against its memory limit.
+//! [`Object`] with a handle; it belongs to the store and counts against its memory limit. Big integers are managed
+//! objects instead.
 
 #![forbid(unsafe_code)]
 
+mod bigint;
 pub(crate) mod db;
 mod derive;
 mod handles;
@@ -25,7 +27,11 @@ use crate::store::StoreOpaque;
 use crate::vm::entry::Stop;
 use crate::wasi::{Host, SystemHost};
 
+use bigint::Part;
 use handles::Handles;
+
+/// The most limbs of a big integer.
+pub(crate) const BIG_LIMBS_MAX: usize = bigint::cost::BITS_MAX / 64;
 
 /// Bytes that are worked on between two looks at the store's signals.
 const STEP_BYTES: usize = 1 << 20;
@@ -214,6 +220,62 @@ pub(crate) fn run(
         Service::DbCommit => nothing(db::transactions::commit(call)?),
         Service::DbRollback => nothing(db::transactions::rollback(call)?),
         Service::DbDepth => db::transactions::depth(call),
+        Service::BigFromI32 => bigint::from_word(call, 32, true)?,
+        Service::BigFromI32U => bigint::from_word(call, 32, false)?,
+        Service::BigFromI64 => bigint::from_word(call, 64, true)?,
+        Service::BigFromI64U => bigint::from_word(call, 64, false)?,
+        Service::BigFromI128 => bigint::from_word(call, 128, true)?,
+        Service::BigFromI128U => bigint::from_word(call, 128, false)?,
+        Service::BigFromI256 => bigint::from_word(call, 256, true)?,
+        Service::BigFromI256U => bigint::from_word(call, 256, false)?,
+        Service::BigFromI512 => bigint::from_word(call, 512, true)?,
+        Service::BigFromI512U => bigint::from_word(call, 512, false)?,
+        Service::BigToI32 => bigint::to_word(call, 32, true)?,
+        Service::BigToI32U => bigint::to_word(call, 32, false)?,
+        Service::BigToI64 => bigint::to_word(call, 64, true)?,
+        Service::BigToI64U => bigint::to_word(call, 64, false)?,
+        Service::BigToI128 => bigint::to_word(call, 128, true)?,
+        Service::BigToI128U => bigint::to_word(call, 128, false)?,
+        Service::BigToI256 => bigint::to_word(call, 256, true)?,
+        Service::BigToI256U => bigint::to_word(call, 256, false)?,
+        Service::BigToI512 => bigint::to_word(call, 512, true)?,
+        Service::BigToI512U => bigint::to_word(call, 512, false)?,
+        Service::BigFromBytes => bigint::from_bytes(call, true)?,
+        Service::BigFromBytesU => bigint::from_bytes(call, false)?,
+        Service::BigToBytes => bigint::to_bytes(call, true)?,
+        Service::BigToBytesU => bigint::to_bytes(call, false)?,
+        Service::BigFromText => bigint::from_text(call)?,
+        Service::BigToText => bigint::to_text(call)?,
+        Service::BigAdd => bigint::add(call, false)?,
+        Service::BigSub => bigint::add(call, true)?,
+        Service::BigMul => bigint::mul(call)?,
+        Service::BigDiv => bigint::divide(call, Part::Quotient, false)?,
+        Service::BigRem => bigint::divide(call, Part::Remainder, false)?,
+        Service::BigDivFloor => bigint::divide(call, Part::Quotient, true)?,
+        Service::BigRemFloor => bigint::divide(call, Part::Remainder, true)?,
+        Service::BigNeg => bigint::with_sign(call, |negative| !negative)?,
+        Service::BigAbs => bigint::with_sign(call, |_| false)?,
+        Service::BigSign => bigint::sign(call)?,
+        Service::BigCmp => bigint::cmp(call)?,
+        Service::BigEq => bigint::eq(call)?,
+        Service::BigGcd => bigint::gcd(call)?,
+        Service::BigLcm => bigint::lcm(call)?,
+        Service::BigPow => bigint::pow(call)?,
+        Service::BigPowMod => bigint::powmod(call)?,
+        Service::BigInvMod => bigint::invmod(call)?,
+        Service::BigSqrt => bigint::sqrt(call)?,
+        Service::BigRoot => bigint::root(call)?,
+        Service::BigIsPrime => bigint::is_prime(call)?,
+        Service::BigAnd => bigint::bitwise(call, bigint::AND)?,
+        Service::BigOr => bigint::bitwise(call, bigint::OR)?,
+        Service::BigXor => bigint::bitwise(call, bigint::XOR)?,
+        Service::BigNot => bigint::not(call)?,
+        Service::BigShl => bigint::shl(call)?,
+        Service::BigShr => bigint::shr(call)?,
+        Service::BigBits => bigint::bit_count(call)?,
+        Service::BigOnes => bigint::ones(call)?,
+        Service::BigBit => bigint::bit(call)?,
+        Service::BigZeros => bigint::zeros(call)?,
     };
     if let Some(slot) = call.slots.first_mut() {
         *slot = result;

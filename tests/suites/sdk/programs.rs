@@ -18,6 +18,10 @@ mod words;
 #[allow(dead_code, reason = "what it does as a program")]
 mod vectors;
 
+#[path = "../../programs/bigints.rs"]
+#[allow(dead_code, reason = "what it does as a program")]
+mod bigints;
+
 /// Prints a product of 256 bits, and one of 512.
 const PROGRAM: &str = "
 use dotvm_sdk::{u256, U512};
@@ -163,6 +167,15 @@ fn some_words_are_too_wide_for_an_architecture() {
 #[test]
 fn vectors_compute_what_lanes_do() {
     Place::new().check_compiled("vectors.rs", vectors::digests, None, &WAYS);
+}
+
+/// Big integers are the machine's, on any architecture.
+#[test]
+fn big_integers_compute_what_limbs_do() {
+    let place = Place::new();
+    place.check_compiled("bigints.rs", bigints::digests, None, &WAYS);
+    let arch = Some(Arch::Arch32);
+    place.check_compiled("bigints.rs", bigints::digests, arch, &TIERS);
 }
 
 #[test]

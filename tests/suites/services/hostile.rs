@@ -108,7 +108,7 @@ fn any_operands() {
     let mut both = Both::default();
     let mut random = Random(7);
     let mut handles = vec![0];
-    for turn in 0..4_000 {
+    for turn in 0..8_000 {
         let service = Service::ALL[random.below(Service::ALL.len())];
         let (params, result) = service.signature();
         let args: Vec<u32> = params
@@ -135,6 +135,9 @@ fn any_operands() {
                         | TrapCode::OutOfFuel
                         | TrapCode::DatabaseLimit
                         | TrapCode::DatabaseMisuse
+                        | TrapCode::NullReference
+                        | TrapCode::IntegerOverflow
+                        | TrapCode::IntegerDivideByZero
                 ),
                 "{service:?} {args:?}: {trap}"
             ),

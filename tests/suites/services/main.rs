@@ -1,5 +1,7 @@
-//! Services: published test vectors of every algorithm, databases, and hostile operands, in both tiers.
+//! Services: published test vectors of every algorithm, databases, big integers against another library, and hostile
+//! operands, in both tiers.
 
+mod bigints;
 mod database;
 mod derive;
 mod hashes;

@@ -217,6 +217,7 @@ impl<'a> Translator<'a> {
                 size,
                 ..
             } => {
+                self.instructions.add_slots(&mut self.out.module);
                 self.out.code_start = unchecked_range.start;
                 self.out.wasm_code_bytes = u64::from(size);
             }

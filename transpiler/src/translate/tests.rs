@@ -2,6 +2,7 @@
 
 mod exceptions;
 mod features;
+mod slots;
 mod vectors;
 mod words;
 

@@ -5,14 +5,19 @@
 //! result or that one's lowest limb. The rest is returned by functions that are called behind it:
 //! `i256.limb1` and so on, and `i256.flag` for a second result that is a scalar. Limbs of a vector are its
 //! lanes of 64 bits. Instructions that access memory take an address, and no offset.
+//!
+//! Programs that cannot hold references, as those made of Rust cannot, name big integers by *slots*: indices of a
+//! table that the module gets. Where an instruction takes a reference, its import takes the slot of one; where
+//! it gives one, the import takes, first of all, the slot that it is put in. Which slots are free is the program's
+//! business; [`SlotOp`] has what it needs besides.
 
 use std::collections::BTreeMap;
 
 use dotvm_isa::ops::{Group, Service, Sig};
 use dotvm_isa::types::AddressType;
 use dotvm_isa::{
-    Arch, ConstExpr, ConstOp, ExternKind, FuncType, Imm, ImportDesc, MemoryType, Module, Op,
-    SegmentMode, ValType,
+    Arch, ConstExpr, ConstOp, ExternKind, FuncType, Imm, ImportDesc, Limits, MemoryType, Module,
+    Op, SegmentMode, TableDef, TableType, ValType,
 };
 
 use super::Translated;
@@ -36,6 +41,43 @@ pub(super) enum Import {
     },
     /// The second result, which is a scalar, of an instruction whose first one is of that type.
     Flag { word: ValType },
+    /// Something on slots.
+    Slot(SlotOp),
+}
+
+/// What is done with slots of references.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SlotOp {
+    /// `count -- first`: makes so many more, which are empty; -1 where there cannot be more.
+    Grow,
+    /// `slot -- i32`: whether there is something in it.
+    IsUsed,
+    /// `dst src`: puts what is in one slot in another one as well.
+    Copy,
+    /// `slot`: empties it.
+    Clear,
+}
+
+impl SlotOp {
+    const ALL: [SlotOp; 4] = [SlotOp::Grow, SlotOp::IsUsed, SlotOp::Copy, SlotOp::Clear];
+
+    fn name(self) -> &'static str {
+        match self {
+            SlotOp::Grow => "slots.grow",
+            SlotOp::IsUsed => "slots.is_used",
+            SlotOp::Copy => "slots.copy",
+            SlotOp::Clear => "slots.clear",
+        }
+    }
+
+    fn ty(self) -> FuncType {
+        let i32 = ValType::I32;
+        match self {
+            SlotOp::Grow | SlotOp::IsUsed => FuncType::new([i32], [i32]),
+            SlotOp::Copy => FuncType::new([i32, i32], []),
+            SlotOp::Clear => FuncType::new([i32], []),
+        }
+    }
 }
 
 impl Import {
@@ -57,6 +99,9 @@ impl Import {
         if let Some(op) = op.filter(|&op| computes_words(op) || Service::of(op).is_some()) {
             return Some(Import::Op(op));
         }
+        if let Some(slot) = SlotOp::ALL.into_iter().find(|slot| slot.name() == name) {
+            return Some(Import::Slot(slot));
+        }
         let (word, part) = name.split_once('.')?;
         let word = ValType::from_name(word).filter(|&ty| is_word(ty))?;
         if part == "flag" {
@@ -76,11 +121,16 @@ impl Import {
         match self {
             Import::Op(op) => {
                 let (params, results) = signature(op);
+                let params = params.iter().flat_map(|&ty| limbs(ty));
+                if results == [ValType::AnyRef] {
+                    return FuncType::new([ValType::I32].into_iter().chain(params), []);
+                }
                 let result = results.iter().flat_map(|&ty| limbs(ty)).next();
-                FuncType::new(params.iter().flat_map(|&ty| limbs(ty)), result)
+                FuncType::new(params, result)
             }
             Import::Limb { .. } => FuncType::new([], [ValType::I64]),
             Import::Flag { .. } => FuncType::new([], [ValType::I32]),
+            Import::Slot(slot) => slot.ty(),
         }
     }
 
@@ -89,12 +139,28 @@ impl Import {
         match self {
             Import::Op(op) => op.info().first_arch,
             Import::Limb { word, .. } | Import::Flag { word } => word.first_arch(),
+            Import::Slot(_) => Arch::Arch32,
         }
     }
 
     /// Whether it accesses memory 0.
     fn accesses_memory(self) -> bool {
         matches!(self, Import::Op(op) if op.info().group.accesses_memory())
+    }
+
+    /// Whether it takes or gives references.
+    fn uses_slots(self) -> bool {
+        match self {
+            Import::Op(op) => {
+                let (params, results) = signature(op);
+                params
+                    .iter()
+                    .chain(results)
+                    .any(|&ty| ty == ValType::AnyRef)
+            }
+            Import::Slot(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -104,6 +170,8 @@ pub(super) struct Imports {
     imports: BTreeMap<u32, Import>,
     /// Names of each, and where in the file it is imported, for messages.
     places: BTreeMap<u32, (String, u64)>,
+    /// The table whose elements are the slots of references.
+    slots: u32,
 }
 
 impl Imports {
@@ -131,6 +199,24 @@ impl Imports {
         }
         self.imports.insert(index, import);
         Ok(())
+    }
+
+    /// Adds the table of references to a module whose other tables are there, where something needs it.
+    pub(super) fn add_slots(&mut self, module: &mut Module) {
+        if !self.imports.values().any(|import| import.uses_slots()) {
+            return;
+        }
+        let is_table = |import: &&dotvm_isa::Import| matches!(import.desc, ImportDesc::Table(_));
+        let imported = module.imports.iter().filter(is_table).count();
+        self.slots = (imported + module.tables.len()) as u32;
+        let limits = Limits { min: 0, max: None };
+        let ty = TableType::new(ValType::AnyRef, limits);
+        module.tables.push(TableDef::from(ty));
+    }
+
+    /// The table whose elements are the slots of references.
+    pub(super) fn slots(&self) -> u32 {
+        self.slots
     }
 
     /// What a function stands for, if it is an instruction.
@@ -309,11 +395,19 @@ pub(super) fn signature(op: Op) -> (&'static [ValType], &'static [ValType]) {
     }
 }
 
+/// The type that a value is passed as where it is no word: a reference as its slot.
+pub(super) fn passed(ty: ValType) -> ValType {
+    match ty {
+        ValType::AnyRef => ValType::I32,
+        ty => ty,
+    }
+}
+
 /// How a value is passed: a word as its limbs.
 fn limbs(ty: ValType) -> impl Iterator<Item = ValType> {
     let (ty, count) = match is_word(ty) {
         true => (ValType::I64, ty.slots()),
-        false => (ty, 1),
+        false => (passed(ty), 1),
     };
     (0..count).map(move |_| ty)
 }

@@ -9,6 +9,7 @@
 //! References are found where they are: in frames ([`roots`]), globals, tables, exceptions and what the
 //! embedder has.
 
+mod big;
 mod handles;
 mod object;
 mod roots;
@@ -23,6 +24,7 @@ use dotvm_isa::TrapCode;
 use dotvm_isa::objects::{Kind, ObjectType, STATE_BARRIER};
 
 use crate::store::StoreOpaque;
+pub(crate) use big::{Big, IN_PLACE_LIMBS_MAX};
 pub(crate) use handles::{Handle, Handles};
 pub(crate) use object::{Object, Sign};
 use roots::FunctionReferences;
@@ -39,6 +41,9 @@ const GROWTH_BYTES: usize = 8 << 20;
 
 /// The type number of objects of the host.
 const HOST_TYPE: u32 = u32::MAX;
+
+/// The type number of big integers; those of other types are below.
+const BIG_TYPE: u32 = u32::MAX - 1;
 
 /// Bytes of an object of the host: header, number of its payload, bytes that it counts for.
 const HOST_BYTES: usize = 24;
@@ -166,7 +171,7 @@ impl Heap {
 
     /// Whether objects of the type `id` are of the type `wanted`.
     pub(crate) fn is_subtype(&self, id: u32, wanted: u32) -> bool {
-        id == wanted || (id != HOST_TYPE && self.type_info(id).supertypes.contains(&wanted))
+        id == wanted || (id < BIG_TYPE && self.type_info(id).supertypes.contains(&wanted))
     }
 
     /// Bytes of memory that count against the limit.
@@ -279,6 +284,7 @@ impl Heap {
             Object::set_state(object, self.epoch | STATE_BARRIER);
             let (bytes, is_traced) = match Object::type_id(object) {
                 HOST_TYPE => (HOST_BYTES, false),
+                BIG_TYPE => (big::bytes(Object::array_len(object)), false),
                 id => {
                     let info = self.type_info(id);
                     let is_traced = info.traced_elements || !info.references.is_empty();
@@ -347,6 +353,7 @@ impl Heap {
         match unsafe { Object::kind(object) } {
             kind if kind == Kind::Struct as u8 => Kind::Struct,
             kind if kind == Kind::Array as u8 => Kind::Array,
+            kind if kind == Kind::Big as u8 => Kind::Big,
             _ => Kind::Host,
         }
     }
