@@ -310,7 +310,7 @@ pub enum Category {
 
 impl Category {
     /// Every category, in the order of the documentation.
-    pub const ALL: [Category; 16] = [
+    pub const ALL: [Category; 17] = [
         Category::Stack,
         Category::Variable,
         Category::Arithmetic,
