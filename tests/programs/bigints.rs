@@ -6,7 +6,7 @@ use std::convert::TryFrom;
 use std::hash::{Hash, Hasher};
 
 use dotvm_sdk::bigint::BigInt;
-use dotvm_sdk::{Int, I256, U128, U256};
+use dotvm_sdk::{I256, Int, U128, U256};
 
 fn main() {
     let rounds = std::env::args().nth(1).and_then(|text| text.parse().ok());

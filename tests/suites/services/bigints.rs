@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use dotvm::isa::ops::Service;
-use dotvm::{AnyRef, Config, Engine, Error, Jit, Linker, Module, Store, TrapCode};
+use dotvm::{AnyRef, Config, Engine, Error, Jit, Linker, Module, Store, TrapCode, ValType};
 use dotvm_tests::bigints::{Both, Outcome, check, check_conversions, operations, reference};
 use num_bigint::{BigInt, BigUint};
 
@@ -313,4 +313,115 @@ fn numbers_of_the_embedder() {
     AnyRef::new_big(&mut store, false, &vec![1; 1 << 20]).expect_err("too large");
     let host = AnyRef::new_host(&mut store, 5u32, 4).expect("an object");
     assert_eq!(host.big(&store).expect("it is kept"), None);
+}
+
+/// Operands that are null or no numbers, ranges that memory does not have, and long texts.
+#[test]
+fn operands_that_are_none() {
+    const PAGES: usize = 160;
+    let size = PAGES << 16;
+    let mut text = format!(".arch arch512\n.memory {PAGES}\n.array $bytes (mut i8)\n");
+    let one = "i32.push 1\nbig.from_i32\n";
+    let null = "ref.null anyref\n";
+    let array = "i32.push 3\narray.new_default $bytes\n";
+    let mut cases = Vec::new();
+    for (operand, trap) in [
+        (null, TrapCode::NullReference),
+        (array, TrapCode::CastFailure),
+    ] {
+        for service in Service::ALL.iter().copied() {
+            let (params, result) = service.signature();
+            let references = params.iter().filter(|&&ty| ty == ValType::AnyRef).count();
+            if !service.op().mnemonic().starts_with("big.") || references == 0 {
+                continue;
+            }
+            // Each reference in turn is the wrong one.
+            for wrong in 0..references {
+                let mut body = String::new();
+                for (i, &ty) in params.iter().enumerate() {
+                    body += match ty {
+                        ValType::AnyRef if i == wrong => operand,
+                        ValType::AnyRef => one,
+                        _ => "i32.push 2\n",
+                    };
+                }
+                body += service.op().mnemonic();
+                body += if result.is_some() { "\npop\n" } else { "\n" };
+                cases.push((body, trap));
+            }
+        }
+    }
+    let oob = TrapCode::MemoryOutOfBounds;
+    for (at, len) in [
+        (size - 3, 4),
+        (size + 1, 0),
+        (0, size + 1),
+        (u32::MAX as usize, 1),
+    ] {
+        let (at, len) = (at as u32, len as u32);
+        for body in [
+            format!("i32.push {at}\ni32.push {len}\nbig.from_bytes\npop\n"),
+            format!("i32.push {at}\ni32.push {len}\nbig.from_bytes_u\npop\n"),
+            format!("i32.push {at}\ni32.push {len}\ni32.push 10\nbig.from_text\npop\n"),
+            format!("{one}i32.push {at}\ni32.push {len}\nbig.to_bytes\npop\n"),
+            format!("{one}i32.push {at}\ni32.push {len}\nbig.to_bytes_u\npop\n"),
+            format!("{one}i32.push 10\ni32.push {at}\ni32.push {len}\nbig.to_text\npop\n"),
+        ] {
+            cases.push((body, oob));
+        }
+    }
+    // Ten million digits and bytes, more than a number has bits for or than are read in that base.
+    let sevens = format!("i32.push 0\ni32.push 55\ni32.push {size}\nmemory.fill\n");
+    for (len, radix, trap) in [
+        (10_000_000, 10, TrapCode::IntegerOverflow),
+        (10_000_000, 36, TrapCode::IntegerOverflow),
+        (3_000_000, 10, TrapCode::InvalidArgument),
+    ] {
+        let body =
+            format!("{sevens}i32.push 0\ni32.push {len}\ni32.push {radix}\nbig.from_text\npop\n");
+        cases.push((body, trap));
+    }
+    let bytes = format!("{sevens}i32.push 0\ni32.push 10000000\nbig.from_bytes\npop\n");
+    cases.push((bytes, TrapCode::IntegerOverflow));
+    for (i, (body, _)) in cases.iter().enumerate() {
+        text += &format!(".export \"f{i}\" func $f{i}\n.func $f{i}\n{body}ret\n.end\n");
+    }
+    for jit in TIERS {
+        let mut config = Config::new();
+        config.jit(jit).jit_threshold(1);
+        let engine = Engine::new(&config);
+        let module = Module::from_text(&engine, &text).unwrap_or_else(|error| panic!("{error}"));
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate(&mut store, &module);
+        let instance = instance.expect("nothing is imported");
+        for (i, (body, trap)) in cases.iter().enumerate() {
+            let func = instance.get_typed_func::<(), ()>(&mut store, &format!("f{i}"));
+            let result = func.expect("a function").call(&mut store, ());
+            let found = result.map_err(|error| error.trap_code());
+            assert_eq!(found, Err(Some(*trap)), "{jit:?}: {body}");
+        }
+    }
+}
+
+/// A million digits and back, which is one piece: it takes no longer than the limits promise.
+#[test]
+fn a_million_digits() {
+    let text = ".memory 64\n.export \"there\" func $there\n.func $there (i32 $n) -> i32\n.local anyref $a\n\
+                i32.push 0\ni32.push 55\ni32.push 1000000\nmemory.fill\n\
+                i32.push 0\ni32.push 1000000\ni32.push 10\nbig.from_text\nlocal.set $a\n\
+                local.get $a\ni32.push 10\ni32.push 2000000\ni32.push 1000000\nbig.to_text\n\
+                i32.push 0\ni32.push 1000000\ni32.push 10\nbig.from_text\n\
+                i32.push 2000000\ni32.push 1000000\ni32.push 10\nbig.from_text\nbig.eq\ni32.mul\nret\n.end\n";
+    for jit in TIERS {
+        let mut config = Config::new();
+        config.jit(jit).jit_threshold(1);
+        let engine = Engine::new(&config);
+        let module = Module::from_text(&engine, text).unwrap_or_else(|error| panic!("{error}"));
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate(&mut store, &module);
+        let instance = instance.expect("nothing is imported");
+        let func = instance.get_typed_func::<i32, i32>(&mut store, "there");
+        let result = func.expect("a function").call(&mut store, 0);
+        assert_eq!(result.expect("it is read back"), 1_000_000);
+    }
 }

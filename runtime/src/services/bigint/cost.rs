@@ -2,7 +2,7 @@
 //!
 //! Time is counted in *products* of two limbs, which is about 0.4 ns each; fuel is charged by that, whatever
 //! the operation does in fact, so that it depends on sizes alone. A library's function cannot be stopped, so nothing is
-//! asked of it that takes more than about [`PIECE_MAX`] products.
+//! asked of it that takes more than a second or two.
 
 /// The most bits of a number.
 pub(crate) const BITS_MAX: usize = 1 << 24;
@@ -13,9 +13,6 @@ pub(crate) const GCD_BITS_MAX: usize = 1 << 20;
 
 /// The most bits of numbers that are read or written in bases that are no powers of two, or that roots are taken of.
 pub(crate) const TEXT_BITS_MAX: usize = 1 << 23;
-
-/// Products that are computed between two looks at the store's signals, at most.
-pub(super) const PIECE_MAX: u64 = 1 << 28;
 
 /// Powers of more products are computed in steps. That costs a few percent of short ones.
 pub(super) const STEPS_FROM: u64 = 1 << 24;
@@ -91,6 +88,9 @@ pub(super) fn prime(n: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Products of about a tenth of a second.
+    const PIECE_MAX: u64 = 1 << 28;
 
     #[test]
     fn more_takes_longer() {
