@@ -136,8 +136,9 @@ mod tests {
     use super::*;
 
     /// Examples that show or test something and end at once.
-    const NO_WORKLOADS: [&str; 7] = [
+    const NO_WORKLOADS: [&str; 8] = [
         "args",
+        "digits",
         "exit_code",
         "fibonacci",
         "files",
