@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use dotvm::isa::ops::Service;
 use dotvm::{Config, Engine, Jit, Linker, Memory, Module, Store, TrapCode, TypedFunc, ValType};
 use num_bigint::{BigInt, BigUint, Sign};
-use num_integer::{Integer, Roots};
+use num_integer::Integer;
 use num_traits::{One, Pow, Signed, ToPrimitive, Zero};
 
 use crate::fuzzing::Random;
