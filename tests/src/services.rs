@@ -164,10 +164,10 @@ impl Tier {
                     None => (false, Vec::new()),
                 };
                 if self.references.len() == REFERENCES_MAX {
+                    // The new one goes with them.
                     self.references.clear();
                     self.store.release_references();
-                }
-                if limbs.len() <= LIMBS_MAX {
+                } else if limbs.len() <= LIMBS_MAX {
                     self.references.push(reference);
                 }
                 let head = [u64::from(reference.is_none()), u64::from(negative)];
