@@ -141,8 +141,8 @@ fn conversions() -> Vec<(&'static str, Operation)> {
             d.number(u64::from("".parse::<BigInt>().is_err()));
         }),
         ("format", |[a, _, _], _, d| {
-            d.text(&format!("{} {:+} {:?} {:x} {:#X}", a, a, a, a, a));
-            d.text(&format!("{:#o} {:b} {:050} {:<300}|", a, a, a, a));
+            d.text(&format!("{a} {a:+} {a:?} {a:x} {a:#X}"));
+            d.text(&format!("{a:#o} {a:b} {a:050} {a:<300}|"));
         }),
         ("bytes", |[a, _, _], _, d| {
             let bytes = a.to_bytes();

@@ -256,7 +256,7 @@ pub fn reference(service: Service, operands: &[BigInt], n: u32) -> Outcome {
         },
         Service::BigSqrt if a.is_negative() => return invalid,
         Service::BigSqrt => a.sqrt(),
-        Service::BigRoot if n == 0 || n % 2 == 0 && a.is_negative() => return invalid,
+        Service::BigRoot if n == 0 || n.is_multiple_of(2) && a.is_negative() => return invalid,
         Service::BigRoot => a.nth_root(n),
         Service::BigAnd => a & b,
         Service::BigOr => a | b,

@@ -95,15 +95,11 @@ fn text_in_every_base() {
         assert_eq!(here(&number).to_str_radix(radix), text);
         let back = BigInt::from_str_radix(&text, radix).expect("digits");
         assert_eq!(there(&back), number);
-        let formats = format!(
-            "{:+} {:#x} {:#X} {:#b} {:#o} {:>+90}",
-            number, number, number, number, number, number
-        );
+        let formats =
+            format!("{number:+} {number:#x} {number:#X} {number:#b} {number:#o} {number:>+90}");
         let number = here(&number);
-        let same = format!(
-            "{:+} {:#x} {:#X} {:#b} {:#o} {:>+90}",
-            number, number, number, number, number, number
-        );
+        let same =
+            format!("{number:+} {number:#x} {number:#X} {number:#b} {number:#o} {number:>+90}");
         assert_eq!(formats, same);
     }
     for text in ["", "-", "+", "1_0", " 1", "1 ", "--1", "a"] {

@@ -47,7 +47,7 @@ fn is_prime(both: &mut Both, number: &BigInt) -> bool {
 #[test]
 fn primes_and_what_is_like_them() {
     let mut both = Both::new(false);
-    let sieve = |n: u32| (2..n).all(|factor| n % factor != 0) && n >= 2;
+    let sieve = |n: u32| (2..n).all(|factor| !n.is_multiple_of(factor)) && n >= 2;
     for n in (0..1_500).chain(63_000..63_020) {
         assert_eq!(is_prime(&mut both, &n.into()), sieve(n), "{n}");
     }
@@ -165,7 +165,10 @@ fn text_that_is_no_number() {
 }
 
 /// A program that asks for what its first argument says, of numbers of `2^n + 1`, in a tier.
-fn large(jit: Jit, configure: impl FnOnce(&mut Config)) -> (Store<()>, dotvm::Instance) {
+fn large(
+    jit: Jit,
+    configure: impl FnOnce(&mut Config) -> &mut Config,
+) -> (Store<()>, dotvm::Instance) {
     let mut config = Config::new();
     config.jit(jit).jit_threshold(1);
     configure(&mut config);
@@ -225,7 +228,7 @@ fn call(
 fn sizes_end_somewhere() {
     const BITS_MAX: i32 = 1 << 24;
     for jit in TIERS {
-        let (mut store, instance) = large(jit, |_| ());
+        let (mut store, instance) = large(jit, |config| config);
         let mut call = |name, args| call(&mut store, &instance, name, args);
         let (overflow, invalid) = (
             Err(TrapCode::IntegerOverflow),
@@ -252,7 +255,7 @@ fn sizes_end_somewhere() {
 #[test]
 fn time_is_limited() {
     for jit in TIERS {
-        let (mut store, instance) = large(jit, |_| ());
+        let (mut store, instance) = large(jit, |config| config);
         store
             .set_timeout(Duration::from_millis(300))
             .expect("it can be stopped");
@@ -267,7 +270,7 @@ fn time_is_limited() {
 #[test]
 fn fuel_is_charged_before_anything_is_done() {
     for jit in TIERS {
-        let (mut store, instance) = large(jit, |config| drop(config.metering(true)));
+        let (mut store, instance) = large(jit, |config| config.metering(true));
         store.set_fuel(1 << 30).expect("with metering");
         let start = Instant::now();
         let result = call(&mut store, &instance, "powmod", (1 << 22, 0));
@@ -279,10 +282,10 @@ fn fuel_is_charged_before_anything_is_done() {
 #[test]
 fn memory_is_limited_and_given_back() {
     for jit in TIERS {
-        let (mut store, instance) = large(jit, |config| drop(config.max_memory_bytes(16 << 20)));
+        let (mut store, instance) = large(jit, |config| config.max_memory_bytes(16 << 20));
         let result = call(&mut store, &instance, "keep", (1 << 20, 0));
         assert_eq!(result, Err(TrapCode::MemoryLimit));
-        let (mut store, instance) = large(jit, |config| drop(config.max_memory_bytes(16 << 20)));
+        let (mut store, instance) = large(jit, |config| config.max_memory_bytes(16 << 20));
         // A hundred times what there is room for.
         assert_eq!(
             call(&mut store, &instance, "drop", (1 << 20, 12_000)),

@@ -27,8 +27,8 @@ pub(super) fn square(n: u64) -> u64 {
     const ROWS_MAX: u64 = 32;
     const HALVES_MAX: u64 = 4096;
     match n {
-        0..=ROWS_MAX => n * n,
-        ..=HALVES_MAX => (6 * n * n.isqrt()).max(ROWS_MAX * ROWS_MAX),
+        0..ROWS_MAX => n * n,
+        ROWS_MAX..=HALVES_MAX => (6 * n * n.isqrt()).max(ROWS_MAX * ROWS_MAX),
         _ => 32 * n * u64::from(n.ilog2()),
     }
 }

@@ -93,12 +93,12 @@ fn pow_of<R: Residue>(
         return Ok(base.whole_pow(exponent));
     }
     let window = match bits {
-        ..=24 => 1,
-        ..=240 => 4,
-        ..=700 => 5,
-        ..=2_000 => 6,
-        ..=6_000 => 7,
-        ..=20_000 => 8,
+        0..=24 => 1,
+        25..=240 => 4,
+        241..=700 => 5,
+        701..=2_000 => 6,
+        2_001..=6_000 => 7,
+        6_001..=20_000 => 8,
         _ => 9,
     };
     // Odd powers: the first, the third and so on.
