@@ -15,7 +15,26 @@ fn references_are_in_slots() {
                 (call $from (i32.const 7) (i64.const 5))
                 (call $mul (local.get 0) (i32.const 7) (local.get 1))
                 (call $sign (local.get 0))))"#,
-        expect![[r#""#]],
+        expect![[r#"
+            func (i32 i32) -> (i32) i32
+                i32.push 7
+                i64.push 5
+                big.from_i64
+                table.set 0
+                local.get 0
+                i32.push 7
+                local.get 1
+                local.set 2
+                table.get 0
+                local.get 2
+                table.get 0
+                big.mul
+                table.set 0
+                local.get 0
+                table.get 0
+                big.sign
+                ret
+        "#]],
     );
 }
 
@@ -32,7 +51,27 @@ fn slots_are_made_copied_and_cleared() {
                 (call $copy (i32.const 1) (local.get 0))
                 (call $clear (local.get 0))
                 (call $is_used (i32.const 1))))"#,
-        expect![[r#""#]],
+        expect![[r#"
+            func (i32) -> (i32) i32
+                i32.push 4
+                local.set 1
+                ref.null anyref
+                local.get 1
+                table.grow 0
+                pop
+                i32.push 1
+                local.get 0
+                table.get 0
+                table.set 0
+                local.get 0
+                ref.null anyref
+                table.set 0
+                i32.push 1
+                table.get 0
+                ref.is_null
+                i32.eqz
+                ret
+        "#]],
     );
 }
 
@@ -57,6 +96,8 @@ fn the_table_is_behind_all_others() {
 fn slots_are_numbers_of_32_bits() {
     check_error(
         r#"(module (import "dotvm" "big.add" (func (param i32 i32) (result i32))))"#,
-        expect![[r#""#]],
+        expect![
+            "offset 0x14: import dotvm.big.add: it is imported as (i32 i32) -> (i32), and is (i32 i32 i32) -> ()"
+        ],
     );
 }
