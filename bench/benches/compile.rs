@@ -82,6 +82,7 @@ fn compile_all(compiler: &Compiler, module: &Module, env: &ModuleEnv) -> usize {
             env,
             unit: Unit::Func { func },
             metering: false,
+            counting: false,
             inlining: true,
             direct: &|func| Some(ids[func as usize]),
             frame_slots: &|_| 0,

@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Wast(Wast),
     /// Read and write databases: get, put, delete, scan, query, explain, index, stats, check
     Db(Db),
+    /// Compare profiles: diff
+    Profile(ProfileArgs),
     /// Print a completion script for a shell
     Completion(Completion),
 }
@@ -203,9 +205,10 @@ pub(crate) struct Run {
         value_hint = ValueHint::DirPath,
     )]
     pub(crate) cache: Option<Option<OsString>>,
-    /// List native code in a file that perf reads (perfmap)
-    #[arg(long, value_name = "HOW", value_parser = ["perfmap"], hide_possible_values = true)]
-    pub(crate) profile: Option<String>,
+    /// Count fuel, memory and database operations by line, and show or write them (exact, exact,FILE with .json
+    /// or text), or list native code in a file that perf reads (perfmap)
+    #[arg(long, value_name = "HOW", value_parser = parse_profile)]
+    pub(crate) profile: Option<Profile>,
     /// Say on standard error what the collector of managed objects did
     #[arg(long)]
     pub(crate) gc_stats: bool,
@@ -371,6 +374,14 @@ pub(crate) struct Db {
     pub(crate) args: Vec<OsString>,
 }
 
+/// `dotvm profile`: its command line is parsed by itself, as that of `db` is.
+#[derive(Args, Debug)]
+pub(crate) struct ProfileArgs {
+    /// A subcommand, and what it is about; --help lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<OsString>,
+}
+
 /// `dotvm completion`.
 #[derive(Args, Debug)]
 pub(crate) struct Completion {
@@ -420,6 +431,26 @@ fn parse_db_limit(text: &str) -> Result<(DbLimit, u64), String> {
         false => max.parse().map_err(|_| format!("{max} is not a number"))?,
     };
     Ok((limit, max))
+}
+
+/// What `--profile` asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Profile {
+    /// A list of native code for `perf`.
+    PerfMap,
+    /// An exact profile: on standard error, or in a file.
+    Exact(Option<PathBuf>),
+}
+
+/// Parses what `--profile` takes.
+fn parse_profile(text: &str) -> Result<Profile, String> {
+    match text.split_once(',') {
+        None if text == "perfmap" => Ok(Profile::PerfMap),
+        None if text == "exact" => Ok(Profile::Exact(None)),
+        Some(("exact", file)) if !file.is_empty() => Ok(Profile::Exact(Some(file.into()))),
+        Some(("exact", _)) => Err("no file is named behind `exact,`".to_owned()),
+        _ => Err("there are exact, exact,FILE and perfmap".to_owned()),
+    }
 }
 
 /// Parses what `--wasm` takes.

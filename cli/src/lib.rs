@@ -13,6 +13,7 @@ mod failure;
 mod load;
 mod output;
 mod phases;
+mod profile;
 mod progress;
 mod signals;
 mod source;
@@ -55,6 +56,7 @@ fn execute(command: Command) -> Result<u8> {
         Command::Inspect(args) => commands::inspect::inspect(&args),
         Command::Wast(args) => commands::wast::wast(&args),
         Command::Db(args) => commands::db::db(&args.args),
+        Command::Profile(args) => commands::profile::profile(&args.args),
         Command::Completion(args) => commands::completion::completion(&args),
     }
 }

@@ -31,6 +31,9 @@ pub(crate) const PREFIX_WORDS: usize = 2;
 pub struct Options {
     /// Charge fuel at the start of every basic block.
     pub metering: bool,
+    /// With metering: count how often each basic block is paid for, and say before calls of the runtime which
+    /// instruction they are for (see [`VmContext::counts`]).
+    pub counting: bool,
 }
 
 /// How a function hands over its results.

@@ -117,6 +117,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         object_ids: std::ptr::null(),
         memory_base: memory.base,
         owner: std::ptr::null_mut(),
+        counts: std::ptr::null_mut(),
     };
     stack[..args.len()].copy_from_slice(args);
     let ty = &module.types[module.bodies[0].ty as usize];

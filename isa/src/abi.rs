@@ -216,6 +216,9 @@ pub struct VmState {
     pub last_fp: *mut u64,
     /// Instruction of the innermost guest frame, set before the runtime is called.
     pub last_ip: *const u64,
+    /// The counter of the instruction that the runtime executes, see [`VmContext::counts`]; only set by code
+    /// that counts.
+    pub mark: *mut u64,
 }
 
 /// An instance as handlers and machine code see it. The slots of the globals that its module defines
@@ -251,6 +254,9 @@ pub struct VmContext {
     pub memory_base: *mut u8,
     /// The runtime's own data of this instance.
     pub owner: *mut c_void,
+    /// A counter for each byte of the code section, of which code that counts increments that of the first
+    /// instruction of each block it has paid for; null where nothing is counted.
+    pub counts: *mut u64,
 }
 
 impl VmContext {

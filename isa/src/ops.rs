@@ -14,6 +14,7 @@
 //! own; see there.
 
 mod bigint;
+mod access;
 mod crypto;
 mod db;
 mod imm;
@@ -23,6 +24,7 @@ mod simd;
 mod wide;
 mod wide_vectors;
 
+pub use access::MemoryAccess;
 pub use services::{Rate, Service};
 
 /// Hands the opcode table to the macro `$m`: `unary { rows } binary { rows } load { rows }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use dotvm_isa::verify::{FuncVerifier, ModuleEnv, Shape};
+use dotvm_isa::verify::{FuelBlocks, FuncVerifier, ModuleEnv, Shape};
 use dotvm_isa::{Catch, Instr, Module, Op, ValType};
 
 use crate::bailout::Bailout;
@@ -91,10 +91,11 @@ impl Analysis {
         };
         let mut join_values = 0;
         let mut region = None;
-        let mut fuel_block = None;
+        let mut blocks = FuelBlocks::default();
         while let Some(step) = verifier.step().map_err(malformed)? {
             let instr = step.instr;
-            if step.reachable {
+            // Both tiers charge at the same places.
+            if let Some(block) = blocks.enter(&step) {
                 if step.label || instr.op == Op::Loop {
                     let stack = types(&verifier);
                     join_values += stack.len();
@@ -102,11 +103,8 @@ impl Analysis {
                         return Err(Bailout::TooComplex);
                     }
                     analysis.leaders.insert(instr.offset, stack);
-                    fuel_block = None;
                 }
-                analysis.note(&instr, region, &mut fuel_block);
-            } else if step.label {
-                fuel_block = None;
+                analysis.note(&instr, region, block);
             }
             match instr.op {
                 Op::Try => {
@@ -142,19 +140,14 @@ impl Analysis {
     }
 
     /// Takes an instruction that can be reached into the list and the bill.
-    fn note(&mut self, instr: &Instr, region: Option<usize>, fuel_block: &mut Option<u32>) {
+    fn note(&mut self, instr: &Instr, region: Option<usize>, block: u32) {
         self.instrs.push(*instr);
         let tail_call = matches!(instr.op, Op::RetCall | Op::RetCallIndirect | Op::RetCallRef);
         // Nothing of the frame is left while a tail call runs.
         self.region_of.push(region.filter(|_| !tail_call));
         self.calls |= tail_call || is_call(instr.op);
-        let block = *fuel_block.get_or_insert(instr.offset);
         *self.fuel.entry(block).or_default() += u64::from(instr.op.info().fuel);
         self.tail_calls |= tail_call;
-        // What ends a block here ends one in the interpreter: both charge at the same places.
-        if matches!(instr.op, Op::Jz | Op::Jnz) || instr.op.is_terminator() {
-            *fuel_block = None;
-        }
     }
 
     /// Takes a `try` that has not been applied into the list.

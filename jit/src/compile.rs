@@ -67,6 +67,9 @@ pub struct Request<'a> {
     pub unit: Unit,
     /// Whether fuel is charged, and frames are tracked as the interpreter does.
     pub metering: bool,
+    /// With metering: whether blocks that are paid for are counted, and calls of the runtime say which
+    /// instruction they are for (see [`VmContext::counts`](dotvm_isa::abi::VmContext::counts)).
+    pub counting: bool,
     /// Whether small callees are inlined.
     pub inlining: bool,
     /// The number that a defined function has in code memory, where it is or is being compiled.

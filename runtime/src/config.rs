@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use dotvm_dotdb::Limits as DatabaseLimits;
 
+use crate::precompiled::Settings;
+
 /// Settings of an [`Engine`](crate::Engine).
 ///
 /// ```
@@ -14,6 +16,7 @@ use dotvm_dotdb::Limits as DatabaseLimits;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) metering: bool,
+    pub(crate) counting: bool,
     pub(crate) max_stack_bytes: usize,
     pub(crate) max_memory_bytes: u64,
     pub(crate) max_table_elements: u64,
@@ -57,6 +60,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             metering: false,
+            counting: false,
             max_stack_bytes: 8 << 20,
             max_memory_bytes: 4 << 30,
             max_table_elements: 10_000_000,
@@ -96,6 +100,22 @@ impl Config {
     pub fn metering(&mut self, on: bool) -> &mut Config {
         self.metering = on;
         self
+    }
+
+    /// Whether programs count what they execute, for [`Store::exact_profile`](crate::Store::exact_profile). They
+    /// pay fuel then as with [`Config::metering`], and are that much slower and a little more. Default: no.
+    pub fn exact_profile(&mut self, on: bool) -> &mut Config {
+        self.counting = on;
+        self
+    }
+
+    /// What native code is made with.
+    pub(crate) fn native_settings(&self) -> Settings {
+        Settings {
+            metering: self.metering,
+            counting: self.counting,
+            inlining: self.jit_inlining,
+        }
     }
 
     /// The largest stack that can be asked for: 16 GiB.

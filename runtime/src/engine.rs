@@ -35,12 +35,16 @@ impl Default for Engine {
 impl Engine {
     /// An engine with these settings.
     pub fn new(config: &Config) -> Engine {
+        let mut config = config.clone();
+        // What is counted is what is paid for.
+        config.metering |= config.counting;
+        let tier = Tier::new(&config);
         Engine(Arc::new(EngineInner {
-            config: config.clone(),
+            config,
             types: Mutex::default(),
             objects: Mutex::default(),
             watchdog: Watchdog::default(),
-            tier: Tier::new(config),
+            tier,
         }))
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dotvm_interp::{Code, Maps, Options, References, lower, maps, unlowered};
 use dotvm_isa::abi::CodeCell;
-use dotvm_isa::debug::SubprogramName;
+use dotvm_isa::debug::{SourceTables, SubprogramName};
 use dotvm_isa::encode::{EncodeOptions, encode};
 use dotvm_isa::verify::{self, ModuleEnv};
 use dotvm_isa::{
@@ -326,6 +326,11 @@ impl Module {
             Ok((frame.name, location))
         });
         frames.collect()
+    }
+
+    /// Its debug information.
+    pub(crate) fn source_tables(&self) -> &SourceTables {
+        &self.names().source
     }
 
     /// What it needs from outside, in order.
@@ -706,8 +711,10 @@ impl Module {
     }
 
     fn options(&self) -> Options {
+        let config = self.engine().config();
         Options {
-            metering: self.engine().config().metering,
+            metering: config.metering,
+            counting: config.counting,
         }
     }
 

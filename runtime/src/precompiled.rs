@@ -11,7 +11,7 @@
 //! | 8, 8 | where the bytecode starts, and its bytes |
 //! | 8, 8 | where the image starts, and its bytes |
 //! | 4 | CRC-32 of the image |
-//! | 4 | settings: 1 with metering, 2 with inlining |
+//! | 4 | settings: 1 with metering, 2 with inlining, 4 with counters |
 //! | 4, … | the build that made it, as text behind its length |
 //! | 4, … | the processor and what it must be able to do, likewise |
 //!
@@ -36,6 +36,23 @@ const FIXED_BYTES: usize = 56;
 /// Where the bytecode starts is a multiple of this.
 const MODULE_ALIGNMENT: usize = 16;
 
+/// What native code does besides computing, and how it is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// It charges fuel.
+    pub(crate) metering: bool,
+    /// It counts what it executes.
+    pub(crate) counting: bool,
+    /// Small functions are inlined.
+    pub(crate) inlining: bool,
+}
+
+impl Settings {
+    fn bits(self) -> u32 {
+        u32::from(self.metering) | u32::from(self.inlining) << 1 | u32::from(self.counting) << 2
+    }
+}
+
 /// What native code was made by and for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Fingerprint {
@@ -49,9 +66,9 @@ const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), " ", env!("DOTVM_SOURCES"
 
 impl Fingerprint {
     /// Of code that is made here for such processors.
-    pub(crate) fn new(metering: bool, inlining: bool, target: String) -> Fingerprint {
+    pub(crate) fn new(settings: Settings, target: String) -> Fingerprint {
         Fingerprint {
-            settings: u32::from(metering) | u32::from(inlining) << 1,
+            settings: settings.bits(),
             build: BUILD.to_owned(),
             target,
         }
@@ -113,7 +130,7 @@ pub enum Unused {
     Version,
     /// It needs what this processor does not have.
     Processor,
-    /// It was made with other settings: metering or inlining.
+    /// It was made with other settings: metering, inlining or profiling.
     Settings,
     /// Its checksum is wrong.
     Damaged,
@@ -130,7 +147,7 @@ impl fmt::Display for Unused {
             Unused::Off => "native code is off",
             Unused::Version => "it was made by another build of DotVM",
             Unused::Processor => "it was made for another processor",
-            Unused::Settings => "it was made with other settings (metering or inlining)",
+            Unused::Settings => "it was made with other settings (metering, inlining or profiling)",
             Unused::Damaged => "it is damaged",
             Unused::OtherModule => "it belongs to other bytecode",
             Unused::Refused(reason) => reason,
@@ -295,8 +312,16 @@ mod tests {
     use super::*;
 
     fn file() -> Vec<u8> {
-        let fingerprint = Fingerprint::new(true, false, "x86_64 has_avx".into());
+        let fingerprint = Fingerprint::new(settings(true, false), "x86_64 has_avx".into());
         write(b"0123456789abcdef, and so on", b"image", &fingerprint)
+    }
+
+    fn settings(metering: bool, inlining: bool) -> Settings {
+        Settings {
+            metering,
+            counting: false,
+            inlining,
+        }
     }
 
     #[test]
@@ -329,7 +354,7 @@ mod tests {
 
     #[test]
     fn what_differs_is_named() {
-        let here = Fingerprint::new(false, true, "x86_64 has_avx has_avx2".into());
+        let here = Fingerprint::new(settings(false, true), "x86_64 has_avx has_avx2".into());
         let with = |change: &dyn Fn(&mut Fingerprint)| {
             let mut code = here.clone();
             change(&mut code);

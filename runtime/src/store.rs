@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::error::{BoxError, Error, Result};
 use crate::exception::TagData;
 use crate::module::Module;
+use crate::profile::{ExactProfile, Extras};
 use crate::services::{self, Services};
 use crate::signals::{InterruptHandle, StoreSignals, Ticket};
 use crate::vm::alloc_places::AllocPlaces;
@@ -58,6 +59,8 @@ pub struct StoreOpaque {
     pub(crate) exceptions: Exceptions,
     /// Managed objects.
     pub(crate) heap: Heap,
+    /// What counters do not say, where programs count.
+    pub(crate) extras: Option<Extras>,
     pub(crate) services: Services,
     /// Where blocks were allocated, once somebody asked.
     pub(crate) alloc_places: Option<AllocPlaces>,
@@ -149,6 +152,7 @@ impl<T: 'static> Store<T> {
             tags: Vec::new(),
             exceptions: Exceptions::default(),
             heap: Heap::new(config.gc_torture),
+            extras: config.counting.then(Extras::default),
             services: Services::default(),
             alloc_places: None,
             modules: Vec::new(),
@@ -213,6 +217,15 @@ impl<T: 'static> Store<T> {
     pub fn fuel_consumed(&self) -> Result<u64> {
         let store = &self.0.opaque;
         Ok(store.fuel_used + (store.fuel_set - store.fuel()?))
+    }
+
+    /// What programs of this store have executed so far, by function and line of the source.
+    ///
+    /// # Errors
+    /// Where the engine does not count ([`Config::exact_profile`](crate::Config::exact_profile)), or a function
+    /// that came as native code is malformed as bytecode.
+    pub fn exact_profile(&self) -> Result<ExactProfile> {
+        ExactProfile::of(&self.0.opaque, self.fuel_consumed()?)
     }
 
     /// Gives programs so much time, counted from now, for everything that they do from now on. See
@@ -652,7 +665,19 @@ impl StoreOpaque {
         }
         let left = self.vm.fuel().checked_sub(fuel);
         self.vm.set_fuel(left.ok_or(TrapCode::OutOfFuel)?);
+        if let Some(extras) = &mut self.extras {
+            extras.at(self.vm.mark()).fuel += fuel;
+        }
         Ok(())
+    }
+
+    /// Notes bytes that an instruction is about to copy, where programs count.
+    pub(crate) fn note_bytes(&mut self, loaded: usize, stored: usize) {
+        if let Some(extras) = &mut self.extras {
+            let cost = extras.at(self.vm.mark());
+            cost.bytes_loaded += loaded as u64;
+            cost.bytes_stored += stored as u64;
+        }
     }
 
     /// Looks whether the memory limit leaves room for so many bytes.

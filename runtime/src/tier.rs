@@ -18,6 +18,7 @@ use crate::code_cache::CodeCache;
 use crate::config::{Config, Jit};
 use crate::module::Module;
 use crate::perf_map::PerfMap;
+use crate::precompiled::Settings;
 use crate::vm::native::{self, Stub};
 
 /// What an engine compiled to native code, and why the rest was not.
@@ -47,8 +48,7 @@ pub(crate) struct Tier {
     jit: Jit,
     threshold: u32,
     threads: usize,
-    inlining: bool,
-    metering: bool,
+    settings: Settings,
     code_limit: usize,
     cache: Option<CodeCache>,
     perf_map: Option<PerfMap>,
@@ -173,8 +173,7 @@ impl Tier {
             } else {
                 config.jit_threads
             },
-            inlining: config.jit_inlining,
-            metering: config.metering,
+            settings: config.native_settings(),
             code_limit: config.max_native_code_bytes,
             cache: config
                 .code_cache
@@ -500,8 +499,9 @@ impl Tier {
             module: module.bytecode(),
             env: module.env(),
             unit,
-            metering: self.metering,
-            inlining: self.inlining,
+            metering: self.settings.metering,
+            counting: self.settings.counting,
+            inlining: self.settings.inlining,
             direct,
             // One that cannot be lowered cannot be called, whatever the size of its frame.
             frame_slots: &|func| module.frame_slots(func).unwrap_or(0),

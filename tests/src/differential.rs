@@ -84,6 +84,8 @@ pub struct Outcome {
     pub place: Vec<String>,
     /// Fuel left, with metering.
     pub fuel: Option<u64>,
+    /// What each function has cost so far, where that is counted.
+    pub profile: Option<String>,
     /// Memories, tables and globals afterwards, and what the host was called with.
     pub state: String,
 }
@@ -99,6 +101,8 @@ pub struct Way {
     pub inlining: bool,
     /// Whether fuel is charged.
     pub metering: bool,
+    /// Whether what is executed is counted, with metering.
+    pub counting: bool,
     /// Whether all native code comes from a file.
     pub kept: bool,
 }
@@ -334,6 +338,7 @@ pub fn engine(way: Way) -> Engine {
         .jit_threads(0)
         .jit_inlining(way.inlining)
         .metering(way.metering)
+        .exact_profile(way.counting)
         .max_stack_bytes(128 << 10)
         .max_memory_bytes(MEMORY_BYTES_MAX)
         .max_table_elements(TABLE_ELEMENTS_MAX)
@@ -519,8 +524,16 @@ fn outcome(
         end,
         place,
         fuel: store.fuel().ok(),
+        profile: profile(store),
         state: instance.map_or_else(String::new, |instance| state(store, instance)),
     }
+}
+
+/// A store's profile, where there is one; everything that was paid for is in it.
+fn profile(store: &Store<u64>) -> Option<String> {
+    let profile = store.exact_profile().ok()?;
+    assert_eq!(profile.total().fuel, profile.fuel, "{profile:#?}");
+    Some(format!("{:#?}", profile.rows))
 }
 
 /// What an error says, without the frames, and these.
@@ -623,6 +636,7 @@ pub const INTERPRETED: Way = Way {
     threshold: 1,
     inlining: true,
     metering: true,
+    counting: false,
     kept: false,
 };
 
@@ -677,6 +691,7 @@ fn compare(
         threshold,
         inlining,
         metering,
+        counting: metering && case.choice >> 27 & 1 != 0,
         kept: false,
     };
     let late = 2 + (case.choice >> 16) as u32 % 3;

@@ -9,7 +9,9 @@ use crate::output;
 /// Prints the script for a shell.
 pub(crate) fn completion(args: &Completion) -> Result<u8> {
     let mut script = Vec::new();
-    let mut command = Cli::command().mut_subcommand("db", |_| super::db::command());
+    let mut command = Cli::command()
+        .mut_subcommand("db", |_| super::db::command())
+        .mut_subcommand("profile", |_| super::profile::command());
     clap_complete::generate(args.shell, &mut command, "dotvm", &mut script);
     output::print(&String::from_utf8_lossy(&script))?;
     Ok(0)

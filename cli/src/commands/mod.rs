@@ -6,6 +6,7 @@ pub(crate) mod completion;
 pub(crate) mod db;
 pub(crate) mod disasm;
 pub(crate) mod inspect;
+pub(crate) mod profile;
 pub(crate) mod run;
 pub(crate) mod transpile;
 pub(crate) mod verify;

@@ -1,6 +1,7 @@
 //! `dotvm run`: runs programs.
 
 mod invoke;
+mod profiles;
 mod setup;
 mod verbose;
 
@@ -10,7 +11,7 @@ use std::path::Path;
 use dotvm::wasi::WasiCtx;
 use dotvm::{Engine, Error, Instance, Linker, Module, Store, add_wasi_to_linker};
 
-use crate::args::Run;
+use crate::args::{Profile, Run};
 use crate::failure::{Failure, Result};
 use crate::load::load;
 use crate::output;
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let module = load(
         args.file(),
         &args.source,
-        args.debug_info,
+        args.debug_info || matches!(args.profile, Some(Profile::Exact(_))),
         &engine,
         &mut phases,
     )?;
@@ -67,7 +68,15 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         output::say(&verbose::run_facts(&store, &module, &phases));
         output::say(&verbose::cache_facts(saved));
     }
-    outcome
+    match (outcome, profiles::write(args, &store)) {
+        (Ok(code), written) => written.map(|()| code),
+        (Err(failure), written) => {
+            if let Err(unwritten) = written {
+                unwritten.report();
+            }
+            Err(failure)
+        }
+    }
 }
 
 /// Calls the function that the command line names, or the program's entry point.

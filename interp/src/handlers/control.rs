@@ -191,6 +191,38 @@ impl Exec for Fuel {
     }
 }
 
+/// Counts a block that was paid for, in the counter with the number in word 1.
+pub(crate) struct Count;
+
+impl Exec for Count {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: code that counts runs in instances with a counter for each byte of the code section, and the
+        // number is that of one.
+        unsafe {
+            let counter = (*r.ctx).counts.add(r.word(1) as usize);
+            *counter += 1;
+            r.advance(2);
+        }
+        Flow::Next
+    }
+}
+
+/// Says which instruction the next one calls the runtime for, by the number of its counter in word 1.
+pub(crate) struct Mark;
+
+impl Exec for Mark {
+    #[inline(always)]
+    unsafe fn exec(r: &mut Regs) -> Flow {
+        // SAFETY: as for `Count`; the state belongs to this thread of execution.
+        unsafe {
+            (*(*r.ctx).state).mark = (*r.ctx).counts.add(r.word(1) as usize);
+            r.advance(2);
+        }
+        Flow::Next
+    }
+}
+
 /// Ends the run with the status in the 32 bits at byte 12.
 pub(crate) struct Stop;
 

@@ -8,7 +8,7 @@ use super::ops::{Binary, Step};
 use super::select::{self, Place, jump_cmp};
 use super::stack::{Entry, Operand, Where};
 use super::{Lowerer, fields, fields_wide};
-use crate::handlers::control::{Backward, Forward, Fuel, Jump, JumpIf, JumpTable};
+use crate::handlers::control::{Backward, Count, Forward, Fuel, Jump, JumpIf, JumpTable, Mark};
 use crate::handlers::{Acc, S10};
 use crate::machine::{Handler, handler};
 
@@ -63,10 +63,32 @@ impl Lowerer<'_> {
     fn charge_metered(&mut self, instr: &Instr) {
         let at = match self.blocks.fuel_at {
             Some(at) => at,
-            None => self.emit(handler::<Fuel>(), &[0]) + 1,
+            None => {
+                let at = self.emit(handler::<Fuel>(), &[0]) + 1;
+                if self.options.counting {
+                    let counter = self.counter_of(instr);
+                    self.emit(handler::<Count>(), &[counter]);
+                }
+                at
+            }
         };
         self.blocks.fuel_at = Some(at);
         self.out[at] += u64::from(instr.op.info().fuel);
+    }
+
+    /// The number of an instruction's counter: its place in the code section.
+    fn counter_of(&self, instr: &Instr) -> u64 {
+        let defined = self.func - self.env.spaces.imported_funcs;
+        let body = &self.module.bodies[defined as usize].code;
+        body.start as u64 + u64::from(instr.offset)
+    }
+
+    /// Where code counts: says that the runtime is called for an instruction.
+    pub(super) fn mark(&mut self, instr: &Instr) {
+        if self.options.counting {
+            let counter = self.counter_of(instr);
+            self.emit(handler::<Mark>(), &[counter]);
+        }
     }
 
     /// Ends the block: the next instruction opens another.

@@ -210,6 +210,7 @@ impl<'m> Lowerer<'m> {
             // What collects finds references in slots only; they do not change.
             self.free_acc(Class::Int);
         }
+        self.mark(instr);
         let words = [fields_wide(args, 0, call.row as u32), call.immediate];
         self.emit(handler::<CallRuntime>(), &words);
         if makes_objects {

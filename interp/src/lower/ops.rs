@@ -723,7 +723,8 @@ impl LowerOther for Lowerer<'_> {
     }
 
     fn memory_copy(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        if instr.a != 0 || instr.b != 0 || !self.first_is_near {
+        if instr.a != 0 || instr.b != 0 || !self.first_is_near || self.options.counting {
+            // What counts is the runtime.
             self.call_runtime(instr);
             return Ok(());
         }
@@ -733,7 +734,7 @@ impl LowerOther for Lowerer<'_> {
     }
 
     fn memory_fill(&mut self, instr: &Instr) -> Result<(), Malformed> {
-        if instr.a != 0 || !self.first_is_near {
+        if instr.a != 0 || !self.first_is_near || self.options.counting {
             self.call_runtime(instr);
             return Ok(());
         }

@@ -15,11 +15,13 @@
 //! Every shape of a function exists once, so that comparing two takes constant time whatever a
 //! hostile module does.
 
+mod blocks;
 mod function;
 mod module;
 mod objects;
 mod shapes;
 
+pub use blocks::FuelBlocks;
 pub use function::{FuncVerifier, Step};
 pub use shapes::Shape;
 

@@ -559,6 +559,7 @@ impl<'a> Lowerer<'a, '_> {
     pub(super) fn libcall(&mut self, instr: &Instr) {
         let call = self.request.env.spaces.runtime_call(instr);
         let operands = self.stack.split_off(self.stack.len() - call.operands);
+        self.mark(instr);
         self.call_libcall(call.row, &operands, call.immediate, call.result);
     }
 

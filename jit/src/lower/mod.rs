@@ -153,6 +153,7 @@ struct Regions {
     tables: AliasRegion,
     slots: AliasRegion,
     objects: AliasRegion,
+    counts: AliasRegion,
 }
 
 impl Regions {
@@ -170,6 +171,7 @@ impl Regions {
             tables: region(3, "tables"),
             slots: region(4, "VM stack"),
             objects: region(5, "managed objects"),
+            counts: region(6, "counters"),
         }
     }
 }
@@ -516,6 +518,35 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         self.b.ins().trapnz(short, trap_code(TrapCode::OutOfFuel));
         let left = self.b.ins().isub(fuel, cost);
         self.b.ins().store(flags, left, state, at);
+        if self.request.counting {
+            let flags = MemFlagsData::trusted().with_alias_region(Some(self.regions.counts));
+            let counter = self.counter_of(instr);
+            let count = self.b.ins().load(types::I64, flags, counter, 0);
+            let one = self.b.ins().iconst(types::I64, 1);
+            let count = self.b.ins().iadd(count, one);
+            self.b.ins().store(flags, count, counter, 0);
+        }
+    }
+
+    /// Where the counter of an instruction of the body is.
+    fn counter_of(&mut self, instr: &Instr) -> Value {
+        let counts = self.ctx_field(offset_of!(VmContext, counts));
+        let body = &self.request.module.bodies[self.body.analysis.defined as usize];
+        let number = body.code.start as i64 + i64::from(instr.offset);
+        let bytes = number * size_of::<u64>() as i64;
+        let bytes = self.b.ins().iconst(types::I64, bytes);
+        self.b.ins().iadd(counts, bytes)
+    }
+
+    /// Where code counts: says that the runtime is called for an instruction.
+    fn mark(&mut self, instr: &Instr) {
+        if !self.request.counting {
+            return;
+        }
+        let counter = self.counter_of(instr);
+        let (flags, state) = (self.state_flags(), self.state());
+        let at = offset_of!(VmState, mark) as i32;
+        self.b.ins().store(flags, counter, state, at);
     }
 
     /// The state of the store.

@@ -91,7 +91,7 @@ impl Tier {
     /// What native code that is made here is made by and for.
     fn fingerprint(&self) -> Result<Fingerprint, Bailout> {
         let target = self.compiler()?.target();
-        Ok(Fingerprint::new(self.metering, self.inlining, target))
+        Ok(Fingerprint::new(self.settings, target))
     }
 
     /// The native code of a file.

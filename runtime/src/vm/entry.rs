@@ -173,6 +173,7 @@ impl StoreVm {
             pending_ctx: ptr::null_mut(),
             last_fp: ptr::null_mut(),
             last_ip: ptr::null(),
+            mark: ptr::null_mut(),
         };
         StoreVm {
             state: Pinned::new(StoreState { vm, store: None }),
@@ -304,6 +305,13 @@ impl StoreVm {
     /// Sets the fuel left.
     pub(crate) fn set_fuel(&mut self, fuel: u64) {
         self.state.get_mut().vm.fuel = fuel;
+    }
+
+    /// The address of the counter of the instruction that calls the runtime; only with [`Config::exact_profile`].
+    ///
+    /// [`Config::exact_profile`]: crate::Config::exact_profile
+    pub(crate) fn mark(&self) -> usize {
+        self.state.get().vm.mark.addr()
     }
 
     /// The frames that wait for what is running, innermost first.

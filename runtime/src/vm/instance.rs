@@ -26,6 +26,7 @@ pub(crate) struct InstanceData {
     table_list: Pinned<[*mut VmTable]>,
     memory_list: Pinned<[*const VmMemory]>,
     import_list: Pinned<[*const FuncRef]>,
+    counts: Pinned<[u64]>,
     /// Numbers of the memories in the store.
     pub(crate) memories: Vec<u32>,
     /// Numbers of the tables in the store.
@@ -52,6 +53,12 @@ impl InstanceData {
     /// An instance with number `index` of the store, without anything but functions.
     pub(crate) fn new(module: &Module, index: u32, store: &StoreOpaque) -> InstanceData {
         let isa = module.bytecode();
+        // The kernel gives pages of it as they are needed.
+        let counts = match store.engine.config().counting {
+            true => vec![0; isa.code_bytes.as_slice().len()],
+            false => Vec::new(),
+        };
+        let counts = Pinned::from_vec(counts);
         let ctx = VmContext {
             memory: store.vm.no_memory(),
             memories: ptr::null(),
@@ -68,6 +75,10 @@ impl InstanceData {
             memory_base: store.vm.no_memory_base(),
             // Not an address: libcalls find the instance by its number.
             owner: ptr::without_provenance_mut(index as usize),
+            counts: match counts.get().is_empty() {
+                true => ptr::null_mut(),
+                false => counts.first(),
+            },
         };
         InstanceData {
             module: module.clone(),
@@ -77,6 +88,7 @@ impl InstanceData {
             table_list: Pinned::from_vec(Vec::new()),
             memory_list: Pinned::from_vec(Vec::new()),
             import_list: Pinned::from_vec(Vec::new()),
+            counts,
             memories: Vec::new(),
             tables: Vec::new(),
             globals: Vec::new(),
@@ -85,6 +97,11 @@ impl InstanceData {
             dropped_data: vec![false; isa.data.len()],
             dropped_elems: vec![false; isa.elems.len()],
         }
+    }
+
+    /// Counters of what its code has executed, one for each byte of the code section; none where it does not count.
+    pub(crate) fn counts(&self) -> &[u64] {
+        self.counts.get()
     }
 
     /// The context, which is valid as long as the instance.

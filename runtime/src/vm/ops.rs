@@ -136,6 +136,7 @@ pub(super) fn memory_copy(
     let oob = TrapCode::MemoryOutOfBounds;
     let src = range(src, len, store.memories[from].bytes().len(), oob)?;
     let dst = range(dst, len, store.memories[to].bytes().len(), oob)?;
+    store.note_bytes(src.len(), dst.len());
     // From the end that is not overwritten before it is read.
     let upwards = dst.start <= src.start;
     in_steps(store, src.len(), |store, step| {
@@ -165,6 +166,7 @@ pub(super) fn memory_fill(
     let number = memory_number(store, instance, imm as usize) as usize;
     let size = store.memories[number].bytes().len();
     let dst = range(dst, len, size, TrapCode::MemoryOutOfBounds)?;
+    store.note_bytes(0, dst.len());
     in_steps(store, dst.len(), |store, step| {
         let bytes = store.memories[number].bytes_mut();
         bytes[dst.start + step.start..dst.start + step.end].fill(value as u8);
@@ -208,7 +210,9 @@ pub(super) fn memory_init(
     let bytes = memory(store, instance, target).bytes_mut();
     let src = range(src, len, source.len(), TrapCode::MemoryOutOfBounds)?;
     let dst = range(dst, len, bytes.len(), TrapCode::MemoryOutOfBounds)?;
+    let count = dst.len();
     bytes[dst].copy_from_slice(&source[src]);
+    store.note_bytes(0, count);
     Ok(())
 }
 

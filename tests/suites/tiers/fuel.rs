@@ -6,7 +6,7 @@ use dotvm_tests::differential::{Call, Way, engine, outcomes_within};
 use crate::harness::{call, interpreted, load, load_for, native_ways};
 
 /// Loops within loops, calls that are inlined and calls that are not, memory, the host.
-const LOOPS: &str = r#"
+pub(crate) const LOOPS: &str = r#"
 .import "host" "mix" func $mix (i32) -> i32
 .memory 1
 .global $count mut i32 = 0
@@ -72,7 +72,7 @@ inner:
 "#;
 
 /// Recursion, calls through a table, tail calls.
-const CALLS: &str = r#"
+pub(crate) const CALLS: &str = r#"
 .table $t funcref 2
 .elem funcref at 0 in $t ($fib, $down)
 .global $steps mut i64 = 0
@@ -128,7 +128,7 @@ end:
 "#;
 
 /// Traps in the middle of blocks: what the block costs is paid, what follows is not done.
-const TRAPS: &str = r#"
+pub(crate) const TRAPS: &str = r#"
 .memory 1
 .global $done mut i32 = 0
 .export "load" func $load

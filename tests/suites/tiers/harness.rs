@@ -21,6 +21,7 @@ pub(crate) fn native_ways(metering: bool) -> Vec<Way> {
                 threshold,
                 inlining,
                 metering,
+                counting: false,
                 kept: false,
             });
         }
@@ -30,6 +31,7 @@ pub(crate) fn native_ways(metering: bool) -> Vec<Way> {
             threshold: 1_000_000,
             inlining,
             metering,
+            counting: false,
             kept: true,
         });
     }

@@ -6,6 +6,7 @@ mod harness;
 mod kernels;
 mod loops;
 mod memories;
+mod profiles;
 mod references;
 mod stops;
 mod trapping;

@@ -8,7 +8,7 @@ use dotvm::db::{Database, Limits, Options};
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder, WasiError};
 use dotvm::{Config, Store};
 
-use crate::args::{DbLimit, Run};
+use crate::args::{DbLimit, Profile, Run};
 use crate::failure::{Failure, Result};
 use crate::load::is_named_compiled;
 
@@ -16,7 +16,8 @@ use crate::load::is_named_compiled;
 pub(super) fn config(args: &Run) -> Result<Config> {
     let mut config = Config::new();
     args.tiers.apply(&mut config);
-    config.perf_map(args.profile.is_some());
+    config.perf_map(args.profile == Some(Profile::PerfMap));
+    config.exact_profile(is_counted(args));
     config.gc_torture(args.gc_torture);
     config.metering(counts_instructions(args));
     if let Some(folder) = &args.cache {
@@ -84,7 +85,12 @@ pub(super) fn database(store: &mut Store<WasiCtx>, args: &Run) -> Result {
 /// come from a file. That was made not to count, most likely, and would not be used.
 fn counts_instructions(args: &Run) -> bool {
     let may_have_code = args.cache.is_some() || is_named_compiled(args.file());
-    args.fuel.is_some() || args.verbose && !may_have_code
+    args.fuel.is_some() || is_counted(args) || args.verbose && !may_have_code
+}
+
+/// Whether there is to be an exact profile.
+fn is_counted(args: &Run) -> bool {
+    matches!(args.profile, Some(Profile::Exact(_)))
 }
 
 /// The folder for what can be made again, as the XDG base directory specification has it.
