@@ -209,6 +209,16 @@ pub(crate) struct Run {
     /// or text), or list native code in a file that perf reads (perfmap)
     #[arg(long, value_name = "HOW", value_parser = parse_profile)]
     pub(crate) profile: Option<Profile>,
+    /// Say at the end what the program has used: time, fuel, native code, memory, calls of the host, database; on
+    /// standard error, or in FILE (JSON, where its name ends in .json)
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        value_hint = ValueHint::FilePath,
+    )]
+    pub(crate) stats: Option<Option<PathBuf>>,
     /// Say on standard error what the collector of managed objects did
     #[arg(long)]
     pub(crate) gc_stats: bool,

@@ -70,8 +70,8 @@ pub(crate) fn load(
         Kind::Wasm | Kind::Rust | Kind::CargoProject => {
             let style = Style {
                 debug_info,
-                verbose: phases.is_on(),
-                warnings: phases.is_on(),
+                verbose: phases.is_verbose(),
+                warnings: phases.is_verbose(),
                 ..Style::default()
             };
             let (bytes, _) = build(program, source, style, phases)?;

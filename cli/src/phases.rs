@@ -1,4 +1,4 @@
-//! What `--verbose` measures: the phases of starting a program.
+//! What `--verbose` and `--stats` measure: the phases of starting a program.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,8 @@ use crate::units::show_time;
 pub(crate) struct Phases {
     /// End of the latest phase; `None` where nobody wants to know.
     last: Option<Instant>,
+    /// Whether what is done is told as it is done.
+    verbose: bool,
     done: Vec<(&'static str, Duration)>,
 }
 
@@ -17,13 +19,27 @@ impl Phases {
     pub(crate) fn new(on: bool) -> Phases {
         Phases {
             last: on.then(Instant::now),
+            verbose: on,
             done: Vec::new(),
         }
     }
 
-    /// Whether somebody wants to know.
-    pub(crate) fn is_on(&self) -> bool {
-        self.last.is_some()
+    /// The same for those who want to know nothing else.
+    pub(crate) fn measured() -> Phases {
+        Phases {
+            verbose: false,
+            ..Phases::new(true)
+        }
+    }
+
+    /// Whether what is done is told as it is done.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// The phases so far.
+    pub(crate) fn done(&self) -> &[(&'static str, Duration)] {
+        &self.done
     }
 
     /// Ends a phase, and starts the next one.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dotvm_dotdb::{self as db, Database};
+use dotvm_isa::ops::Service;
 use dotvm_isa::{AddressType, GlobalType, MemoryType, TableType, TrapCode};
 
 use crate::backtrace::Backtrace;
@@ -62,6 +63,8 @@ pub struct StoreOpaque {
     /// What counters do not say, where programs count.
     pub(crate) extras: Option<Extras>,
     pub(crate) services: Services,
+    /// How often host functions were called.
+    pub(crate) host_calls: u64,
     /// Where blocks were allocated, once somebody asked.
     pub(crate) alloc_places: Option<AllocPlaces>,
     /// The modules of all instances, each once.
@@ -116,12 +119,16 @@ pub struct Usage {
     pub exceptions: u64,
     /// What they take.
     pub exception_bytes: u64,
+    /// The most that they took.
+    pub peak_exception_bytes: u64,
     /// The heap of managed objects, and what host objects on it count for.
     pub object_bytes: u64,
     /// Handles of services: keys, hashes in the making (their number).
     pub handles: u64,
     /// What they take.
     pub handle_bytes: u64,
+    /// The most that they took.
+    pub peak_handle_bytes: u64,
 }
 
 /// What bounds calls from the host.
@@ -154,6 +161,7 @@ impl<T: 'static> Store<T> {
             heap: Heap::new(config.gc_torture),
             extras: config.counting.then(Extras::default),
             services: Services::default(),
+            host_calls: 0,
             alloc_places: None,
             modules: Vec::new(),
             objects: Vec::new(),
@@ -335,6 +343,17 @@ impl<T: 'static> Store<T> {
     /// Bytes in use.
     pub fn usage(&self) -> Usage {
         self.0.opaque.usage()
+    }
+
+    /// How often host functions were called, by programs and by the host.
+    pub fn host_calls(&self) -> u64 {
+        self.0.opaque.host_calls
+    }
+
+    /// How often programs executed each instruction that is a [`Service`] (cryptography, databases), those only that
+    /// they did execute, also where it failed.
+    pub fn service_calls(&self) -> impl Iterator<Item = (Service, u64)> {
+        self.0.opaque.services.executed()
     }
 
     /// What the collector of managed objects did.
@@ -737,9 +756,11 @@ impl StoreOpaque {
             function_references: self.funcs.len() as u64,
             exceptions: self.exceptions.len() as u64,
             exception_bytes: self.exceptions.bytes(),
+            peak_exception_bytes: self.exceptions.peak_bytes(),
             object_bytes: self.heap.bytes(),
             handles: self.services.handles() as u64,
             handle_bytes: self.services.bytes(),
+            peak_handle_bytes: self.services.peak_bytes(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod invoke;
 mod profiles;
 mod setup;
+mod stats;
 mod verbose;
 
 use std::mem::ManuallyDrop;
@@ -19,7 +20,10 @@ use crate::phases::Phases;
 
 /// Runs a program; returns its exit code.
 pub(crate) fn run(args: &Run) -> Result<u8> {
-    let mut phases = Phases::new(args.verbose);
+    let mut phases = match args.stats.is_some() && !args.verbose {
+        true => Phases::measured(),
+        false => Phases::new(args.verbose),
+    };
     let engine = Engine::new(&setup::config(args)?);
     // The process ends soon. To give everything back piece by piece would only take time.
     let module = load(
@@ -68,7 +72,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         output::say(&verbose::run_facts(&store, &module, &phases));
         output::say(&verbose::cache_facts(saved));
     }
-    match (outcome, profiles::write(args, &store)) {
+    let written = stats::write(args, &store, &module, &phases);
+    let written = written.and_then(|()| profiles::write(args, &store));
+    match (outcome, written) {
         (Ok(code), written) => written.map(|()| code),
         (Err(failure), written) => {
             if let Err(unwritten) = written {

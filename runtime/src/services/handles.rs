@@ -18,6 +18,8 @@ pub(crate) struct Handles<T> {
     /// Entries without a thing; the one that was ended first is used next.
     free: std::collections::VecDeque<u16>,
     bytes: u64,
+    /// The most that `bytes` has been.
+    peak_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,7 @@ impl<T> Default for Handles<T> {
             entries: Vec::new(),
             free: std::collections::VecDeque::new(),
             bytes: 0,
+            peak_bytes: 0,
         }
     }
 }
@@ -41,6 +44,11 @@ impl<T> Handles<T> {
     /// Bytes of all things.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The most bytes that all things have had.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
     }
 
     /// The number of all things.
@@ -73,6 +81,7 @@ impl<T> Handles<T> {
         let entry = &mut self.entries[index];
         entry.thing = Some((thing, bytes));
         self.bytes += bytes;
+        self.peak_bytes = self.peak_bytes.max(self.bytes);
         Ok(entry.generation << ENTRY_BITS | (index as u32 + 1))
     }
 
@@ -114,6 +123,7 @@ impl<T> Handles<T> {
         let (_, known) = thing.ok_or(TrapCode::InvalidHandle)?;
         let before = std::mem::replace(known, bytes);
         self.bytes = self.bytes - before + bytes;
+        self.peak_bytes = self.peak_bytes.max(self.bytes);
         Ok(before)
     }
 

@@ -46,8 +46,18 @@ pub(crate) struct Services {
     /// lock makes it shareable between threads.)
     host: Option<Mutex<Box<dyn Host>>>,
     objects: Handles<Object>,
+    executed: Executed,
     /// What instructions on databases work on.
     pub(crate) database: db::StoreDatabase,
+}
+
+/// How often each service was executed, by its number.
+struct Executed([u64; Service::ALL.len()]);
+
+impl Default for Executed {
+    fn default() -> Executed {
+        Executed([0; Service::ALL.len()])
+    }
 }
 
 /// What has a handle.
@@ -70,6 +80,17 @@ impl Services {
     /// Bytes of what has handles.
     pub(crate) fn bytes(&self) -> u64 {
         self.objects.bytes()
+    }
+
+    /// The most bytes that these have had.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.objects.peak_bytes()
+    }
+
+    /// The services that were executed, and how often.
+    pub(crate) fn executed(&self) -> impl Iterator<Item = (Service, u64)> {
+        let counts = Service::ALL.iter().copied().zip(self.executed.0);
+        counts.filter(|&(_, count)| count > 0)
     }
 
     /// How many handles there are.
@@ -159,6 +180,7 @@ pub(crate) fn run(
 ) -> Result<(), Stop> {
     let memories = &store.instances[instance as usize].memories;
     let memory = memories.first().copied().unwrap_or_default() as usize;
+    store.services.executed.0[service as usize] += 1;
     let mut call = Call {
         store,
         service,

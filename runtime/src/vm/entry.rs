@@ -627,6 +627,7 @@ pub(super) fn run_host(
     caller: Option<u32>,
     base: *mut u64,
 ) -> Result<(), Stop> {
+    store.opaque.host_calls += 1;
     let slots = host.slots();
     // Where calls that the function makes may begin. Nobody looks at it once the function has
     // returned, until the next one says so anew or `close` puts back what was before.

@@ -39,6 +39,8 @@ pub(crate) struct Exceptions {
     left: usize,
     /// Bytes of their values.
     value_bytes: usize,
+    /// The most bytes that exceptions have had.
+    peak_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,9 @@ impl Exceptions {
         place.object = Some(object);
         // It never becomes 0, which is null.
         place.generation = place.generation.checked_add(1).unwrap_or(1);
-        u64::from(place.generation) << 32 | u64::from(index)
+        let slot = u64::from(place.generation) << 32 | u64::from(index);
+        self.peak_bytes = self.peak_bytes.max(self.bytes());
+        slot
     }
 
     fn find(&self, slot: u64) -> Option<&Object> {
@@ -121,6 +125,11 @@ impl Exceptions {
     /// How many there are, whether or not anything refers to them.
     pub(crate) fn len(&self) -> usize {
         self.live
+    }
+
+    /// The most bytes of memory that they have had.
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
     }
 
     /// Bytes of memory that they take.

@@ -81,11 +81,12 @@ pub(super) fn database(store: &mut Store<WasiCtx>, args: &Run) -> Result {
     Ok(())
 }
 
-/// Whether instructions are counted: where there is a limit, and by --verbose, unless native code may
+/// Whether instructions are counted: where there is a limit, and by --verbose and --stats, unless native code may
 /// come from a file. That was made not to count, most likely, and would not be used.
 fn counts_instructions(args: &Run) -> bool {
     let may_have_code = args.cache.is_some() || is_named_compiled(args.file());
-    args.fuel.is_some() || is_counted(args) || args.verbose && !may_have_code
+    let is_shown = args.verbose || args.stats.is_some();
+    args.fuel.is_some() || is_counted(args) || is_shown && !may_have_code
 }
 
 /// Whether there is to be an exact profile.

@@ -174,7 +174,7 @@ pub(super) fn leaks_by_place(store: &Store<WasiCtx>) -> String {
 }
 
 /// The most memory that this process had, in bytes, as far as the system says.
-fn peak_resident_bytes() -> Option<u64> {
+pub(super) fn peak_resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()
