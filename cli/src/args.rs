@@ -206,7 +206,7 @@ pub(crate) struct Run {
     )]
     pub(crate) cache: Option<Option<OsString>>,
     /// Count fuel, memory and database operations by line, and show or write them (exact, exact,FILE with .json
-    /// or text), or list native code in a file that perf reads (perfmap)
+    /// or text), or write what perf reads: names of native code (perfmap), or that code (jitdump)
     #[arg(long, value_name = "HOW", value_parser = parse_profile)]
     pub(crate) profile: Option<Profile>,
     /// Say at the end what the program has used: time, fuel, native code, memory, calls of the host, database; on
@@ -448,6 +448,8 @@ fn parse_db_limit(text: &str) -> Result<(DbLimit, u64), String> {
 pub(crate) enum Profile {
     /// A list of native code for `perf`.
     PerfMap,
+    /// Native code, for `perf`.
+    JitDump,
     /// An exact profile: on standard error, or in a file.
     Exact(Option<PathBuf>),
 }
@@ -456,10 +458,11 @@ pub(crate) enum Profile {
 fn parse_profile(text: &str) -> Result<Profile, String> {
     match text.split_once(',') {
         None if text == "perfmap" => Ok(Profile::PerfMap),
+        None if text == "jitdump" => Ok(Profile::JitDump),
         None if text == "exact" => Ok(Profile::Exact(None)),
         Some(("exact", file)) if !file.is_empty() => Ok(Profile::Exact(Some(file.into()))),
         Some(("exact", _)) => Err("no file is named behind `exact,`".to_owned()),
-        _ => Err("there are exact, exact,FILE and perfmap".to_owned()),
+        _ => Err("there are exact, exact,FILE, perfmap and jitdump".to_owned()),
     }
 }
 

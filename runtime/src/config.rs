@@ -30,6 +30,7 @@ pub struct Config {
     pub(crate) jit_inlining: bool,
     pub(crate) max_native_code_bytes: usize,
     pub(crate) perf_map: bool,
+    pub(crate) jit_dump: bool,
     pub(crate) code_cache: Option<PathBuf>,
     pub(crate) max_code_cache_bytes: u64,
     pub(crate) gc_torture: bool,
@@ -74,6 +75,7 @@ impl Default for Config {
             jit_inlining: true,
             max_native_code_bytes: 256 << 20,
             perf_map: false,
+            jit_dump: false,
             code_cache: None,
             max_code_cache_bytes: 512 << 20,
             gc_torture: false,
@@ -215,6 +217,12 @@ impl Config {
     /// Whether native code is listed in a file that `perf` reads: `/tmp/perf-PID.map`. Default: no.
     pub fn perf_map(&mut self, on: bool) -> &mut Config {
         self.perf_map = on;
+        self
+    }
+
+    /// Whether native code is written to a file that `perf inject --jit` reads: `/tmp/jit-PID.dump`. Default: no.
+    pub fn jit_dump(&mut self, on: bool) -> &mut Config {
+        self.jit_dump = on;
         self
     }
 

@@ -63,7 +63,7 @@ mod linker;
 mod memory;
 mod module;
 mod object;
-mod perf_map;
+mod perf;
 mod precompiled;
 mod profile;
 mod services;

@@ -17,7 +17,7 @@ use dotvm_jit::{Bailout, Code, CodeMemory, Compiled, Compiler, Image, Request, S
 use crate::code_cache::CodeCache;
 use crate::config::{Config, Jit};
 use crate::module::Module;
-use crate::perf_map::PerfMap;
+use crate::perf::Perf;
 use crate::precompiled::Settings;
 use crate::vm::native::{self, Stub};
 
@@ -51,7 +51,7 @@ pub(crate) struct Tier {
     settings: Settings,
     code_limit: usize,
     cache: Option<CodeCache>,
-    perf_map: Option<PerfMap>,
+    perf: Option<Perf>,
     /// Made when it is first needed.
     compiler: OnceLock<Result<Compiler, Bailout>>,
     queue: Arc<Queue>,
@@ -179,7 +179,7 @@ impl Tier {
                 .code_cache
                 .clone()
                 .map(|folder| CodeCache::new(folder, config.max_code_cache_bytes)),
-            perf_map: config.perf_map.then(PerfMap::default),
+            perf: Perf::new(config),
             compiler: OnceLock::new(),
             queue: Arc::default(),
             report: Mutex::default(),
@@ -607,8 +607,8 @@ impl Tier {
 
     /// Tells `perf` of native code, where it wants to know.
     fn list(&self, module: &Module, codes: &[Arc<Code>]) {
-        if let Some(map) = &self.perf_map {
-            map.list(module, codes);
+        if let Some(perf) = &self.perf {
+            perf.list(module, codes);
         }
     }
 

@@ -66,6 +66,15 @@ impl Code {
         self.len
     }
 
+    /// A copy of it; nothing where its memory is gone.
+    pub fn machine_code(&self) -> Vec<u8> {
+        if traps::find(self.start).is_none() {
+            return Vec::new();
+        }
+        // SAFETY: what the trap handler knows is published code, which is readable and does not change.
+        unsafe { std::slice::from_raw_parts(self.entry(), self.len) }.to_vec()
+    }
+
     /// Number of its function among the defined ones; `None` for an adapter.
     pub fn func(&self) -> Option<u32> {
         match self.unit {

@@ -147,7 +147,7 @@ impl Tier {
         report.loaded_funcs += image.funcs() as u64;
         report.loaded_bytes += image.code_bytes() as u64;
         drop(report);
-        if self.perf_map.is_some() {
+        if self.perf.is_some() {
             let codes: Vec<_> = image.codes().map(Arc::new).collect();
             self.list(module, &codes);
         }

@@ -89,6 +89,15 @@ impl Drop for Reservation {
     }
 }
 
+/// Maps the first page of a file to be executed, for whoever watches such mappings. Nobody executes it.
+///
+/// # Errors
+/// What the operating system says.
+pub(crate) fn map_marker(file: &File) -> io::Result<Mmap> {
+    // SAFETY: the mapping is private, and neither read nor executed.
+    unsafe { memmap2::MmapOptions::new().len(1).map_exec(file) }
+}
+
 /// Maps a file to be read.
 ///
 /// # Errors

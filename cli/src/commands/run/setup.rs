@@ -17,6 +17,7 @@ pub(super) fn config(args: &Run) -> Result<Config> {
     let mut config = Config::new();
     args.tiers.apply(&mut config);
     config.perf_map(args.profile == Some(Profile::PerfMap));
+    config.jit_dump(args.profile == Some(Profile::JitDump));
     config.exact_profile(is_counted(args));
     config.gc_torture(args.gc_torture);
     config.metering(counts_instructions(args));

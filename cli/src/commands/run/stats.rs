@@ -11,7 +11,7 @@ use dotvm::{Module, Store};
 use dotvm_isa::ops::Category;
 use serde::Serialize;
 
-use super::verbose::peak_resident_bytes;
+use super::verbose::resident_bytes;
 use crate::args::Run;
 use crate::failure::{Failure, Result};
 use crate::output;
@@ -243,8 +243,8 @@ fn owners(store: &Store<WasiCtx>) -> Vec<Owner> {
         owner("threaded code", usage.code_bytes, usage.code_bytes),
         owner("native code", native, native),
     ];
-    if let Some(bytes) = peak_resident_bytes() {
-        owners.push(owner("process", bytes, bytes));
+    if let (Some(bytes), Some(peak)) = (resident_bytes("VmRSS:"), resident_bytes("VmHWM:")) {
+        owners.push(owner("process", bytes, peak));
     }
     owners
 }

@@ -83,7 +83,7 @@ pub(super) fn run_facts(store: &Store<WasiCtx>, module: &Module, phases: &Phases
     );
     text += &tiers(&store.engine().tier_report());
     text += &format!("peak memory: {} linear", show_size(usage.peak_memory_bytes));
-    if let Some(bytes) = peak_resident_bytes() {
+    if let Some(bytes) = resident_bytes("VmHWM:") {
         text += &format!(", {} of the process", show_size(bytes));
     }
     text.push('\n');
@@ -173,12 +173,10 @@ pub(super) fn leaks_by_place(store: &Store<WasiCtx>) -> String {
     text
 }
 
-/// The most memory that this process had, in bytes, as far as the system says.
-pub(super) fn peak_resident_bytes() -> Option<u64> {
+/// Memory that this process has (`VmRSS:`), or the most that it had (`VmHWM:`), in bytes, as far as the system says.
+pub(super) fn resident_bytes(label: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(label))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
     Some(kib * 1024)
 }

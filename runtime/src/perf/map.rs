@@ -6,17 +6,18 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dotvm_jit::{Code, Unit};
+use dotvm_jit::Code;
 
+use super::name;
 use crate::module::Module;
 
 /// The list; its file is created with the first line.
 #[derive(Debug, Default)]
-pub(crate) struct PerfMap(Mutex<Option<File>>);
+pub(super) struct PerfMap(Mutex<Option<File>>);
 
 impl PerfMap {
     /// Adds code. A list that cannot be written only keeps `perf` from knowing names.
-    pub(crate) fn list(&self, module: &Module, codes: &[Arc<Code>]) {
+    pub(super) fn list(&self, module: &Module, codes: &[Arc<Code>]) {
         let mut text = String::new();
         for code in codes {
             let (start, len) = (code.entry().addr(), code.len());
@@ -33,22 +34,5 @@ impl PerfMap {
         if let Some(file) = &mut *file {
             let _ = file.write_all(text.as_bytes());
         }
-    }
-}
-
-fn name(module: &Module, unit: Unit) -> String {
-    let imported = module.env().spaces.imported_funcs;
-    let func = |defined| match module.func_name(imported + defined) {
-        // The list has a line for each name.
-        Some(name) => name.escape_debug().to_string(),
-        None => format!("function {}", imported + defined),
-    };
-    match unit {
-        Unit::Func { func: defined } => func(defined),
-        Unit::Loop {
-            func: defined,
-            header,
-        } => format!("{} from loop {header:#x}", func(defined)),
-        Unit::Adapter { ty } => format!("adapter of type {ty}"),
     }
 }
