@@ -175,16 +175,20 @@ impl Report {
         let functions = self.functions.iter();
         let functions = functions.map(|row| (row.function.clone(), row.costs));
         text += &self.table("function", functions.collect(), shown);
-        let mut lines: BTreeMap<String, Costs> = BTreeMap::new();
+        let mut lines: BTreeMap<_, (String, Costs)> = BTreeMap::new();
         for row in &self.lines {
-            lines.entry(row.place()).or_default().add(row.costs);
+            let place = row.place();
+            let key = (&row.file, row.line, place.clone());
+            let (_, costs) = lines.entry(key).or_insert((place, Costs::default()));
+            costs.add(row.costs);
         }
-        text += &self.table("line", lines.into_iter().collect(), shown);
+        text += &self.table("line", lines.into_values().collect(), shown);
         text
     }
 
+    /// A table of rows; where they have cost the same, in the order in which they are given.
     fn table(&self, what: &str, mut rows: Vec<(String, Costs)>, shown: usize) -> String {
-        rows.sort_by(|a, b| b.1.fuel.cmp(&a.1.fuel).then_with(|| a.0.cmp(&b.0)));
+        rows.sort_by_key(|(_, costs)| std::cmp::Reverse(costs.fuel));
         let mut text = format!(
             "\n{:>15} {:>6} {:>13} {:>13} {:>9}  {what}\n",
             "fuel", "%", "loads", "stores", "database"

@@ -254,7 +254,7 @@ pub struct VmContext {
     pub memory_base: *mut u8,
     /// The runtime's own data of this instance.
     pub owner: *mut c_void,
-    /// A counter for each byte of the code section, of which code that counts increments that of the first
+    /// A counter for each byte of all bodies, of which code that counts increments that of the first
     /// instruction of each block it has paid for; null where nothing is counted.
     pub counts: *mut u64,
 }

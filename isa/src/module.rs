@@ -312,6 +312,25 @@ impl Module {
         &self.code_bytes.as_slice()[self.bodies[defined as usize].code.clone()]
     }
 
+    /// Where the body of the defined function `defined` lies among all bodies, which follow each other: the same
+    /// wherever in a file or in memory the first one is.
+    ///
+    /// # Panics
+    /// Where there is no such function.
+    pub fn body_place(&self, defined: u32) -> Range<usize> {
+        let first = self.bodies[0].code.start;
+        let code = &self.bodies[defined as usize].code;
+        code.start - first..code.end - first
+    }
+
+    /// Bytes of all bodies together.
+    pub fn bodies_len(&self) -> usize {
+        match self.bodies.last() {
+            Some(last) => last.code.end - self.bodies[0].code.start,
+            None => 0,
+        }
+    }
+
     /// Bytes of a data segment.
     ///
     /// # Panics

@@ -13,8 +13,8 @@
 //! The groups of vectors, of wide integers and of services, and the rows of managed objects, are in files of their
 //! own; see there.
 
-mod bigint;
 mod access;
+mod bigint;
 mod crypto;
 mod db;
 mod imm;

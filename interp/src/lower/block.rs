@@ -76,11 +76,10 @@ impl Lowerer<'_> {
         self.out[at] += u64::from(instr.op.info().fuel);
     }
 
-    /// The number of an instruction's counter: its place in the code section.
+    /// The number of an instruction's counter: its place among all bodies.
     fn counter_of(&self, instr: &Instr) -> u64 {
         let defined = self.func - self.env.spaces.imported_funcs;
-        let body = &self.module.bodies[defined as usize].code;
-        body.start as u64 + u64::from(instr.offset)
+        self.module.body_place(defined).start as u64 + u64::from(instr.offset)
     }
 
     /// Where code counts: says that the runtime is called for an instruction.

@@ -129,8 +129,6 @@ impl Op {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     /// The table's texts, written for people, say the same.
     #[test]
     fn bytes_are_those_of_the_texts() {

@@ -531,8 +531,8 @@ impl<'a, 'b> Lowerer<'a, 'b> {
     /// Where the counter of an instruction of the body is.
     fn counter_of(&mut self, instr: &Instr) -> Value {
         let counts = self.ctx_field(offset_of!(VmContext, counts));
-        let body = &self.request.module.bodies[self.body.analysis.defined as usize];
-        let number = body.code.start as i64 + i64::from(instr.offset);
+        let body = self.request.module.body_place(self.body.analysis.defined);
+        let number = body.start as i64 + i64::from(instr.offset);
         let bytes = number * size_of::<u64>() as i64;
         let bytes = self.b.ins().iconst(types::I64, bytes);
         self.b.ins().iadd(counts, bytes)

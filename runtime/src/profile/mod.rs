@@ -102,7 +102,7 @@ impl Extras {
         self.0.entry(counter).or_default()
     }
 
-    /// That of an instruction of an instance, by its place in the code section.
+    /// That of an instruction of an instance, by its place among all bodies.
     fn of(&self, instance: &InstanceData, number: usize) -> Cost {
         let counter = &raw const instance.counts()[number];
         self.0.get(&counter.addr()).copied().unwrap_or_default()
@@ -189,7 +189,7 @@ fn add_func(
 ) -> Result<(), Malformed> {
     let module = &instance.module;
     let (isa, env) = (module.bytecode(), module.env());
-    let body = isa.bodies[defined as usize].code.clone();
+    let body = isa.body_place(defined);
     let counts = &instance.counts()[body.clone()];
     if counts.iter().all(|&count| count == 0) {
         return Ok(());

@@ -55,7 +55,7 @@ impl InstanceData {
         let isa = module.bytecode();
         // The kernel gives pages of it as they are needed.
         let counts = match store.engine.config().counting {
-            true => vec![0; isa.code_bytes.as_slice().len()],
+            true => vec![0; isa.bodies_len()],
             false => Vec::new(),
         };
         let counts = Pinned::from_vec(counts);
@@ -99,7 +99,7 @@ impl InstanceData {
         }
     }
 
-    /// Counters of what its code has executed, one for each byte of the code section; none where it does not count.
+    /// Counters of what its code has executed, one for each byte of all bodies; none where it does not count.
     pub(crate) fn counts(&self) -> &[u64] {
         self.counts.get()
     }

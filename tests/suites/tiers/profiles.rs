@@ -10,6 +10,7 @@ use crate::harness::{call, interpreted, load_for, native_ways};
 
 /// Bulk instructions and what costs by its operands: bytes that are copied, rows of a database.
 const SERVICES: &str = r#".memory 1
+.data at 0 "rows"
 .export "run" func $run
 .func $run (i32 $n)
     .local i32 $i $table $hash
@@ -38,7 +39,7 @@ again:
     i32.push 0
     local.get $n
     i32.push 1000
-    crypto_hash
+    crypto.hash
     local.get $i
     i32.push 1
     i32.add

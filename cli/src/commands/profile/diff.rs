@@ -137,12 +137,13 @@ fn changes(before: Vec<(String, Costs)>, after: Vec<(String, Costs)>) -> Vec<Cha
         }
     }
     let differing = places.into_iter().filter(|(_, [a, b])| a != b);
-    let change = |(place, [before, after])| Change {
-        place,
-        before,
-        after,
-    };
-    let mut changes: Vec<Change> = differing.map(change).collect();
+    let mut changes: Vec<Change> = differing
+        .map(|(place, [before, after])| Change {
+            place,
+            before,
+            after,
+        })
+        .collect();
     changes.sort_by_key(|it| std::cmp::Reverse(it.before.fuel.abs_diff(it.after.fuel)));
     changes
 }

@@ -34,9 +34,10 @@ struct Stats {
     allocations: Allocations,
     collections: Collections,
     host_calls: u64,
-    /// Instructions on databases by their names, and those of cryptography.
+    /// Instructions on databases by their names, those of cryptography, and those of big integers.
     database: BTreeMap<&'static str, u64>,
     crypto: BTreeMap<&'static str, u64>,
+    big_integers: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Serialize)]
@@ -161,6 +162,7 @@ impl Stats {
             host_calls: store.host_calls(),
             database: services(Category::Database),
             crypto: services(Category::Crypto),
+            big_integers: services(Category::BigInt),
         }
     }
 
@@ -212,7 +214,8 @@ impl Stats {
         );
         line("collections", value);
         line("host calls", self.host_calls.to_string());
-        for (name, count) in self.database.iter().chain(&self.crypto) {
+        let services = self.database.iter().chain(&self.crypto);
+        for (name, count) in services.chain(&self.big_integers) {
             line(&format!("executed: {name}"), count.to_string());
         }
         text
