@@ -225,6 +225,15 @@ pub(crate) struct Run {
     /// Collect managed objects whenever that may be: slow, finds faults
     #[arg(long)]
     pub(crate) gc_torture: bool,
+    /// Debug the program: see `help` at its prompt. It runs in the interpreter
+    #[arg(long)]
+    pub(crate) debug: bool,
+    /// With --debug: show where the program starts
+    #[arg(long, requires = "debug")]
+    pub(crate) step: bool,
+    /// With --debug: take the debugger's commands from a file
+    #[arg(long, value_name = "FILE", requires = "debug", value_hint = ValueHint::FilePath)]
+    pub(crate) commands: Option<PathBuf>,
     /// How it is compiled where it is not bytecode yet.
     #[command(flatten)]
     pub(crate) source: Source,
@@ -239,8 +248,8 @@ pub(crate) struct Run {
     ///
     /// A .dotc file is as good as a native program: run only those that you made yourself.
     ///
-    /// Everything after FILE belongs to the program, options too. The one exception is --verbose
-    /// directly after FILE; where the program is to get that, write `--` before FILE.
+    /// Everything after FILE belongs to the program, options too. Exceptions are --verbose, and --debug with
+    /// --step behind it, directly after FILE; where the program is to get these, write `--` before FILE.
     #[arg(
         required = true,
         trailing_var_arg = true,
@@ -257,14 +266,14 @@ impl Run {
     pub(crate) fn resolve(&mut self) {
         let before_file = std::env::args_os().rev().nth(self.file_and_args.len());
         let is_escaped = before_file.is_some_and(|arg| arg == "--");
-        while !is_escaped
-            && self
-                .file_and_args
-                .get(1)
-                .is_some_and(|arg| arg == "--verbose")
-        {
+        while !is_escaped && let Some(arg) = self.file_and_args.get(1) {
+            match arg.to_str() {
+                Some("--verbose") => self.verbose = true,
+                Some("--debug") => self.debug = true,
+                Some("--step") if self.debug => self.step = true,
+                _ => break,
+            }
             self.file_and_args.remove(1);
-            self.verbose = true;
         }
     }
 

@@ -34,6 +34,9 @@ pub struct Options {
     /// With metering: count how often each basic block is paid for, and say before calls of the runtime which
     /// instruction they are for (see [`VmContext::counts`]).
     pub counting: bool,
+    /// Have every value in its slot in front of each instruction, and look there whether a debugger wants to
+    /// see that.
+    pub debug: bool,
 }
 
 /// How a function hands over its results.
@@ -154,6 +157,9 @@ pub struct Code {
     back_edges: Box<[(u32, u32)]>,
     /// None where there are no regions.
     regions: Option<Box<Regions>>,
+    /// For a debugger: of each instruction of the bytecode that can be reached, its offset and the word in
+    /// front of it where the debugger may stop, ascending by words. Else empty.
+    stops: Box<[(u32, u32)]>,
 }
 
 // SAFETY: code is plain words that only handlers change, atomically.
@@ -176,7 +182,37 @@ impl Code {
             frame_slots: words[1] as u32,
             back_edges: back_edges.into(),
             regions: (!regions.all.is_empty()).then(|| Box::new(regions)),
+            stops: Box::default(),
         }
+    }
+
+    /// Says where a debugger may stop it.
+    pub(crate) fn with_stops(self, stops: Vec<(u32, u32)>) -> Code {
+        let stops = stops.into();
+        Code { stops, ..self }
+    }
+
+    /// Offsets of the instructions that a debugger may stop in front of, in the order of the code; none
+    /// unless it was lowered for that.
+    pub fn stops(&self) -> impl Iterator<Item = u32> + '_ {
+        self.stops.iter().map(|&(offset, _)| offset)
+    }
+
+    /// The offset of the instruction that a word belongs to, in code that was lowered for a debugger.
+    pub fn stop_before(&self, word: usize) -> Option<u32> {
+        let after = self.stops.partition_point(|&(_, at)| at as usize <= word);
+        after.checked_sub(1).map(|at| self.stops[at].0)
+    }
+
+    /// Sets or clears a breakpoint in front of the instruction at that offset; returns whether there can be
+    /// one.
+    pub fn set_break(&self, offset: u32, on: bool) -> bool {
+        let at = self.stops.iter().find(|&&(of, _)| of == offset);
+        if let Some(&(_, word)) = at {
+            self.counter(word + 1)
+                .store(u32::from(on), Ordering::Relaxed);
+        }
+        at.is_some()
     }
 
     /// Threaded code of the function with that index that runs native code: of the function, to be put

@@ -79,6 +79,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
     };
     let signals = Signals {
         hot_limit: AtomicU32::new(u32::MAX),
+        break_all: AtomicU32::new(0),
     };
     // SAFETY: the state is plain data for which zero is valid.
     let mut state: VmState = unsafe { std::mem::zeroed() };

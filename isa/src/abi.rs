@@ -102,6 +102,9 @@ pub struct Signals {
     /// Function entries and back-edges count up to this and then call
     /// [`safepoint`](Libcalls::safepoint); 0 makes every one of them do so at once.
     pub hot_limit: AtomicU32,
+    /// Code lowered for a debugger calls [`breakpoint`](Libcalls::breakpoint) in front of each instruction
+    /// where this is not 0, else where there is a breakpoint only. No other code looks at it.
+    pub break_all: AtomicU32,
 }
 
 /// A guest frame that waits for code of another kind: threaded code for native code or the other
@@ -356,5 +359,6 @@ libcalls! {
     exception_values "`-- values..`: the values of the exception whose reference is the immediate.";
     threaded_code "`-- code`: the threaded code of a defined function that has native code, or 0 where it is not verified or the native code is to be run after all; the immediate is its number among those.";
     native_exit "Native code is about to be left with the status given as immediate: notes where that was.";
+    breakpoint "A debugger may look at the frame, whose base the operands' address is. The immediate has the offset of the instruction to be executed in its upper half, and in the lower one whether there is a breakpoint.";
     native_stack "Reserves the native stack, before the first native code runs.";
 }

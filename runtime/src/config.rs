@@ -35,6 +35,7 @@ pub struct Config {
     pub(crate) max_code_cache_bytes: u64,
     pub(crate) gc_torture: bool,
     pub(crate) database_limits: DatabaseLimits,
+    pub(crate) debug: bool,
 }
 
 /// What is compiled to native code, and when.
@@ -80,6 +81,7 @@ impl Default for Config {
             max_code_cache_bytes: 512 << 20,
             gc_torture: false,
             database_limits: DatabaseLimits::default(),
+            debug: false,
         }
     }
 }
@@ -251,10 +253,18 @@ impl Config {
 
     /// What is compiled, given the rest of the settings.
     pub(crate) fn effective_jit(&self) -> Jit {
-        if self.memory_reservation_bytes < NATIVE_RESERVATION_BYTES {
+        if self.debug || self.memory_reservation_bytes < NATIVE_RESERVATION_BYTES {
             return Jit::Off;
         }
         self.jit
+    }
+
+    /// Whether stores may have a [debugger](crate::debug). Programs then run in the interpreter, in code that
+    /// has every value in its place in front of each instruction: slower, with the same results, traps and
+    /// fuel. Default: no.
+    pub fn debug(&mut self, on: bool) -> &mut Config {
+        self.debug = on;
+        self
     }
 
     /// How much of the native stack nested calls from host functions into programs may use,

@@ -424,7 +424,7 @@ impl Module {
         Arc::ptr_eq(&a.0, &b.0)
     }
 
-    fn names(&self) -> &Names {
+    pub(crate) fn names(&self) -> &Names {
         // Names are for people reading a backtrace; a fault in them must not hide the trap.
         // `verify_all` reports it.
         self.0
@@ -630,7 +630,15 @@ impl Module {
             // Another thread was faster.
             return Ok(());
         }
-        let entry = self.lower_into(&mut codes, defined)?.entry();
+        // What a debugger has breakpoints in was lowered before it is called.
+        let known = match self.options().debug {
+            true => codes.by_func.get(&defined).cloned(),
+            false => None,
+        };
+        let entry = match known {
+            Some(code) => code.entry(),
+            None => self.lower_into(&mut codes, defined)?.entry(),
+        };
         cell.store(entry.cast_mut(), Ordering::Release);
         let count = codes.by_func.len();
         drop(codes);
@@ -715,6 +723,7 @@ impl Module {
         Options {
             metering: config.metering,
             counting: config.counting,
+            debug: config.debug,
         }
     }
 

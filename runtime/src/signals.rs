@@ -30,6 +30,8 @@ pub(crate) struct StoreSignals {
     unasked: u32,
     /// Whether an interrupt was asked for and has not happened yet.
     interrupt: AtomicBool,
+    /// Whether a debugger is to be asked at the next instruction.
+    pause: AtomicBool,
     /// The [thread](Thread::number) that runs code of the store, some of which may be native; 0 where
     /// none does.
     thread: AtomicI32,
@@ -43,11 +45,13 @@ impl StoreSignals {
         let unasked = hot_limit.unwrap_or(UNASKED);
         let vm = Signals {
             hot_limit: AtomicU32::new(unasked),
+            break_all: AtomicU32::new(0),
         };
         StoreSignals {
             vm,
             unasked,
             interrupt: AtomicBool::new(false),
+            pause: AtomicBool::new(false),
             thread: AtomicI32::new(0),
             watch: Arc::clone(&watchdog.watch),
         }
@@ -110,6 +114,35 @@ impl StoreSignals {
     /// Whether an interrupt was asked for.
     pub(crate) fn has_interrupt(&self) -> bool {
         self.interrupt.load(Ordering::SeqCst)
+    }
+}
+
+impl StoreSignals {
+    /// Has a debugger see every instruction, or only those with breakpoints.
+    pub(crate) fn break_all(&self, on: bool) {
+        self.vm.break_all.store(u32::from(on), Ordering::SeqCst);
+        if self.pause.load(Ordering::SeqCst) {
+            // Whoever asked for that did so meanwhile.
+            self.vm.break_all.store(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Takes back a wish for a pause; returns whether there was one.
+    pub(crate) fn take_pause(&self) -> bool {
+        self.pause.swap(false, Ordering::SeqCst)
+    }
+}
+
+/// Pauses a store's program from any thread, for its [debugger](crate::debug::Debugger).
+#[derive(Clone, Debug)]
+pub struct PauseHandle(pub(crate) Arc<StoreSignals>);
+
+impl PauseHandle {
+    /// Has the program stop at its next instruction. Where none is running, the next call does so. A store
+    /// without a debugger does not notice.
+    pub fn pause(&self) {
+        self.0.pause.store(true, Ordering::SeqCst);
+        self.0.vm.break_all.store(1, Ordering::SeqCst);
     }
 }
 

@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use dotvm_dotdb::{self as db, Database};
@@ -12,6 +12,7 @@ use dotvm_isa::ops::Service;
 use dotvm_isa::{AddressType, GlobalType, MemoryType, TableType, TrapCode};
 
 use crate::backtrace::Backtrace;
+use crate::debug::Session;
 use crate::engine::Engine;
 use crate::error::{BoxError, Error, Result};
 use crate::exception::TagData;
@@ -62,6 +63,8 @@ pub struct StoreOpaque {
     pub(crate) heap: Heap,
     /// What counters do not say, where programs count.
     pub(crate) extras: Option<Extras>,
+    /// The debugger, where there is one. Nothing locks it: that is what makes it shareable.
+    pub(crate) debug: Mutex<Option<Box<Session>>>,
     pub(crate) services: Services,
     /// How often host functions were called.
     pub(crate) host_calls: u64,
@@ -160,6 +163,7 @@ impl<T: 'static> Store<T> {
             exceptions: Exceptions::default(),
             heap: Heap::new(config.gc_torture),
             extras: config.counting.then(Extras::default),
+            debug: Mutex::default(),
             services: Services::default(),
             host_calls: 0,
             alloc_places: None,

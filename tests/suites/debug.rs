@@ -4,6 +4,9 @@
 //! Programs are in `debug/`: a Rust program that is compiled here, and modules made of a C program,
 //! which are kept, since compilers differ.
 
+#[path = "debug_sessions.rs"]
+mod sessions;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;

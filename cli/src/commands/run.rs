@@ -1,5 +1,6 @@
 //! `dotvm run`: runs programs.
 
+mod debugger;
 mod invoke;
 mod profiles;
 mod setup;
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let module = load(
         args.file(),
         &args.source,
-        args.debug_info || matches!(args.profile, Some(Profile::Exact(_))),
+        args.debug_info || args.debug || matches!(args.profile, Some(Profile::Exact(_))),
         &engine,
         &mut phases,
     )?;
@@ -53,6 +54,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         vitte::host::add_to_linker(&mut linker).map_err(Failure::new)?;
     }
     phases.end("set up");
+    if args.debug {
+        debugger::attach(&mut store, args)?;
+    }
     let outcome = match linker.instantiate(&mut *store, &module) {
         Ok(instance) => {
             phases.end("instantiate");

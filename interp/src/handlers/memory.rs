@@ -247,7 +247,12 @@ impl Exec for MemoryFill {
 /// # Safety
 /// The operands and the immediate are those that the libcall takes.
 #[inline(always)]
-unsafe fn call_runtime(r: &mut Regs, call: Libcall, operands: *mut u64, immediate: u64) -> u32 {
+pub(super) unsafe fn call_runtime(
+    r: &mut Regs,
+    call: Libcall,
+    operands: *mut u64,
+    immediate: u64,
+) -> u32 {
     // SAFETY: the caller's promise.
     unsafe {
         let state = (*r.ctx).state;

@@ -6,6 +6,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod control;
+pub(crate) mod debug;
 pub(crate) mod memory;
 pub(crate) mod moves;
 pub(crate) mod native;

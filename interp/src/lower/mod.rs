@@ -11,6 +11,7 @@
 
 mod block;
 mod calls;
+mod debug;
 mod far;
 mod ops;
 mod regions;
@@ -49,10 +50,15 @@ pub fn lower(
     memory: &mut dyn CodeMemory,
 ) -> Result<Code, Malformed> {
     let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
-    lowerer.run()?;
+    let mut stops = Vec::new();
+    match options.debug {
+        false => lowerer.run()?,
+        true => lowerer.run_with_stops(&mut stops)?,
+    }
     lowerer.write_prefix();
     let regions = lowerer.regions.finish();
     let code = Code::new(&lowerer.out, lowerer.blocks.back_edges(), regions, memory);
+    let code = code.with_stops(stops);
     if lowerer.out.capacity() <= KEPT_BUFFER {
         BUFFER.set(lowerer.out);
     }
@@ -122,7 +128,10 @@ pub fn maps(
 ) -> Result<Maps, Malformed> {
     let mut lowerer = Lowerer::new(module, env, defined, type_ids, cells, options)?;
     lowerer.maps = Some(Maps::default());
-    lowerer.run()?;
+    match options.debug {
+        false => lowerer.run()?,
+        true => lowerer.run_with_stops(&mut Vec::new())?,
+    }
     Ok(lowerer.maps.unwrap_or_default())
 }
 

@@ -21,6 +21,7 @@ use super::native::{NESTED_RESERVE_BYTES, NativeStackMemory, Stub};
 use super::pinned::Pinned;
 use super::stack::Stack;
 use crate::backtrace::Backtrace;
+use crate::debug;
 use crate::error::{Error, Result, Trap};
 use crate::host::HostFunc;
 use crate::signals::StoreSignals;
@@ -375,6 +376,29 @@ impl StoreVm {
         host <= bytes_max && here.saturating_sub(native.low.addr()) >= NESTED_RESERVE_BYTES
     }
 
+    /// Where the run that is ending was stopped, in threaded code.
+    pub(super) fn trapped(&self) -> Option<Place> {
+        let VmState {
+            trap_ip, trap_fp, ..
+        } = self.state.get().vm;
+        (!trap_ip.is_null()).then_some(Place {
+            ip: trap_ip,
+            fp: trap_fp,
+            ctx: ptr::null_mut(),
+            is_return_address: false,
+        })
+    }
+
+    /// Bytes of the stack, where they are on it.
+    pub(super) fn stack_bytes_at(&self, address: usize, len: usize) -> Option<&[u8]> {
+        self.stack.as_ref()?.bytes_at(address, len)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn stack_bytes_at_mut(&mut self, address: usize, len: usize) -> Option<&mut [u8]> {
+        self.stack.as_mut()?.bytes_at_mut(address, len)
+    }
+
     /// Where the guest code that called the running host function waits.
     pub(super) fn caller(&self) -> Option<Place> {
         let VmState {
@@ -577,7 +601,12 @@ fn settle(store: &mut StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Se
         capture(store, place)
     };
     match stop {
-        Stop::Trap(code) => Ok(Error::Trap(Trap::new(code, backtrace()))),
+        Stop::Trap(code) => {
+            let backtrace = backtrace();
+            // Nothing of what was running has been overwritten yet.
+            debug::at_trap(store, code);
+            Ok(Error::Trap(Trap::new(code, backtrace)))
+        }
         Stop::Error(error) => Ok(error.or_backtrace(backtrace)),
         Stop::Caught => Ok(Error::Bug(
             "an exception caught behind a call from the host".into(),

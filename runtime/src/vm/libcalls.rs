@@ -17,6 +17,7 @@ use super::exceptions;
 use super::native::{interpret, note, result_kind};
 use super::objects;
 use super::ops;
+use crate::debug;
 use crate::error::Error;
 use crate::host::HostFunc;
 use crate::services;
@@ -69,6 +70,7 @@ pub(super) static LIBCALLS: Libcalls = Libcalls {
     exception_values,
     threaded_code,
     native_exit,
+    breakpoint,
     native_stack,
 };
 
@@ -253,6 +255,21 @@ unsafe extern "C" fn native_exit(ctx: *mut VmContext, _: *mut u64, status: u64) 
         }
     }
     status as u32
+}
+
+/// Has a debugger look.
+unsafe extern "C" fn breakpoint(ctx: *mut VmContext, _: *mut u64, stop: u64) -> u32 {
+    // SAFETY: a handler is calling that noted where it is.
+    unsafe {
+        with_store(ctx, |store, instance| {
+            debug::at_instruction(
+                &mut store.opaque,
+                instance,
+                (stop >> 32) as u32,
+                stop as u32 != 0,
+            )
+        })
+    }
 }
 
 /// Reserves the stack of native code.

@@ -83,6 +83,27 @@ impl Stack {
         unsafe { std::slice::from_raw_parts(self.base, len / size_of::<u64>()) }
     }
 
+    /// Where on the stack these bytes are, if they are all in slots of it.
+    fn offset_of(&self, address: usize, len: usize) -> Option<usize> {
+        let offset = address.checked_sub(self.base.addr())?;
+        let room = self.end.addr() - self.base.addr();
+        (offset.checked_add(len)? <= room).then_some(offset)
+    }
+
+    /// Bytes of slots.
+    pub(crate) fn bytes_at(&self, address: usize, len: usize) -> Option<&[u8]> {
+        let offset = self.offset_of(address, len)?;
+        // SAFETY: they are on the stack. As for `slots_below`.
+        Some(unsafe { std::slice::from_raw_parts(self.base.cast::<u8>().add(offset), len) })
+    }
+
+    /// Bytes of slots, to be changed.
+    pub(crate) fn bytes_at_mut(&mut self, address: usize, len: usize) -> Option<&mut [u8]> {
+        let offset = self.offset_of(address, len)?;
+        // SAFETY: as for `bytes_at`, and the stack is borrowed exclusively.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.base.cast::<u8>().add(offset), len) })
+    }
+
     /// End of the stack.
     pub(crate) fn end(&self) -> *mut u64 {
         self.end

@@ -20,6 +20,7 @@ pub(super) fn config(args: &Run) -> Result<Config> {
     config.jit_dump(args.profile == Some(Profile::JitDump));
     config.exact_profile(is_counted(args));
     config.gc_torture(args.gc_torture);
+    config.debug(args.debug);
     config.metering(counts_instructions(args));
     if let Some(folder) = &args.cache {
         config.code_cache(match folder {
