@@ -15,6 +15,7 @@ use super::value::{Home, Ty, Value, machine_bytes, resolve};
 use super::{Reason, Session};
 use crate::backtrace::SourceLocation;
 use crate::module::Module;
+use crate::services;
 use crate::store::StoreOpaque;
 use crate::vm::debug::RawFrame;
 
@@ -199,6 +200,15 @@ impl<'s> Stopped<'s> {
         let (_, raw) = self.frame(frame)?;
         let memory = memory_of(self.store, raw)?;
         Home::Memory(memory, address).write(self.store, bytes, 0)
+    }
+
+    /// The session with the program's database, which sees what the program has written and not committed yet;
+    /// nothing where the program has not used one.
+    pub fn database(&mut self) -> Option<&mut crate::db::Session> {
+        if !self.store.services.database.is_open() {
+            return None;
+        }
+        services::db::session(self.store).ok()
     }
 
     /// Evaluates an expression, as a frame sees it.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dotvm::Store;
+use dotvm::db::{Direction, Interval};
 use dotvm::debug::{Debugger, Reason, Resume, StackFrame, Step, StepUnit, Stopped};
 use dotvm::wasi::WasiCtx;
 use signal_hook::consts::SIGINT;
@@ -29,6 +30,9 @@ const LIST_LINES: u32 = 4;
 
 /// Bytes that `memory` shows where nothing is said.
 const MEMORY_BYTES: u64 = 64;
+
+/// Rows that `db` shows.
+const MAX_ROWS: u64 = 64;
 
 /// Frames that `backtrace` shows.
 const MAX_FRAMES: usize = 64;
@@ -84,6 +88,7 @@ commands! {
     ["globals"] "" "show the globals of the module" Front::globals;
     ["table"] "NUMBER" "show the elements of a table" Front::table;
     ["memory" "x"] "ADDRESS [BYTES]" "show bytes of memory; the address is an expression" Front::memory;
+    ["db"] "[TABLE [KEY]]" "show tables of the database, rows of one, or a row" Front::database;
     ["list" "l"] "" "show lines of the source" Front::list;
     ["disassemble"] "" "show the instructions around this one" Front::disassemble;
     ["help" "h"] "" "show this list" Front::help;
@@ -463,6 +468,36 @@ impl Front {
             let text: String = text.collect();
             let at = address + 16 * i;
             self.line(format_args!("{at:#010x}  {:<47}  {text}", hex.join(" ")));
+        }
+        Ok(None)
+    }
+
+    fn database(&mut self, stopped: &mut Stopped<'_>, text: &str) -> Outcome {
+        let session = stopped.database();
+        let session = session.ok_or("the program has not used its database")?;
+        let reason = |error: dotvm::db::Error| error.to_string();
+        if text.is_empty() {
+            for name in session.table_names().map_err(reason)? {
+                self.line(name.escape_default());
+            }
+            return Ok(None);
+        }
+        let (table, key) = match text.split_once(' ') {
+            Some((table, key)) => (table, Some(key.trim())),
+            None => (text, None),
+        };
+        let table = session.table(table).map_err(reason)?;
+        if let Some(key) = key {
+            let value = session.get(table, key.as_bytes()).map_err(reason)?;
+            let value = value.ok_or("there is no such key")?;
+            self.line(value.escape_ascii());
+            return Ok(None);
+        }
+        let rows = session.scan(table, Interval::all(), Direction::Forward);
+        let mut rows = rows.map_err(reason)?.limited(MAX_ROWS);
+        while let Some((key, value)) = rows.next(session).map_err(reason)? {
+            let row = format!("{}: {}", key.escape_ascii(), value.escape_ascii());
+            self.line(row);
         }
         Ok(None)
     }
