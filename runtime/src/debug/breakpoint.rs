@@ -166,6 +166,16 @@ impl Session {
         reason
     }
 
+    /// Takes what is there now as what was there before.
+    pub(super) fn refresh_watches(&mut self, store: &StoreOpaque) {
+        for watch in &mut self.watches {
+            if let Ok(bytes) = read(store, &watch.value) {
+                watch.bytes = bytes;
+                watch.text = super::show::show(store, &watch.value);
+            }
+        }
+    }
+
     /// Watches the place of a value.
     pub(super) fn add_watch(
         &mut self,

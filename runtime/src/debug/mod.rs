@@ -247,7 +247,10 @@ impl Session {
         };
         self.stepping = None;
         let all = frames::asking_frames(store, instance, usize::MAX);
-        match self.ask(store, reason, all) {
+        let resume = self.ask(store, reason, all);
+        // What the debugger has changed is no news.
+        self.refresh_watches(store);
+        match resume {
             Resume::Continue => Ok(()),
             Resume::Step(step) => {
                 let module = store.instances[instance as usize].module.clone();

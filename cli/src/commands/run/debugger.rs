@@ -223,7 +223,7 @@ impl Front {
                 line,
             } => {
                 let watch = stopped.watches().iter().find(|watch| watch.id == *id);
-                let what = watch.map_or("", |watch| &watch.expression);
+                let what = watch.map_or("", |watch| watch.expression.as_str());
                 self.line(format_args!("watchpoint {id}: {what} was {old}, is {new}"));
                 match (line, writer) {
                     (Some(line), _) => self.line(format_args!("  changed at {line}")),
