@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use dotvm_isa::ValType;
 use dotvm_isa::debug::{Member, Scalar, Type, TypeKind, Variants};
 
+use super::breakpoint::demangled;
 use super::number::{Int, Number};
 use super::value::{Home, Ty, Value, resolve};
 use crate::module::Module;
 use crate::store::StoreOpaque;
+use crate::vm::funcs::FuncKind;
 
 /// So many values within each other are shown.
 const MAX_DEPTH: u32 = 4;
@@ -78,13 +80,8 @@ impl Text<'_> {
         match ty {
             ValType::F32 | ValType::F64 => return self.scalar(value, Scalar::Float, len),
             ty if ty.is_ref() => {
-                match bytes.iter().all(|&byte| byte == 0) {
-                    true => self.out += "null",
-                    false => {
-                        let number = Int::from_bytes(&bytes, false);
-                        let _ = write!(self.out, "{} {}", ty.name(), hex(&bytes, number));
-                    }
-                }
+                let slot = bytes.try_into().map_or(0, u64::from_le_bytes);
+                self.out += &reference(self.store, ty, slot);
                 return Ok(());
             }
             ty if ty.is_vector() => {
@@ -299,6 +296,26 @@ impl Text<'_> {
         let is_signed = value.type_name().starts_with("Int");
         let int = Int::from_bytes(&bytes, is_signed);
         Ok(Some(format!("{} ({})", int.decimal(), hex(&bytes, int))))
+    }
+}
+
+/// What a reference refers to.
+pub(super) fn reference(store: &StoreOpaque, ty: ValType, slot: u64) -> String {
+    if slot == 0 {
+        return "null".to_owned();
+    }
+    if ty != ValType::FuncRef {
+        return format!("some {}", ty.name());
+    }
+    let number = store.funcs.find(slot);
+    match number.map(|number| &store.funcs.entry(number).kind) {
+        Some(FuncKind::Guest { instance, func }) => {
+            let module = &store.instances[*instance as usize].module;
+            let name = module.func_name(*func).map(demangled);
+            name.unwrap_or_else(|| format!("function {func}"))
+        }
+        Some(FuncKind::Host(_)) => "a function of the host".to_owned(),
+        None => "null".to_owned(),
     }
 }
 

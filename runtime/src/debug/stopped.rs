@@ -169,17 +169,19 @@ impl<'s> Stopped<'s> {
         Ok(all.collect())
     }
 
-    /// The elements of a table of a frame's instance: for each the index of the function in its module, or
-    /// nothing.
+    /// What the elements of a table of a frame's instance refer to: functions by their names.
     ///
     /// # Errors
     /// Where there is no such table.
-    pub fn table(&self, frame: usize, table: u32) -> Result<Vec<u64>, String> {
+    pub fn table(&self, frame: usize, table: u32) -> Result<Vec<String>, String> {
         let (_, raw) = self.frame(frame)?;
         let instance = raw.instance.ok_or("nobody knows the instance")?;
         let tables = &self.store.instances[instance as usize].tables;
         let number = tables.get(table as usize).ok_or("there is no such table")?;
-        Ok(self.store.tables[*number as usize].elements().to_vec())
+        let table = &self.store.tables[*number as usize];
+        let elements = table.elements().iter();
+        let shown = elements.map(|&slot| show::reference(self.store, table.ty.element, slot));
+        Ok(shown.collect())
     }
 
     /// Bytes of memory 0 of a frame's instance.

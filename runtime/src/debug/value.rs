@@ -40,7 +40,7 @@ pub(super) enum Ty {
 /// Where a value is.
 #[derive(Clone, Debug)]
 pub(super) enum Home {
-    /// Nowhere but here. A bit for each byte of these that is not known is left out: ranges.
+    /// Nowhere but here; ranges of the bytes that are not known.
     Here(Vec<u8>, Vec<std::ops::Range<usize>>),
     /// In the memory of the store with that number.
     Memory(u32, u64),

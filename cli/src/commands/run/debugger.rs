@@ -436,10 +436,7 @@ impl Front {
 
     fn table(&mut self, stopped: &mut Stopped<'_>, text: &str) -> Outcome {
         for (i, element) in stopped.table(self.frame, number(text)?)?.iter().enumerate() {
-            match element {
-                0 => self.line(format_args!("[{i}]: null")),
-                reference => self.line(format_args!("[{i}]: reference {reference:#x}")),
-            }
+            self.line(format_args!("[{i}]: {element}"));
         }
         Ok(None)
     }
