@@ -373,7 +373,7 @@ fn find_line(
         }
     }
     let mut spots = Vec::new();
-    let mut last = None;
+    let mut last: Option<(u32, _, _, _)> = None;
     for (at, number, func, scope, offset) in rows {
         if last.is_some_and(|(line, ..)| line != at) {
             break;

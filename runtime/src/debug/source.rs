@@ -8,10 +8,13 @@ use dotvm_isa::debug::{Func, Location, Row};
 use crate::backtrace::SourceLocation;
 use crate::module::Module;
 
+/// What is known about functions of a module that were asked about.
+type Funcs = HashMap<u32, Option<Arc<Func>>>;
+
 /// Lines and scopes of functions that were asked about.
 #[derive(Default)]
 pub(super) struct Sources {
-    known: Vec<(Module, HashMap<u32, Option<Arc<Func>>>)>,
+    known: Vec<(Module, Funcs)>,
 }
 
 impl Sources {

@@ -6,7 +6,7 @@
 mod input;
 
 use std::collections::HashMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -192,8 +192,16 @@ impl Debugger for Front {
 }
 
 impl Front {
+    /// Adds a line. Names, paths and sources are the program's: nothing in them is to reach a terminal as a
+    /// command, or to look like another line.
     fn line(&mut self, text: impl fmt::Display) {
-        let _ = writeln!(self.out, "{text}");
+        for c in text.to_string().chars() {
+            match c.is_control() && c != '\t' {
+                true => self.out.extend(c.escape_default()),
+                false => self.out.push(c),
+            }
+        }
+        self.out.push('\n');
     }
 
     /// Prints what is to be printed. Where nobody can read it, nobody is told.
@@ -353,7 +361,7 @@ impl Front {
         let all = stopped.frames();
         for (i, frame) in all.iter().take(MAX_FRAMES).enumerate() {
             let mark = if i == self.frame { '>' } else { ' ' };
-            let _ = writeln!(self.out, "{mark}{i:>3}  {}", Shown(frame));
+            self.line(format_args!("{mark}{i:>3}  {}", Shown(frame)));
         }
         if all.len() > MAX_FRAMES {
             self.line(format_args!("      ... {} more", all.len() - MAX_FRAMES));
@@ -598,13 +606,7 @@ impl fmt::Display for Shown<'_> {
             location,
             ..
         } = self.0;
-        // Names are the module's: nothing in them is to reach a terminal as a command.
-        for c in name.chars() {
-            match c.is_control() {
-                true => write!(f, "{}", c.escape_default())?,
-                false => f.write_char(c)?,
-            }
-        }
+        f.write_str(name)?;
         match is_inlined {
             true => write!(f, " (inlined)")?,
             false => write!(f, " (offset {offset:#x})")?,
