@@ -33,7 +33,7 @@ source_of() {
 
 # build_sdk: builds what some examples use, as $work/libdotvm_sdk.rlib.
 build_sdk() {
-    "${RUSTC:-rustc}" -O --edition 2021 --crate-type rlib --crate-name dotvm_sdk \
+    "${RUSTC:-rustc}" -O --edition 2021 --crate-type rlib --crate-name dotvm_sdk --cfg 'feature="std"' \
         --cap-lints allow -o "$work/libdotvm_sdk.rlib" "$here/../sdk/src/lib.rs"
 }
 

@@ -136,15 +136,18 @@ mod tests {
     use super::*;
 
     /// Examples that show or test something and end at once.
-    const NO_WORKLOADS: [&str; 8] = [
+    const NO_WORKLOADS: [&str; 11] = [
         "args",
         "digits",
         "exit_code",
         "fibonacci",
         "files",
         "hello",
+        "ledger",
+        "merkle_store",
         "panic",
         "password_vault",
+        "sessions",
     ];
 
     #[test]

@@ -1,5 +1,5 @@
 //! What programs for DotVM import: integers of 128, 256 and 512 bits, [vectors](simd), [integers of any
-//! size](bigint), and [cryptography](crypto).
+//! size](bigint), [cryptography](crypto), and databases (`db`, with the feature `std`).
 //!
 //! ```
 //! use dotvm_sdk::{u256, U256};
@@ -44,6 +44,8 @@ mod integer;
 pub mod bigint;
 mod convert;
 pub mod crypto;
+#[cfg(feature = "std")]
+pub mod db;
 mod error;
 
 mod format;

@@ -4,22 +4,6 @@
 
 use crate::crypto::Hash;
 
-/// Declares functions that are imports of module `dotvm`. Addresses are passed as pointers; what they must point to
-/// is said in `docs/isa.md`, and the machine checks that it is in memory.
-macro_rules! services {
-    ($($name:ident = $mnemonic:literal ($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
-        mod raw {
-            #[link(wasm_import_module = "dotvm")]
-            extern "C" {
-                $(
-                    #[link_name = $mnemonic]
-                    pub(super) fn $name($($arg: $type),*) $(-> $result)?;
-                )*
-            }
-        }
-    };
-}
-
 services! {
     hash_all = "crypto.hash" (hash: u32, src: *const u8, len: usize, dst: *mut u8);
     hash_new = "crypto.hash_new" (hash: u32) -> u32;
