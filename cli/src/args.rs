@@ -49,9 +49,11 @@ pub(crate) enum Command {
     /// Run WebAssembly specification scripts (.wast)
     Wast(Wast),
     /// Read and write databases: get, put, delete, scan, query, explain, index, stats, check
-    Db(Db),
+    Db(Subcommands),
+    /// Look at what programs keep from run to run: list, show, export, import, rollback, remove
+    State(Subcommands),
     /// Compare profiles: diff
-    Profile(ProfileArgs),
+    Profile(Subcommands),
     /// Print a completion script for a shell
     Completion(Completion),
 }
@@ -186,6 +188,14 @@ pub(crate) struct Run {
     /// A limit of the database, such as value=64K: key, value, transaction, database, sort (sizes), tables, indices
     #[arg(long = "db-limit", value_name = "WHAT=MAX", value_parser = parse_db_limit)]
     pub(crate) db_limits: Vec<(DbLimit, u64)>,
+    /// Keep the program's memory and globals from run to run, by this name, in the database [default: states.db in
+    /// dotvm in the user's data folder]. What a run changes there and in the database is written when it ends; a
+    /// trap or a limit leaves everything as it was
+    #[arg(long, value_name = "NAME")]
+    pub(crate) state: Option<String>,
+    /// How many versions of the state are kept [default: 10]
+    #[arg(long, value_name = "N", requires = "state", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) state_versions: Option<u64>,
     /// Note where `alloc` is executed: say at the end which blocks were not freed, and what a wrong `free` is of
     #[arg(long)]
     pub(crate) track_alloc: bool,
@@ -384,18 +394,10 @@ pub(crate) struct Wast {
     pub(crate) tiers: Tiers,
 }
 
-/// `dotvm db`, whose command line is parsed when it is executed.
+/// `dotvm db`, `dotvm state` and `dotvm profile`, whose command lines are parsed when they are executed.
 #[derive(Args, Debug)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
-pub(crate) struct Db {
-    /// A subcommand, and what it is about; --help lists them
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) args: Vec<OsString>,
-}
-
-/// `dotvm profile`: its command line is parsed by itself, as that of `db` is.
-#[derive(Args, Debug)]
-pub(crate) struct ProfileArgs {
+pub(crate) struct Subcommands {
     /// A subcommand, and what it is about; --help lists them
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) args: Vec<OsString>,

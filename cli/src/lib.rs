@@ -56,6 +56,7 @@ fn execute(command: Command) -> Result<u8> {
         Command::Inspect(args) => commands::inspect::inspect(&args),
         Command::Wast(args) => commands::wast::wast(&args),
         Command::Db(args) => commands::db::db(&args.args),
+        Command::State(args) => commands::state::state(&args.args),
         Command::Profile(args) => commands::profile::profile(&args.args),
         Command::Completion(args) => commands::completion::completion(&args),
     }

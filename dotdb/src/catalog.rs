@@ -106,6 +106,19 @@ pub(crate) fn check_name(name: &str) -> Result {
     }
 }
 
+/// Whether a table of that name is the machine's.
+pub(crate) fn is_machine_name(name: &str) -> bool {
+    name.starts_with('.')
+}
+
+/// Checks the name of a table of the machine's.
+pub(crate) fn check_machine_name(name: &str) -> Result {
+    match name.strip_prefix('.') {
+        Some(rest) if rest.len() < 64 => check_name(rest),
+        _ => Err(Error::Name(name.chars().take(80).collect())),
+    }
+}
+
 /// The catalog's key of a table.
 pub(crate) fn table_key(name: &str) -> Vec<u8> {
     [TABLE_PREFIX, name.as_bytes()].concat()

@@ -405,3 +405,39 @@ fn fields_that_queries_could_not_name_are_refused() {
         session.drop_index(table, name).unwrap();
     }
 }
+
+#[test]
+fn tables_of_the_machine_are_nobody_elses() {
+    let mut options = Options::default();
+    options.limits.key_bytes = 2;
+    options.limits.value_bytes = 2;
+    options.limits.tables = 1;
+    let mut session = Database::in_memory(options).unwrap().session();
+    assert!(matches!(
+        session.machine_table(".m"),
+        Err(Error::UnknownTable(_))
+    ));
+    let table = session.create_machine_table(".m").unwrap();
+    assert_eq!(session.create_machine_table(".m").unwrap(), table);
+    assert!(session.is_machine_table(table));
+    // Limits on tables and rows are not for it, but those of the storage itself are.
+    session.put(table, b"a long key", b"a long value").unwrap();
+    let long = session.put(table, &[0; 1025], b"");
+    assert!(matches!(long, Err(Error::Limit { .. })), "{long:?}");
+    let own = session.create_table("own").unwrap();
+    assert!(!session.is_machine_table(own));
+    assert!(session.put(own, b"key", b"").is_err());
+    assert!(session.create_table("second").is_err());
+    for name in ["m", "", ".", "..", ".a b", &format!(".{}", "a".repeat(64))] {
+        assert!(
+            matches!(session.machine_table(name), Err(Error::Name(_))),
+            "{name}"
+        );
+    }
+    // Whatever a program names, it is another one.
+    assert!(matches!(session.table(".m"), Err(Error::Name(_))));
+    assert!(matches!(session.create_table(".m"), Err(Error::Name(_))));
+    assert!(matches!(session.drop_table(".m"), Err(Error::Name(_))));
+    assert!(session.query(".m", &[]).is_err());
+    assert_eq!(session.table_names().unwrap(), [".m", "own"]);
+}

@@ -69,6 +69,7 @@ mod precompiled;
 mod profile;
 mod services;
 mod signals;
+pub mod state;
 mod store;
 mod table;
 mod tier;

@@ -307,6 +307,13 @@ impl<T: 'static> Store<T> {
         services::db::session(&mut self.0.opaque)
     }
 
+    /// Closes the database, as far as this store has it open: a file that nobody else has open need not be looked
+    /// through as a whole when it is opened again. Transactions that are open are rolled back. What programs kept of it,
+    /// tables and cursors, means nothing any more, and instructions on databases trap.
+    pub fn close_database(&mut self) {
+        self.0.opaque.services.database.close();
+    }
+
     /// Begins a transaction that programs take part in: what they commit is part of it, and it stays open when
     /// their call ends. (What they begin and do not end is rolled back then.)
     ///
@@ -438,6 +445,10 @@ impl<T: 'static> Store<T> {
 
     pub(crate) fn inner(&self) -> &StoreInner<T> {
         &self.0
+    }
+
+    pub(crate) fn opaque_mut(&mut self) -> &mut StoreOpaque {
+        &mut self.0.opaque
     }
 
     pub(crate) fn inner_mut(&mut self) -> &mut StoreInner<T> {

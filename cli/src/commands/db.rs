@@ -7,7 +7,7 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use clap::{Command, CommandFactory as _, Parser as _};
-use dotvm_dotdb::{Cursor, Database, Direction, Error, Interval, Options, Session};
+use dotvm_dotdb::{Cursor, Database, Direction, Error, Interval, Options, Session, TableId};
 
 use crate::failure::{EXIT_ERROR, Failure, Result};
 use crate::output;
@@ -45,8 +45,7 @@ fn execute(command: &DbCommand) -> Result<u8> {
 }
 
 /// Opens a database that is there.
-fn open(file: &File, options: Options) -> Result<Session> {
-    let path = &file.file;
+pub(super) fn open(path: &Path, options: Options) -> Result<Session> {
     let metadata = std::fs::metadata(path).map_err(|error| at(path, error))?;
     if metadata.is_file() && metadata.len() == 0 {
         // Opening it would make it a database.
@@ -67,7 +66,7 @@ fn done<T>(file: &File, outcome: dotvm_dotdb::Result<T>) -> Result<T> {
 
 fn get(args: &Key) -> Result<u8> {
     let key = bytes(&args.key, args.hex)?;
-    let mut session = open(&args.file, Options::default())?;
+    let mut session = open(&args.file.file, Options::default())?;
     let value = session
         .table(&args.table)
         .and_then(|table| session.get(table, &key));
@@ -103,7 +102,7 @@ fn put(args: &Put) -> Result<u8> {
     }
     let mut session = match create {
         true => done(file, Database::open(&file.file, Options::default()))?.session(),
-        false => open(file, Options::default())?,
+        false => open(&file.file, Options::default())?,
     };
     let table = match create {
         true => session.create_table(&args.table),
@@ -115,7 +114,7 @@ fn put(args: &Put) -> Result<u8> {
 
 fn delete(args: &Key) -> Result<u8> {
     let key = bytes(&args.key, args.hex)?;
-    let mut session = open(&args.file, Options::default())?;
+    let mut session = open(&args.file.file, Options::default())?;
     let table = done(&args.file, session.table(&args.table))?;
     match done(&args.file, session.delete(table, &key))? {
         true => Ok(0),
@@ -136,7 +135,7 @@ fn scan(args: &Scan) -> Result<u8> {
         true => Direction::Backward,
         false => Direction::Forward,
     };
-    let mut session = open(&args.file, Options::default())?;
+    let mut session = open(&args.file.file, Options::default())?;
     let rows = session
         .table(&args.table)
         .and_then(|table| session.scan(table, range, direction));
@@ -145,14 +144,14 @@ fn scan(args: &Scan) -> Result<u8> {
 }
 
 fn query(args: &Query) -> Result<u8> {
-    let mut session = open(&args.file, Options::default())?;
+    let mut session = open(&args.file.file, Options::default())?;
     let rows = session.query(&args.query, &[]);
     let rows = rows.map_err(|error| of_query(args, error))?;
     print_rows(&args.file, &mut session, rows, args.hex)
 }
 
 fn explain(args: &Query) -> Result<u8> {
-    let mut session = open(&args.file, Options::default())?;
+    let mut session = open(&args.file.file, Options::default())?;
     let plan = session.explain(&args.query, &[]);
     output::print(&plan.map_err(|error| of_query(args, error))?)?;
     Ok(0)
@@ -189,7 +188,7 @@ fn print_rows(file: &File, session: &mut Session, mut rows: Cursor, hex: bool) -
 }
 
 fn index(args: &Index) -> Result<u8> {
-    let mut session = open(&args.file, Options::default())?;
+    let mut session = open(&args.file.file, Options::default())?;
     let index = session
         .table(&args.table)
         .and_then(|table| session.create_index(table, &args.name, &args.field));
@@ -197,7 +196,7 @@ fn index(args: &Index) -> Result<u8> {
 }
 
 fn stats(args: &File) -> Result<u8> {
-    let mut session = open(args, Options::default())?;
+    let mut session = open(&args.file, Options::default())?;
     let stored = done(args, session.database().stored_bytes())?;
     let mut lines = format!(
         "{}: {stored} bytes, {}\n",
@@ -205,9 +204,7 @@ fn stats(args: &File) -> Result<u8> {
         session.database().engine_name()
     );
     for name in done(args, session.table_names())? {
-        let info = session
-            .table(&name)
-            .and_then(|table| session.table_info(table));
+        let info = table(&mut session, &name).and_then(|table| session.table_info(table));
         let info = done(args, info)?;
         let _ = writeln!(lines, "table {name}: {}", counted(info.rows, "row", "rows"));
         for index in info.indices {
@@ -223,6 +220,14 @@ fn stats(args: &File) -> Result<u8> {
     Ok(0)
 }
 
+/// A table, or one of the machine's.
+fn table(session: &mut Session, name: &str) -> dotvm_dotdb::Result<TableId> {
+    match name.starts_with('.') {
+        true => session.machine_table(name),
+        false => session.table(name),
+    }
+}
+
 fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
@@ -230,12 +235,10 @@ fn counted(n: u64, one: &str, many: &str) -> String {
 fn check(args: &File) -> Result<u8> {
     let mut options = Options::default();
     options.check = true;
-    let mut session = open(args, options)?;
+    let mut session = open(&args.file, options)?;
     let mut code = 0;
     for name in done(args, session.table_names())? {
-        let faults = session
-            .table(&name)
-            .and_then(|table| session.check_indices(table));
+        let faults = table(&mut session, &name).and_then(|table| session.check_indices(table));
         for fault in done(args, faults)? {
             at(&args.file, format_args!("table {name:?}: {fault}")).report();
             code = EXIT_ERROR;

@@ -8,6 +8,7 @@ pub(crate) mod disasm;
 pub(crate) mod inspect;
 pub(crate) mod profile;
 pub(crate) mod run;
+pub(crate) mod state;
 pub(crate) mod transpile;
 pub(crate) mod verify;
 pub(crate) mod wast;

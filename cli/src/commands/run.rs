@@ -2,6 +2,7 @@
 
 mod debugger;
 mod invoke;
+mod kept;
 mod profiles;
 mod setup;
 mod stats;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     if args.debug {
         debugger::attach(&mut store, args)?;
     }
+    kept::begin(&mut store, args)?;
     let outcome = match linker.instantiate(&mut *store, &module) {
         Ok(instance) => {
             phases.end("instantiate");
@@ -64,6 +66,10 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         }
         Err(error) => Err(Failure::of(args.file(), error)),
     };
+    if args.db.is_some() || args.state.is_some() {
+        // What a killed program leaves is to be the exception: then all of the file is read when it is next opened.
+        store.close_database();
+    }
     phases.end("run");
     if args.gc_stats {
         output::say(&verbose::gc_facts(&store.gc_stats()));
@@ -97,14 +103,18 @@ fn execute(
     instance: Instance,
 ) -> Result<u8> {
     let path = args.file();
+    let state = kept::load(store, args, instance)?;
     if let Some(name) = &args.invoke {
-        return match invoke::invoke(store, instance, module, name, args)? {
-            Ok(results) => {
-                output::print(&results)?;
-                Ok(0)
-            }
-            Err(error) => exit_code(path, error),
+        let is_set_up = state.as_ref().is_some_and(|state| state.version() > 0);
+        let results = invoke::invoke(store, instance, module, name, args, is_set_up)?;
+        let (code, results) = match results {
+            Ok(results) => (0, results),
+            Err(error) => (exit_code(path, error)?, String::new()),
         };
+        kept::commit(store, args, state)?;
+        // Whoever sees them may rely on what was done.
+        output::print(&results)?;
+        return Ok(code);
     }
     let Some(entry) = instance.entry(&mut *store) else {
         let functions = invoke::exported_functions(module);
@@ -113,10 +123,12 @@ fn execute(
             format_args!("the module has no entry point; --invoke calls a function: {functions}"),
         ));
     };
-    match entry.call(&mut *store, &[]) {
-        Ok(_) => Ok(0),
-        Err(error) => exit_code(path, error),
-    }
+    let code = match entry.call(&mut *store, &[]) {
+        Ok(_) => 0,
+        Err(error) => exit_code(path, error)?,
+    };
+    kept::commit(store, args, state)?;
+    Ok(code)
 }
 
 /// The exit code of a program that ended with an error.

@@ -104,7 +104,7 @@ impl Session {
     /// # Errors
     /// [`Limit`](Error::Limit), and those of writing.
     pub fn put(&mut self, table: TableId, key: &[u8], value: &[u8]) -> Result<bool> {
-        self.check_row(key, value)?;
+        self.check_row(table, key, value)?;
         self.atomically(|session| session.put_row(table, key, value))
     }
 
@@ -123,7 +123,7 @@ impl Session {
     pub fn apply(&mut self, table: TableId, changes: &[Change<'_>]) -> Result {
         for change in changes {
             if let Change::Put { key, value } = change {
-                self.check_row(key, value)?;
+                self.check_row(table, key, value)?;
             }
         }
         self.all_or_nothing(|session| {
@@ -149,7 +149,7 @@ impl Session {
         expected: Option<&[u8]>,
         new: Option<&[u8]>,
     ) -> Result<bool> {
-        self.check_row(key, new.unwrap_or_default())?;
+        self.check_row(table, key, new.unwrap_or_default())?;
         self.atomically(|session| {
             let mut is_expected = expected.is_none();
             session.get_with(table, key, |value| is_expected = expected == Some(value))?;
@@ -193,9 +193,13 @@ impl Session {
         })
     }
 
-    fn check_row(&self, key: &[u8], value: &[u8]) -> Result {
+    fn check_row(&self, table: TableId, key: &[u8], value: &[u8]) -> Result {
         let limits = self.limits();
-        let (key_bytes, value_bytes) = (limits.key_bytes, limits.value_bytes);
+        // Limits on rows are for what programs write.
+        let (key_bytes, value_bytes) = match self.is_machine_table(table) {
+            true => (u64::MAX, u64::MAX),
+            false => (limits.key_bytes, limits.value_bytes),
+        };
         at_most(
             "bytes of a key",
             key.len() as u64,

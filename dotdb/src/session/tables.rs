@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{OpenTable, Session};
-use crate::catalog::{CATALOG, NEXT_KEY, TABLE_PREFIX, TableDef, check_name, table_key};
+use crate::catalog::{
+    CATALOG, NEXT_KEY, TABLE_PREFIX, TableDef, check_machine_name, check_name, is_machine_name,
+    table_key,
+};
 use crate::engine::{Budget, Direction, Rows, Space};
 use crate::error::{Error, Result};
 use crate::interval::Interval;
@@ -59,16 +62,48 @@ impl Session {
     /// [`Name`](Error::Name), [`Limit`](Error::Limit), and those of writing.
     pub fn create_table(&mut self, name: &str) -> Result<TableId> {
         match self.table(name) {
-            Err(Error::UnknownTable(_)) => {}
-            known => return known,
+            Err(Error::UnknownTable(_)) => self.create(name),
+            known => known,
         }
+    }
+
+    /// The machine's own table of that name, which starts with `.`, so that no program and no query can name it.
+    /// Limits on tables, keys and values are not for these.
+    ///
+    /// # Errors
+    /// [`Name`](Error::Name), [`UnknownTable`](Error::UnknownTable), and those of reading.
+    pub fn machine_table(&mut self, name: &str) -> Result<TableId> {
+        check_machine_name(name)?;
+        let def = self.find(name)?;
+        Ok(self.open(name, Arc::new(def)))
+    }
+
+    /// The same; makes one where there is none.
+    ///
+    /// # Errors
+    /// [`Name`](Error::Name), and those of writing.
+    pub fn create_machine_table(&mut self, name: &str) -> Result<TableId> {
+        match self.machine_table(name) {
+            Err(Error::UnknownTable(_)) => self.create(name),
+            known => known,
+        }
+    }
+
+    /// Whether a table is one of the machine's own.
+    pub fn is_machine_table(&self, table: TableId) -> bool {
+        self.name(table).is_ok_and(is_machine_name)
+    }
+
+    fn create(&mut self, name: &str) -> Result<TableId> {
         let def = self.atomically(|session| match session.find(name) {
             // Others were faster.
             Ok(def) => Ok(def),
             Err(Error::UnknownTable(_)) => {
-                let limit = session.limits().tables;
-                let tables = session.table_names()?.len() as u64;
-                at_most("tables", tables + 1, limit)?;
+                if !is_machine_name(name) {
+                    let mut names = session.table_names()?;
+                    names.retain(|name| !is_machine_name(name));
+                    at_most("tables", names.len() as u64 + 1, session.limits().tables)?;
+                }
                 let def = TableDef {
                     space: session.new_space()?,
                     indices: Vec::new(),

@@ -6,10 +6,15 @@ use std::io;
 use std::ptr::{self, NonNull};
 
 use memmap2::Mmap;
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
+};
 
 /// Sizes and offsets of mappings are multiples of this: the largest page size in use.
 pub(crate) const GRANULE_BYTES: usize = 64 << 10;
+
+/// The smallest pages of any processor.
+const PAGE_BYTES: usize = 4096;
 
 /// Rounds up to a multiple of [`GRANULE_BYTES`]; `None` on overflow.
 pub(crate) fn round_up(bytes: usize) -> Option<usize> {
@@ -78,6 +83,64 @@ impl Reservation {
         // SAFETY: the range lies in this mapping, which is ours; more access hurts nobody.
         unsafe { mprotect(self.base().add(start).cast(), len, flags) }?;
         Ok(())
+    }
+
+    /// Makes `len` bytes from `start` on, which were committed, a private copy of what a file has at the same place:
+    /// readable and writable, changes stay here. What the file gets later is seen where nothing was changed.
+    ///
+    /// # Errors
+    /// Where the range is not in the reservation, or the operating system refuses. In the latter case the range may be
+    /// zero afterwards.
+    ///
+    /// # Panics
+    /// Where the operating system refuses, and cannot put anything else there either.
+    pub(crate) fn map_copy(&mut self, start: usize, len: usize, file: &File) -> io::Result<()> {
+        if len == 0 {
+            return Ok(());
+        }
+        self.check_pages(start, len)?;
+        let access = ProtFlags::READ | ProtFlags::WRITE;
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE;
+        // SAFETY: the range lies in this mapping, which is ours and borrowed exclusively; what was there is
+        // replaced as a whole by memory that is as accessible.
+        let mapped = unsafe {
+            let place = self.base().add(start).cast();
+            mmap(place, len, access, flags, file, start as u64)
+        };
+        if let Err(error) = mapped {
+            // A mapping that fails may have taken away the old one: nobody else may get this range.
+            // SAFETY: as above.
+            let restored = unsafe {
+                let place = self.base().add(start).cast();
+                mmap_anonymous(place, len, access, flags)
+            };
+            assert!(restored.is_ok(), "a memory that is gone: {error}");
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Drops what was changed in `len` bytes from `start` on, which are a private copy of a file: they are what the file
+    /// has again.
+    ///
+    /// # Errors
+    /// Where the range is not in the reservation, or the operating system refuses.
+    pub(crate) fn drop_copies(&mut self, start: usize, len: usize) -> io::Result<()> {
+        self.check_pages(start, len)?;
+        // SAFETY: the range lies in this mapping, which is ours and borrowed exclusively; it stays accessible, and
+        // whatever bytes are in it, they are initialized.
+        unsafe { madvise(self.base().add(start).cast(), len, Advice::LinuxDontNeed) }?;
+        Ok(())
+    }
+
+    /// Checks that a range is one of whole pages in the reservation.
+    fn check_pages(&self, start: usize, len: usize) -> io::Result<()> {
+        let end = start.checked_add(len).filter(|&end| end <= self.bytes);
+        let is_whole = start.is_multiple_of(PAGE_BYTES) && len.is_multiple_of(PAGE_BYTES);
+        match end.is_some() && is_whole {
+            true => Ok(()),
+            false => Err(io::ErrorKind::InvalidInput.into()),
+        }
     }
 }
 

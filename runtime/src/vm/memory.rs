@@ -5,6 +5,7 @@ use dotvm_isa::types::PAGE_BYTES;
 use dotvm_isa::{AddressType, MemoryType};
 
 use super::heap::{CHUNK_BYTES, Heap};
+use super::image::{self, Changes, IMAGE_PAGE_BYTES, Image};
 use super::mapping::{GRANULE_BYTES, Reservation, round_up};
 use super::pinned::Pinned;
 use crate::error::{Error, Result};
@@ -33,6 +34,8 @@ pub(crate) struct LinearMemory {
     pub(crate) ty: MemoryType,
     /// Books of `alloc` and `free`.
     pub(crate) heap: Heap,
+    /// What it was made of last.
+    image: Option<Image>,
 }
 
 // SAFETY: the addresses in `vm` are those of the reservation, which is owned.
@@ -47,6 +50,11 @@ pub(crate) enum Refused {
     Maximum,
     /// By the embedder's limit, or for want of the machine's memory.
     Limit,
+}
+
+/// The end of the last page of so many bytes.
+fn pages_end(bytes: u64) -> usize {
+    (bytes as usize).next_multiple_of(IMAGE_PAGE_BYTES)
 }
 
 impl LinearMemory {
@@ -85,6 +93,7 @@ impl LinearMemory {
             usable_bytes: usable as u64,
             ty,
             heap: Heap::default(),
+            image: None,
         };
         let min = ty.limits.min;
         if memory.grow(min, u64::MAX).is_err() {
@@ -125,6 +134,80 @@ impl LinearMemory {
         let VmMemory { base, len } = *self.vm.get();
         // SAFETY: as for `bytes`, and `self` is borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(base, len) }
+    }
+
+    /// What it was made of last, if it was.
+    #[cfg(test)]
+    pub(crate) fn image(&self) -> Option<&Image> {
+        self.image.as_ref()
+    }
+
+    /// A page of an [image](super::image), as far as the memory goes.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub(crate) fn page(&self, page: u32) -> &[u8] {
+        image::page_of(self.bytes(), page)
+    }
+
+    /// Pages that differ from its image, or from zeros behind that.
+    ///
+    /// # Errors
+    /// Those of reading the image.
+    pub(crate) fn changes(&self) -> std::io::Result<Changes> {
+        image::changes(self.bytes(), self.image.as_ref())
+    }
+
+    /// Makes it what an image says, and zero behind that. It must be as large as the image.
+    ///
+    /// # Errors
+    /// Where it is smaller, and those of the operating system.
+    pub(crate) fn set_image(&mut self, image: Image) -> std::io::Result<()> {
+        if image.bytes() > self.len() {
+            return Err(std::io::ErrorKind::InvalidInput.into());
+        }
+        let mapped = pages_end(image.bytes());
+        self.reservation.map_copy(0, mapped, image.file())?;
+        let start = image.bytes() as usize;
+        self.image = Some(image);
+        let behind = &mut self.bytes_mut()[start..];
+        // Pages that are zero already stay untouched.
+        for piece in behind.chunks_mut(IMAGE_PAGE_BYTES) {
+            if piece.iter().any(|&byte| byte != 0) {
+                piece.fill(0);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes it an image of itself: what changes from now on is compared with what it is now.
+    ///
+    /// # Errors
+    /// Those of the operating system, after which it may be anything.
+    pub(crate) fn renew_image(&mut self, changes: &Changes) -> std::io::Result<()> {
+        let mut image = match self.image.take() {
+            Some(image) => image,
+            None => Image::new(0)?,
+        };
+        let (old_end, new_end) = (pages_end(image.bytes()), pages_end(self.len()));
+        image.grow(self.len())?;
+        for &page in &changes.changed {
+            image.write(page, self.page(page))?;
+        }
+        // Pages of which the image has the bytes now. Where one is behind the image's old end, it is mapped anew.
+        let copies = changes
+            .touched
+            .iter()
+            .map(|&page| page as usize * IMAGE_PAGE_BYTES);
+        let copies: Vec<usize> = copies.filter(|&start| start < old_end).collect();
+        for run in copies.chunk_by(|a, b| a + IMAGE_PAGE_BYTES == *b) {
+            let len = run.len() * IMAGE_PAGE_BYTES;
+            self.reservation.drop_copies(run[0], len)?;
+        }
+        self.reservation
+            .map_copy(old_end, new_end - old_end, image.file())?;
+        self.image = Some(image);
+        Ok(())
     }
 
     /// Grows by `pages` where no more than `most` bytes are added; returns the size before in

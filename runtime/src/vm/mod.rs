@@ -24,6 +24,7 @@ pub(crate) mod exceptions;
 pub(crate) mod funcs;
 pub(crate) mod gc;
 pub(crate) mod heap;
+pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod libcalls;
 pub(crate) mod mapping;

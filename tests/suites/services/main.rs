@@ -1,7 +1,8 @@
-//! Services: published test vectors of every algorithm, databases, big integers against another library, and hostile
-//! operands, in both tiers.
+//! Services: published test vectors of every algorithm, databases, states, big integers against another library, and
+//! hostile operands, in both tiers.
 
 mod bigints;
+mod crash;
 mod database;
 mod derive;
 mod hashes;
@@ -9,6 +10,7 @@ mod hostile;
 mod keys;
 mod seal;
 mod signatures;
+mod states;
 
 /// Bytes of hexadecimal digits.
 fn hex(digits: &str) -> Vec<u8> {

@@ -9,7 +9,8 @@ use dotvm::{Error, ExternType, FuncType, Instance, Module, Store, Val, ValType};
 use crate::args::Run;
 use crate::failure::{Failure, Result};
 
-/// Calls an exported function; its results are a line each. The inner error is what stopped it.
+/// Calls an exported function; its results are a line each. The inner error is what stopped it. Where the instance
+/// has a state from before, it has been set up already.
 ///
 /// # Errors
 /// Where there is no such function, or the arguments are not what it takes.
@@ -19,6 +20,7 @@ pub(super) fn invoke(
     module: &Module,
     name: &str,
     args: &Run,
+    is_set_up: bool,
 ) -> Result<Result<String, Error>> {
     let Some(func) = instance.get_func(&mut *store, name) else {
         let functions = exported_functions(module);
@@ -30,6 +32,7 @@ pub(super) fn invoke(
     // Libraries made by compilers for WASI set themselves up in there.
     let initialize = instance.get_typed_func::<(), ()>(&mut *store, "_initialize");
     if let Ok(initialize) = initialize
+        && !is_set_up
         && name != "_initialize"
         && let Err(error) = initialize.call(&mut *store, ())
     {

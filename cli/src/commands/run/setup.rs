@@ -9,6 +9,7 @@ use dotvm::wasi::{WasiCtx, WasiCtxBuilder, WasiError};
 use dotvm::{Config, Store};
 
 use crate::args::{DbLimit, Profile, Run};
+use crate::commands::state;
 use crate::failure::{Failure, Result};
 use crate::load::is_named_compiled;
 
@@ -65,8 +66,15 @@ fn database_limits(args: &Run) -> Limits {
 
 /// Gives the program its database, which is opened when it is first used.
 pub(super) fn database(store: &mut Store<WasiCtx>, args: &Run) -> Result {
-    let Some(path) = &args.db else {
-        return Ok(());
+    let named = args.db.as_deref();
+    let path = match (named, &args.state) {
+        (Some(path), _) => path.to_owned(),
+        (None, Some(_)) => {
+            let path = state::file(named)?;
+            state::make_folder(named, &path)?;
+            path
+        }
+        (None, None) => return Ok(()),
     };
     if path.as_os_str().as_bytes().starts_with(b"postgres://") {
         return Err(Failure::usage(
@@ -75,7 +83,6 @@ pub(super) fn database(store: &mut Store<WasiCtx>, args: &Run) -> Result {
     }
     let mut options = Options::default();
     options.limits = database_limits(args);
-    let path = path.clone();
     store.set_database_with(move || {
         Database::open(&path, options)
             .map_err(|error| format!("{}: {error}", path.display()).into())

@@ -58,13 +58,22 @@ impl StoreDatabase {
         };
     }
 
+    /// Ends the session, if there is one; another one cannot begin.
+    pub(crate) fn close(&mut self) {
+        *self = StoreDatabase {
+            source: Source::Asked("it was closed".to_owned()),
+            session: None,
+            outer: 0,
+        };
+    }
+
     /// Whether there is a session.
     pub(crate) fn is_open(&self) -> bool {
         self.session.is_some()
     }
 
     /// The session, if there is one.
-    pub(super) fn session(&mut self) -> Option<&mut Session> {
+    pub(crate) fn session(&mut self) -> Option<&mut Session> {
         let session = self.session.as_mut()?;
         Some(session.get_mut().unwrap_or_else(PoisonError::into_inner))
     }
@@ -227,8 +236,10 @@ impl Call<'_> {
     fn table(&mut self, handle: u32) -> Result<TableId, Stop> {
         let (session, _) = self.database()?;
         let number = handle.checked_sub(1).ok_or(TrapCode::InvalidHandle)?;
-        let table = session.numbered_table(number);
-        Ok(table.map_err(|_| TrapCode::InvalidHandle)?)
+        match session.numbered_table(number) {
+            Ok(table) if !session.is_machine_table(table) => Ok(table),
+            _ => Err(TrapCode::InvalidHandle.into()),
+        }
     }
 
     /// How many bytes there is fuel for.
