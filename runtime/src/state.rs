@@ -44,9 +44,10 @@
 
 mod versions;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use dotvm_dotdb::Error as DbError;
+use dotvm_isa::{EncodeOptions, Names, encode};
 
 use crate::error::{Error, Result};
 use crate::instance::Instance;
@@ -54,6 +55,8 @@ use crate::module::Module;
 use crate::services::db;
 use crate::store::{Store, StoreOpaque};
 use crate::vm::image::Changes;
+use crate::vm::table::Global;
+use crate::wasi::Clock;
 
 use versions::{Changed, check_name, damaged, refused};
 pub use versions::{StateVersion, States};
@@ -185,10 +188,10 @@ impl State {
         check_instance(store, self.instance)?;
         let data = &store.instances[self.instance.index as usize];
         let numbers = data.memories.clone();
-        let time = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = Duration::from_nanos(store.services.host().now(Clock::Realtime));
         let mut version = StateVersion {
             number: self.version + 1,
-            time: time.map_or(0, |time| time.as_secs()),
+            time: now.as_secs(),
             program: digest(&data.module),
             memory_bytes: Vec::new(),
             globals: globals(store, self.instance),
@@ -239,26 +242,14 @@ impl State {
     }
 }
 
-/// What a program is: its code, its data and what it declares.
+/// What a program is: its bytecode, however it was stored and whatever is known about its source.
 fn digest(module: &Module) -> [u8; 32] {
-    let module = module.bytecode();
-    let mut hasher = blake3::Hasher::new();
-    let mut take = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
-    };
-    for defined in 0..module.bodies.len() as u32 {
-        take(module.body(defined));
-    }
-    for segment in 0..module.data.len() as u32 {
-        take(module.data_segment(segment));
-    }
-    let declared = format!(
-        "{:?} {:?} {:?} {:?} {:?}",
-        module.imports, module.memories, module.globals, module.tables, module.elems
+    let bytes = encode(
+        module.bytecode(),
+        &Names::default(),
+        EncodeOptions::default(),
     );
-    take(declared.as_bytes());
-    *hasher.finalize().as_bytes()
+    *blake3::hash(&bytes).as_bytes()
 }
 
 /// Looks whether a state can keep all of an instance.
@@ -285,10 +276,7 @@ fn check_instance(store: &StoreOpaque, instance: Instance) -> Result<()> {
 }
 
 /// Globals that an instance defines, and that may change.
-fn own_globals(
-    store: &StoreOpaque,
-    instance: Instance,
-) -> impl Iterator<Item = &crate::vm::table::Global> {
+fn own_globals(store: &StoreOpaque, instance: Instance) -> impl Iterator<Item = &Global> {
     let data = &store.instances[instance.index as usize];
     let imported = data.module.env().spaces.imported_globals as usize;
     let own = data.globals.iter().skip(imported);
@@ -297,7 +285,7 @@ fn own_globals(
 }
 
 fn globals(store: &StoreOpaque, instance: Instance) -> Vec<u64> {
-    let slots = own_globals(store, instance).flat_map(|global| global.value());
+    let slots = own_globals(store, instance).flat_map(Global::value);
     slots.copied().collect()
 }
 

@@ -276,7 +276,8 @@ impl<T: 'static> Store<T> {
         self.0.opaque.signals.take_interrupt()
     }
 
-    /// Sets where instructions that need random bytes take them from, in place of the operating system.
+    /// Sets where instructions that need random bytes take them from, and the times of states' versions, in place of
+    /// the operating system.
     ///
     /// WASI has a host of its own: see [`WasiCtxBuilder::host`](crate::wasi::WasiCtxBuilder::host).
     pub fn set_host(&mut self, host: impl Host + 'static) {

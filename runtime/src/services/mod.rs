@@ -98,7 +98,7 @@ impl Services {
         self.objects.len()
     }
 
-    fn host(&mut self) -> &mut dyn Host {
+    pub(crate) fn host(&mut self) -> &mut dyn Host {
         let system = || Mutex::new(Box::new(SystemHost::new()) as Box<dyn Host>);
         let host = self.host.get_or_insert_with(system);
         &mut **host.get_mut().unwrap_or_else(PoisonError::into_inner)

@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn pages_that_were_written_to_are_found() {
         let mut memory = memory(3);
-        assert_eq!(changed(&memory), []);
+        assert_eq!(changed(&memory), [] as [u32; 0]);
         memory.bytes_mut()[70_000] = 1;
         memory.bytes_mut()[10] = 0;
         assert_eq!(changed(&memory), [17]);
@@ -215,7 +215,7 @@ mod tests {
         memory.set_image(image).unwrap();
         assert_eq!(memory.bytes()[5 * IMAGE_PAGE_BYTES], 5);
         assert_eq!(memory.bytes()[2 << 16], 0);
-        assert_eq!(changed(&memory), []);
+        assert_eq!(changed(&memory), [] as [u32; 0]);
         memory.bytes_mut()[9 * IMAGE_PAGE_BYTES + 7] = 1;
         memory.bytes_mut()[31 * IMAGE_PAGE_BYTES] = 31;
         memory.bytes_mut()[40 * IMAGE_PAGE_BYTES] = 1;
@@ -244,15 +244,15 @@ mod tests {
             memory.renew_image(&changes).unwrap();
             assert!(memory.bytes() == before);
             let changes = memory.changes().unwrap();
-            assert_eq!(changes.changed, []);
+            assert_eq!(changes.changed, [] as [u32; 0]);
             if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
                 // Nothing is compared any more of what was written before.
-                assert_eq!(changes.touched, []);
+                assert_eq!(changes.touched, [] as [u32; 0]);
             }
         }
         memory.bytes_mut()[at(3)] = 0;
         assert_eq!(changed(&memory), [3]);
         memory.bytes_mut()[at(3)] = 3;
-        assert_eq!(changed(&memory), []);
+        assert_eq!(changed(&memory), [] as [u32; 0]);
     }
 }

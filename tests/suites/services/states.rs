@@ -240,7 +240,7 @@ fn only_changed_pages_are_written() {
     let mut run = Run::start(&module, &database, "s").unwrap();
     run.call("put", (0, 0));
     run.call("put", (4088, 5));
-    run.call("put_second", (4090, 1));
+    run.call("put_second", (4090, -1));
     let saved = run.state.finish(&mut run.store).unwrap();
     assert_eq!((saved.number, saved.changed_pages), (3, 3));
 }

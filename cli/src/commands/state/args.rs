@@ -44,8 +44,9 @@ pub(crate) struct Name {
     pub(crate) name: String,
 }
 
-/// `dotvm state export`.
+/// `dotvm state export`. Its `--version` is the state's.
 #[derive(Args, Debug)]
+#[command(disable_version_flag = true)]
 pub(crate) struct Export {
     /// The state
     pub(crate) name: String,
