@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 use serde::Serialize;
@@ -22,6 +23,35 @@ pub struct Comparison {
     runs: u32,
     machines: Vec<Machine>,
     programs: Vec<Row>,
+    groups: Vec<Group>,
+}
+
+/// Programs whose mean is of interest, too.
+#[derive(Clone, Debug, Serialize)]
+struct Group {
+    name: String,
+    programs: Vec<String>,
+}
+
+/// A program as commands.
+#[derive(Debug)]
+pub struct Contest {
+    /// Its name, as it is shown.
+    pub program: String,
+    /// What runs it, one a machine; `None` where it is not built for it.
+    pub commands: Vec<Option<Command>>,
+}
+
+/// The commands that run each program on each of these machines.
+pub fn contests(tools: &Tools, kinds: &[Kind], programs: &[Artifacts]) -> Vec<Contest> {
+    let contest = |artifacts: &Artifacts| Contest {
+        program: artifacts.program.to_string(),
+        commands: kinds
+            .iter()
+            .map(|&kind| tools.command(kind, artifacts))
+            .collect(),
+    };
+    programs.iter().map(contest).collect()
 }
 
 /// A machine that took part.
@@ -81,32 +111,33 @@ pub fn machines(tools: &Tools, kinds: &[Kind]) -> Vec<Machine> {
 /// Runs every program `runs` times on every machine. Machines take turns, and each time another one
 /// begins, so that what else the computer does meets all of them. What fails is part of the
 /// result.
-pub fn measure(tools: &Tools, kinds: &[Kind], programs: &[Artifacts], runs: u32) -> Comparison {
-    let rows = programs.iter().map(|artifacts| {
-        eprint!("{}", artifacts.program);
-        let row = measure_program(tools, kinds, artifacts, runs);
+pub fn measure(machines: Vec<Machine>, contests: Vec<Contest>, runs: u32) -> Comparison {
+    let rows = contests.into_iter().map(|contest| {
+        eprint!("{}", contest.program);
+        let row = measure_program(&machines, contest, runs);
         eprintln!();
         row
     });
     Comparison {
         host: Host::current(),
         runs,
-        machines: machines(tools, kinds),
         programs: rows.collect(),
+        machines,
+        groups: Vec::new(),
     }
 }
 
-fn measure_program(tools: &Tools, kinds: &[Kind], artifacts: &Artifacts, runs: u32) -> Row {
-    let mut cells = vec![Cell::default(); kinds.len()];
+fn measure_program(machines: &[Machine], mut contest: Contest, runs: u32) -> Row {
+    let mut cells = vec![Cell::default(); machines.len()];
     let mut expected: Option<(Kind, Vec<u8>)> = None;
     for turn in 0..runs as usize {
-        for i in 0..kinds.len() {
-            let at = (turn + i) % kinds.len();
-            let (kind, cell) = (kinds[at], &mut cells[at]);
+        for i in 0..machines.len() {
+            let at = (turn + i) % machines.len();
+            let (kind, cell) = (machines[at].kind, &mut cells[at]);
             if cell.failure.is_some() {
                 continue;
             }
-            match measure_once(tools, kind, artifacts, &mut expected) {
+            match measure_once(kind, contest.commands[at].as_mut(), &mut expected) {
                 Ok(seconds) => cell.seconds.push(seconds),
                 Err(error) => {
                     eprint!("\n  {}: {error:#}\n ", kind.name());
@@ -117,21 +148,19 @@ fn measure_program(tools: &Tools, kinds: &[Kind], artifacts: &Artifacts, runs: u
         eprint!(" {}", turn + 1);
     }
     Row {
-        program: artifacts.program.to_string(),
+        program: contest.program,
         cells,
     }
 }
 
 /// Runs once, and compares the output with the first there was.
 fn measure_once(
-    tools: &Tools,
     kind: Kind,
-    artifacts: &Artifacts,
+    command: Option<&mut Command>,
     expected: &mut Option<(Kind, Vec<u8>)>,
 ) -> Result<f64> {
-    let command = tools.command(kind, artifacts);
-    let mut command = command.ok_or_else(|| anyhow::anyhow!("not built for it"))?;
-    let run = measure::run(&mut command)?;
+    let command = command.ok_or_else(|| anyhow::anyhow!("not built for it"))?;
+    let run = measure::run(command)?;
     match expected {
         None => *expected = Some((kind, run.output)),
         Some((first, output)) if *output != run.output => {
@@ -143,6 +172,16 @@ fn measure_once(
 }
 
 impl Comparison {
+    /// Has the speeds of these programs told apart, too.
+    #[must_use]
+    pub fn with_group(mut self, name: &str, programs: impl Iterator<Item = String>) -> Comparison {
+        self.groups.push(Group {
+            name: name.to_owned(),
+            programs: programs.collect(),
+        });
+        self
+    }
+
     /// Whether every program did on our machine what it should. Others' failures are theirs.
     pub fn is_clean(&self) -> bool {
         self.programs.iter().all(|row| {
@@ -228,17 +267,24 @@ impl Comparison {
         geometric_mean(ratios)
     }
 
-    /// A line for each machine that is not ours: how much faster ours is.
+    /// A line for each other machine, and one for each group: how much faster ours is.
     fn verdicts(&self) -> Vec<String> {
         let Some(ours) = self.index(Kind::Tiered) else {
             return Vec::new();
         };
         let others = (0..self.machines.len()).filter(|&at| at != ours);
-        others.filter_map(|at| self.verdict(ours, at)).collect()
+        others
+            .flat_map(|at| {
+                let groups = self.groups.iter().map(Some);
+                let all = std::iter::once(None).chain(groups);
+                all.filter_map(move |group| self.verdict(ours, at, group))
+            })
+            .collect()
     }
 
-    fn verdict(&self, ours: usize, other: usize) -> Option<String> {
-        let speeds = self.programs.iter().filter_map(|row| {
+    fn verdict(&self, ours: usize, other: usize, group: Option<&Group>) -> Option<String> {
+        let is_in = |row: &&Row| group.is_none_or(|group| group.programs.contains(&row.program));
+        let speeds = self.programs.iter().filter(is_in).filter_map(|row| {
             // Times of the other in relation to ours are speeds of ours in relation to the other.
             Some((row.ratio(other, ours)?, row.program.as_str()))
         });
@@ -249,9 +295,10 @@ impl Comparison {
             speeds.iter().max_by(by_speed)?,
         );
         Some(format!(
-            "tiered is {} × as fast as {} (geometric mean of {}; from {} × for {} to {} × for {})",
-            number(self.mean_ratio(other, ours)),
+            "tiered is {} × as fast as {}{} (geometric mean of {}; from {} × for {} to {} × for {})",
+            number(geometric_mean(speeds.iter().map(|&(speed, _)| speed))),
             self.machines[other].kind.name(),
+            group.map_or(String::new(), |group| format!(" where {}", group.name)),
             speeds.len(),
             number(Some(least.0)),
             least.1,
@@ -286,12 +333,11 @@ impl Comparison {
         }
     }
 
-    /// Writes `compare.md`, `compare.json` and `compare.svg` into a folder.
+    /// Writes the report into a folder, under a name with `.md`, `.json` and `.svg`, and with a heading.
     ///
     /// # Errors
     /// Where that fails.
-    pub fn write(&self, folder: &Path) -> Result<()> {
-        let report = ("compare", "Whole programs");
+    pub fn write(&self, folder: &Path, report: (&str, &str)) -> Result<()> {
         write_report(folder, report, self, &self.markdown(), &self.chart())
     }
 }
@@ -369,6 +415,7 @@ mod tests {
             machines: [Kind::Native, Kind::Tiered, Kind::Wasmtime]
                 .map(machine)
                 .to_vec(),
+            groups: Vec::new(),
             programs: vec![
                 row(
                     "fib",
@@ -417,6 +464,22 @@ mod tests {
     }
 
     #[test]
+    fn groups_have_means_of_their_own() {
+        let group = ["fib", "sieve"].map(str::to_owned).into_iter();
+        let text = comparison().with_group("short", group).markdown();
+        let verdicts: Vec<&str> = text
+            .lines()
+            .filter(|it| it.starts_with("- tiered is"))
+            .collect();
+        expect![[r"
+            - tiered is 0.543 × as fast as native (geometric mean of 3; from 0.400 × for json(3) to 0.800 × for sieve)
+            - tiered is 0.632 × as fast as native where short (geometric mean of 2; from 0.500 × for fib to 0.800 × for sieve)
+            - tiered is 1.41 × as fast as wasmtime (geometric mean of 2; from 1.00 × for json(3) to 2.00 × for fib)
+            - tiered is 2.00 × as fast as wasmtime where short (geometric mean of 1; from 2.00 × for fib to 2.00 × for fib)"]]
+        .assert_eq(&verdicts.join("\n"));
+    }
+
+    #[test]
     fn charts_show_speeds() {
         let chart = comparison().chart();
         assert_eq!(chart.series.len(), 2, "native is the scale");
@@ -434,7 +497,8 @@ mod tests {
     fn reports_are_three_files() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let folder = folder.path().join("a").join("b");
-        comparison().write(&folder).expect("written");
+        let report = ("compare", "Whole programs");
+        comparison().write(&folder, report).expect("written");
         let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a file");
         let json: serde_json::Value = serde_json::from_str(&read("compare.json")).expect("JSON");
         assert_eq!(json["programs"][2]["cells"][2]["failure"], "exit status: 1");

@@ -35,11 +35,15 @@ pub enum Kind {
     Wasmi,
     /// Node: V8, in tiers.
     Node,
+    /// LuaJIT, of Lua programs.
+    Luajit,
+    /// CPython, of Python programs.
+    Cpython,
 }
 
 impl Kind {
-    /// Every machine, in the order of columns and bars.
-    pub const ALL: [Kind; 9] = [
+    /// Those that run WebAssembly, and native code, in the order of columns and bars.
+    pub const OF_WASM: [Kind; 9] = [
         Kind::Native,
         Kind::Tiered,
         Kind::Compiled,
@@ -49,6 +53,16 @@ impl Kind {
         Kind::Precompiled,
         Kind::Node,
         Kind::Wasmi,
+    ];
+
+    /// Those that run Vitte programs, and others' machines of such programs in their languages. The first one that
+    /// is there is what others are put in relation to.
+    pub const OF_VITTE: [Kind; 5] = [
+        Kind::Luajit,
+        Kind::Tiered,
+        Kind::Eager,
+        Kind::Interpreter,
+        Kind::Cpython,
     ];
 
     /// Its name in tables.
@@ -63,6 +77,8 @@ impl Kind {
             Kind::Precompiled => "precompiled",
             Kind::Wasmi => "wasmi",
             Kind::Node => "node",
+            Kind::Luajit => "luajit",
+            Kind::Cpython => "cpython",
         }
     }
 
@@ -78,6 +94,8 @@ impl Kind {
             Kind::Precompiled => "#e89a5b",
             Kind::Node => "#3a8f5c",
             Kind::Wasmi => "#b9a44c",
+            Kind::Luajit => "#7a4fb5",
+            Kind::Cpython => "#d1a11f",
         }
     }
 
@@ -97,6 +115,8 @@ pub struct Tools {
     wasmtime: Option<PathBuf>,
     wasmi: Option<PathBuf>,
     node: Option<PathBuf>,
+    luajit: Option<PathBuf>,
+    python: Option<PathBuf>,
     /// What makes Node run WASI programs.
     node_script: PathBuf,
     native: PathBuf,
@@ -121,29 +141,37 @@ impl Tools {
             wasmtime: on_path(&["wasmtime"]),
             wasmi: on_path(&["wasmi", "wasmi_cli"]),
             node: on_path(&["node", "nodejs"]),
+            luajit: on_path(&["luajit"]),
+            python: python(),
             node_script,
             native: env::var_os("RUSTC").map_or_else(|| "rustc".into(), PathBuf::from),
         })
     }
 
     /// The command that belongs to a machine; for native programs, their compiler.
-    fn tool(&self, kind: Kind) -> Option<&Path> {
+    pub(crate) fn tool(&self, kind: Kind) -> Option<&Path> {
         match kind {
             Kind::Native => Some(&self.native),
             Kind::Interpreter | Kind::Eager | Kind::Tiered | Kind::Compiled => Some(&self.dotvm),
             Kind::Wasmtime | Kind::Precompiled => self.wasmtime.as_deref(),
             Kind::Wasmi => self.wasmi.as_deref(),
             Kind::Node => self.node.as_deref(),
+            Kind::Luajit => self.luajit.as_deref(),
+            Kind::Cpython => self.python.as_deref(),
         }
     }
 
-    /// Those of the machines in `wanted` that are installed, or all that are where it is empty.
+    /// Those of the machines in `wanted` that are installed, or all of `kinds` that are where it is empty.
     ///
     /// # Errors
-    /// Where one that is wanted is missing.
-    pub fn available(&self, wanted: &[Kind]) -> Result<Vec<Kind>> {
-        let (is_here, is_missing): (Vec<Kind>, Vec<Kind>) = Kind::ALL
-            .into_iter()
+    /// Where one that is wanted is missing, or none of `kinds`.
+    pub fn available(&self, kinds: &[Kind], wanted: &[Kind]) -> Result<Vec<Kind>> {
+        if let Some(other) = wanted.iter().find(|kind| !kinds.contains(kind)) {
+            bail!("{} does not run such programs", other.name());
+        }
+        let (is_here, is_missing): (Vec<Kind>, Vec<Kind>) = kinds
+            .iter()
+            .copied()
             .filter(|kind| wanted.is_empty() || wanted.contains(kind))
             .partition(|&kind| self.tool(kind).is_some());
         let names: Vec<&str> = is_missing.into_iter().map(Kind::name).collect();
@@ -172,7 +200,11 @@ impl Tools {
 
     /// What a machine is, with its version, in a few words.
     pub fn description(&self, kind: Kind) -> String {
-        let version = self.tool(kind).and_then(version);
+        let option = match kind {
+            Kind::Luajit => "-v",
+            _ => "--version",
+        };
+        let version = self.tool(kind).and_then(|tool| version(tool, option));
         let version = version.unwrap_or_else(|| "of unknown version".to_owned());
         match kind {
             Kind::Native => format!("{version}, -O (SQLite: the C compiler, -O2)"),
@@ -182,7 +214,7 @@ impl Tools {
             Kind::Compiled => format!("{version}, run, compiled before"),
             Kind::Wasmtime => format!("{version}, run, without its cache"),
             Kind::Precompiled => format!("{version}, run --allow-precompiled, compiled before"),
-            Kind::Wasmi => version,
+            Kind::Wasmi | Kind::Luajit | Kind::Cpython => version,
             Kind::Node => format!("node {version}, node:wasi"),
         }
     }
@@ -209,6 +241,7 @@ impl Tools {
                 .arg("--no-warnings")
                 .arg(&self.node_script)
                 .arg(&artifacts.wasm),
+            Kind::Luajit | Kind::Cpython => return None,
         };
         command
             .args(&artifacts.program.size)
@@ -219,8 +252,19 @@ impl Tools {
     }
 }
 
+/// Python's interpreter: what is on the path may be a script that looks for it first.
+pub(crate) fn python() -> Option<PathBuf> {
+    let found = on_path(&["python3", "python"])?;
+    let mut ask = Command::new(found);
+    let output = ask
+        .args(["-c", "import sys; print(sys.executable)"])
+        .output();
+    let path = String::from_utf8(output.ok()?.stdout).ok()?;
+    Some(PathBuf::from(path.trim_end())).filter(|path| path.is_file())
+}
+
 /// The first of these commands that is on the path.
-fn on_path(names: &[&str]) -> Option<PathBuf> {
+pub(crate) fn on_path(names: &[&str]) -> Option<PathBuf> {
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH")?).collect();
     let candidates = names.iter().flat_map(|name| {
         let name = format!("{name}{}", env::consts::EXE_SUFFIX);
@@ -273,12 +317,14 @@ no message
 
     #[test]
     fn every_machine_has_a_column_and_a_colour_of_its_own() {
-        for (i, kind) in Kind::ALL.into_iter().enumerate() {
-            let others = &Kind::ALL[i + 1..];
+        let all = Kind::value_variants();
+        for (i, kind) in all.iter().enumerate() {
+            let others = &all[i + 1..];
             let differs =
                 |other: &Kind| other.name() != kind.name() && other.color() != kind.color();
             assert!(others.iter().all(differs), "{kind:?}");
         }
-        assert_eq!(Kind::ALL.len(), Kind::value_variants().len());
+        let runs = |kind: &Kind| Kind::OF_WASM.contains(kind) || Kind::OF_VITTE.contains(kind);
+        assert!(all.iter().all(runs));
     }
 }

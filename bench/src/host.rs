@@ -32,11 +32,13 @@ impl Host {
     }
 }
 
-/// The first line that `PROGRAM --version` prints, without what stands in parentheses.
-pub fn version(program: &std::path::Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").output().ok()?;
+/// The first line that a program prints with an option that asks for its version, without what stands in
+/// parentheses or behind a dash.
+pub fn version(program: &std::path::Path, option: &str) -> Option<String> {
+    let output = Command::new(program).arg(option).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let line = text.lines().next()?;
-    let line = line.split_once(" (").map_or(line, |(version, _)| version);
+    let end = [" (", " -- "].iter().filter_map(|end| line.find(end)).min();
+    let line = &line[..end.unwrap_or(line.len())];
     (output.status.success() && !line.is_empty()).then(|| line.to_owned())
 }

@@ -1,8 +1,8 @@
 //! Benchmarks of DotVM.
 //!
 //! `cargo run -p dotvm-bench --release -- compare` runs whole programs as commands, ours by tier
-//! against what other machines are installed; `start` measures start-up the same way. What the parts
-//! cost is in `benches/`, for `cargo bench -p dotvm-bench`.
+//! against what other machines are installed; `vitte` does so with Vitte programs, against LuaJIT and CPython; `start`
+//! measures start-up the same way. What the parts cost is in `benches/`, for `cargo bench -p dotvm-bench`.
 
 pub mod artifacts;
 pub mod chart;
@@ -15,6 +15,7 @@ pub mod program;
 pub mod start;
 pub mod stats;
 pub mod table;
+pub mod vitte;
 
 use std::path::{Path, PathBuf};
 
