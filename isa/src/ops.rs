@@ -180,6 +180,9 @@ macro_rules! for_each_op {
             F64Copysign "f64.copysign" 0xa6 [] Arithmetic Arch32 1 (F64 F64 -> F64) "The first's magnitude with the second's sign.";
             F32Mod "f32.mod" 0xc9 [] Arithmetic Arch32 1 (F32 F32 -> F32) "Remainder of the truncated quotient, with the dividend's sign; exact.";
             F64Mod "f64.mod" 0xca [] Arithmetic Arch32 1 (F64 F64 -> F64) "Remainder of the truncated quotient, with the dividend's sign; exact.";
+            I64AddChecked "i64.add_checked" 0xcb [] Arithmetic Arch32 1 (I64 I64 -> I64) "Signed sum; traps when it does not fit.";
+            I64SubChecked "i64.sub_checked" 0xcc [] Arithmetic Arch32 1 (I64 I64 -> I64) "Signed difference; traps when it does not fit.";
+            I64MulChecked "i64.mul_checked" 0xcd [] Arithmetic Arch32 1 (I64 I64 -> I64) "Signed product; traps when it does not fit.";
         }
         load {
             I32Load "i32.load" 0x28 [Offset] Memory Arch32 1 (I32 -> I32) "Loads 4 bytes, little-endian.";

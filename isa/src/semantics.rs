@@ -134,7 +134,7 @@ macro_rules! binary {
 }
 
 macro_rules! binary_trapping {
-    ($($name:ident: $in:ty, $body:expr;)*) => {
+    ($($name:ident $commutes:ident: $in:ty, $body:expr;)*) => {
         $(#[doc = concat!("[`Op::", stringify!($name), "`]")]
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
@@ -142,7 +142,7 @@ macro_rules! binary_trapping {
             type In = $in;
             type Out = $in;
             const TRAPS: bool = true;
-            const COMMUTES: bool = false;
+            const COMMUTES: bool = binary!(@$commutes);
             #[inline(always)]
             fn eval(a: $in, b: $in) -> Result<$in, TrapCode> {
                 $body(a, b)
@@ -188,18 +188,18 @@ macro_rules! integer_ops {
             $rotr ord: $u => $u, |a, b| a.rotate_right(b as u32 % <$u>::BITS);
         }
         binary_trapping! {
-            $div: $u, |a: $u, b: $u| match (a as $s).checked_div(b as $s) {
+            $div ord: $u, |a: $u, b: $u| match (a as $s).checked_div(b as $s) {
                 Some(quotient) => Ok(quotient as $u),
                 None if b == 0 => Err(TrapCode::IntegerDivideByZero),
                 None => Err(TrapCode::IntegerOverflow),
             };
-            $divu: $u, |a: $u, b: $u| a.checked_div(b).ok_or(TrapCode::IntegerDivideByZero);
-            $rem: $u, |a: $u, b: $u| match b {
+            $divu ord: $u, |a: $u, b: $u| a.checked_div(b).ok_or(TrapCode::IntegerDivideByZero);
+            $rem ord: $u, |a: $u, b: $u| match b {
                 0 => Err(TrapCode::IntegerDivideByZero),
                 // The smallest integer's remainder by -1 is 0, though the quotient overflows.
                 _ => Ok((a as $s).wrapping_rem(b as $s) as $u),
             };
-            $remu: $u, |a: $u, b: $u| a.checked_rem(b).ok_or(TrapCode::IntegerDivideByZero);
+            $remu ord: $u, |a: $u, b: $u| a.checked_rem(b).ok_or(TrapCode::IntegerDivideByZero);
         }
     };
 }
@@ -210,6 +210,20 @@ I32ShrU I32Rotl I32Rotr }
 integer_ops! { u64, i64: I64Eqz I64Eq I64Ne I64Lt I64LtU I64Gt I64GtU I64Le I64LeU I64Ge I64GeU I64Clz I64Ctz
 I64Popcnt I64Neg I64Not I64Add I64Sub I64Mul I64Div I64DivU I64Mod I64ModU I64And I64Or I64Xor I64Shl I64Shr
 I64ShrU I64Rotl I64Rotr }
+
+/// The result of a signed operation, where it fits.
+#[inline(always)]
+fn fitting(result: Option<i64>) -> Result<u64, TrapCode> {
+    result
+        .map(i64::cast_unsigned)
+        .ok_or(TrapCode::IntegerOverflow)
+}
+
+binary_trapping! {
+    I64AddChecked sym: u64, |a: u64, b: u64| fitting(a.cast_signed().checked_add(b.cast_signed()));
+    I64SubChecked ord: u64, |a: u64, b: u64| fitting(a.cast_signed().checked_sub(b.cast_signed()));
+    I64MulChecked sym: u64, |a: u64, b: u64| fitting(a.cast_signed().checked_mul(b.cast_signed()));
+}
 
 macro_rules! float_ops {
     ($f:ty, $bits:ty: $eq:ident $ne:ident $lt:ident $gt:ident $le:ident $ge:ident $abs:ident $neg:ident $ceil:ident

@@ -57,7 +57,7 @@ traps! {
     UninitializedElement = 5 "uninitialized element" "An indirect call met a null reference.";
     IndirectCallTypeMismatch = 6 "indirect call type mismatch" "An indirect call met a function of another type.";
     IntegerDivideByZero = 7 "integer divide by zero" "An integer division or remainder by zero.";
-    IntegerOverflow = 8 "integer overflow" "The smallest integer divided by -1, or a float out of the integer's range.";
+    IntegerOverflow = 8 "integer overflow" "The smallest integer divided by -1, a checked sum, difference or product that does not fit, or a float out of the integer's range.";
     InvalidConversionToInteger = 9 "invalid conversion to integer" "A NaN converted to an integer.";
     StackExhausted = 10 "call stack exhausted" "Calls nested deeper than the stack limit allows.";
     OutOfFuel = 11 "all fuel consumed" "The fuel limit was reached.";

@@ -8,9 +8,9 @@ use std::mem::offset_of;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value, types};
 use dotvm_isa::abi::Libcalls;
-use dotvm_isa::{Instr, ValType};
+use dotvm_isa::{Instr, TrapCode, ValType};
 
-use super::{BinaryOp, Lowerer, Operand, UnaryOp};
+use super::{BinaryOp, Lowerer, Operand, UnaryOp, trap_code};
 
 impl Lowerer<'_, '_> {
     pub(super) fn unary(&mut self, op: UnaryOp, instr: &Instr) {
@@ -82,6 +82,10 @@ impl Lowerer<'_, '_> {
             return self.push_bool(value);
         }
         let ty = instr.op.result().expect("a pure instruction");
+        if matches!(op, B::I64AddChecked | B::I64SubChecked | B::I64MulChecked) {
+            let value = self.checked(op, a, b);
+            return self.push(ty, value);
+        }
         if matches!(op, B::F32Add | B::F64Add | B::F32Mul | B::F64Mul) {
             self.keep_order(a, b);
         }
@@ -111,6 +115,9 @@ impl Lowerer<'_, '_> {
             B::F32Max | B::F64Max => ins.fmax(b, a),
             B::F32Copysign | B::F64Copysign => ins.fcopysign(a, b),
             B::F32Mod | B::F64Mod => return self.evaluate(instr, ty, &[a, b]),
+            B::I64AddChecked | B::I64SubChecked | B::I64MulChecked => {
+                unreachable!("checked results are done")
+            }
             B::I32Eq
             | B::I32Ne
             | B::I32Lt
@@ -147,6 +154,39 @@ impl Lowerer<'_, '_> {
             }
         };
         self.push(ty, value);
+    }
+
+    /// A sum, a difference or a product, behind a trap where it does not fit.
+    fn checked(&mut self, op: BinaryOp, a: Value, b: Value) -> Value {
+        use BinaryOp as B;
+        let (value, overflow) = match (op, self.constant(b).map(u64::cast_signed)) {
+            // A sum has to be on the side of the other operand where the constant leads: one comparison, and no
+            // flag that has to be made a value first.
+            (B::I64AddChecked, Some(constant)) => {
+                let sum = self.b.ins().iadd(a, b);
+                (sum, self.is_beyond(constant >= 0, sum, a))
+            }
+            (B::I64SubChecked, Some(constant)) => {
+                let difference = self.b.ins().isub(a, b);
+                (difference, self.is_beyond(constant < 0, difference, a))
+            }
+            (B::I64AddChecked, None) => self.b.ins().sadd_overflow(a, b),
+            (B::I64SubChecked, None) => self.b.ins().ssub_overflow(a, b),
+            _ => self.b.ins().smul_overflow(a, b),
+        };
+        self.b
+            .ins()
+            .trapnz(overflow, trap_code(TrapCode::IntegerOverflow));
+        value
+    }
+
+    /// Whether a result is on the wrong side of an operand, because it has wrapped.
+    fn is_beyond(&mut self, goes_up: bool, result: Value, operand: Value) -> Value {
+        let condition = match goes_up {
+            true => IntCC::SignedLessThan,
+            false => IntCC::SignedGreaterThan,
+        };
+        self.b.ins().icmp(condition, result, operand)
     }
 
     /// Keeps an addition's or multiplication's first operand the first one: Cranelift exchanges them

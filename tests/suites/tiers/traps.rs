@@ -92,6 +92,63 @@ fn accesses_of_every_width_end_where_the_memory_does() {
 }
 
 #[test]
+fn checked_integers_stop_where_they_do_not_fit() {
+    const VALUES: [i64; 12] = [
+        0,
+        1,
+        -1,
+        2,
+        -7,
+        3_037_000_499,
+        3_037_000_500,
+        -3_037_000_500,
+        i64::MAX,
+        i64::MAX - 1,
+        i64::MIN,
+        i64::MIN + 1,
+    ];
+    type Checked = fn(i64, i64) -> Option<i64>;
+    let ops: [(&str, Checked); 3] = [
+        ("add_checked", i64::checked_add),
+        ("sub_checked", i64::checked_sub),
+        ("mul_checked", i64::checked_mul),
+    ];
+    let (mut text, mut calls, mut expected) = (String::new(), Vec::new(), Vec::new());
+    let mut function = |name: &str, params: &str, a: &str, b: &str, op: &str| {
+        text += &format!(".export \"{name}\" func ${name}\n.func ${name} ({params}) -> i64\n");
+        text += &format!("{a}\n{b}\ni64.{op}\nret\n.end\n");
+    };
+    for (op, checked) in ops {
+        let (a, b) = ("local.get $a", "local.get $b");
+        function(op, "i64 $a i64 $b", a, b, op);
+        for (i, y) in VALUES.into_iter().enumerate() {
+            // Constants have forms of their own.
+            let constant = format!("i64.push {y}");
+            let (left, right) = (format!("{op}_l{i}"), format!("{op}_r{i}"));
+            function(&left, "i64 $b", &constant, b, op);
+            function(&right, "i64 $a", a, &constant, op);
+            for x in VALUES {
+                calls.push(call(op, &[Val::I64(x), Val::I64(y)]));
+                calls.push(call(&left, &[Val::I64(x)]));
+                calls.push(call(&right, &[Val::I64(x)]));
+                expected.extend([checked(x, y), checked(y, x), checked(x, y)]);
+            }
+        }
+    }
+    let outcomes = everywhere(&text, &calls);
+    assert_eq!(outcomes.len(), expected.len() + 1);
+    for ((outcome, call), expected) in outcomes[1..].iter().zip(&calls).zip(expected) {
+        let end = match expected {
+            Some(value) => format!("i64:{value}"),
+            None => "trap: integer overflow".to_owned(),
+        };
+        assert_eq!(outcome.end, end, "{call:?}");
+        let frames = usize::from(expected.is_none());
+        assert_eq!(outcome.place.len(), frames, "{outcome:?}");
+    }
+}
+
+#[test]
 fn memory_that_grew_can_be_accessed() {
     let outcomes = everywhere(
         r#"

@@ -290,6 +290,9 @@ pub(crate) fn may_trap(op: Op) -> bool {
             | Op::I64DivU
             | Op::I64Mod
             | Op::I64ModU
+            | Op::I64AddChecked
+            | Op::I64SubChecked
+            | Op::I64MulChecked
             | Op::I32TruncF32
             | Op::I32TruncF32U
             | Op::I32TruncF64

@@ -13,7 +13,6 @@ use crate::vitbc::ops::{NO_RESULT, Op};
 /// What ends a function where something is wrong; out of the way of what is right.
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 enum Fault {
-    Overflow,
     /// An index (register) outside of an array (register).
     Index(u32, u32),
     Variant,
@@ -42,7 +41,7 @@ pub(super) struct Coder<'l, 'm> {
     line: Option<(u32, u32)>,
     faults: BTreeMap<(Fault, Option<(u32, u32)>), Label>,
     marks: Vec<(usize, (u32, u32))>,
-    /// Locals behind those of registers: an integer, another one, a reference.
+    /// A local behind those of registers, for a reference.
     temporary: u64,
 }
 
@@ -61,7 +60,7 @@ pub(super) fn function(lowerer: &mut Lowerer<'_>, number: usize) -> Body {
     let params = lowerer.types_of(function.params.iter().map(|(_, ty)| *ty));
     let mut locals = lowerer.types_of(function.registers.iter().copied());
     let temporary = (params.len() + locals.len()) as u64;
-    locals.extend([ValType::I64, ValType::I64, ValType::AnyRef]);
+    locals.push(ValType::AnyRef);
     let mut groups: Vec<(u32, ValType)> = Vec::new();
     for ty in locals {
         match groups.last_mut() {
@@ -201,8 +200,8 @@ fn first_operand(lowerer: &Lowerer<'_>, function: &Function, instr: &Instr) -> O
         Op::Not | Op::Mov | Op::StoreGlobal | Op::Load | Op::Some | Op::IsNull => Some(fixed[1]),
         Op::And | Op::Or => Some(fixed[1]),
         Op::Tag if rep(1) == Rep::Ref => Some(fixed[1]),
-        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Neg if rep(1) == Rep::Float => Some(fixed[1]),
-        Op::Div | Op::Mod => Some(fixed[1]),
+        Op::Neg if rep(1) == Rep::Float => Some(fixed[1]),
+        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Mod if rep(1) != Rep::Ref => Some(fixed[1]),
         Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if rep(1) != Rep::Ref => Some(fixed[1]),
         Op::Call => instr.list.first().copied(),
         _ => None,
@@ -262,13 +261,6 @@ impl Coder<'_, '_> {
             }
             self.code.bind(label);
             match fault {
-                Fault::Overflow => {
-                    // What the instruction of the machine that checks says.
-                    self.code.op1(M::I64Push, i64::MIN.cast_unsigned());
-                    self.code.op1(M::I64Push, u64::MAX);
-                    self.code.op(M::I64Div);
-                    self.code.op(M::Pop);
-                }
                 Fault::Index(index, array) => {
                     self.get(index);
                     self.get(array);
@@ -345,13 +337,6 @@ impl Coder<'_, '_> {
             NO_RESULT if result == Ty::VOID => {}
             NO_RESULT => self.code.op(M::Pop),
             register => self.put(register),
-        }
-    }
-
-    fn known_int(&self, register: u32) -> Option<i64> {
-        match self.known[register as usize] {
-            Some(Known::Int(value)) => Some(value),
-            _ => None,
         }
     }
 
@@ -538,76 +523,20 @@ impl Coder<'_, '_> {
                 return self.put(dest);
             }
         }
-        match instr.op {
-            Op::Div | Op::Mod => {
-                self.get(a);
-                self.get(b);
-                let op = if instr.op == Op::Div {
-                    M::I64Div
-                } else {
-                    M::I64Mod
-                };
-                self.code.op(op);
-            }
-            Op::Mul => self.multiply(a, b),
-            op => self.sum(op == Op::Add, a, b),
-        }
+        // A constant on the left is as good on the right, where instructions have room for it.
+        let commutes = matches!(instr.op, Op::Add | Op::Mul);
+        let is_known = self.known[a as usize].is_some();
+        let (a, b) = if commutes && is_known { (b, a) } else { (a, b) };
+        self.get(a);
+        self.get(b);
+        self.code.op(match instr.op {
+            Op::Add => M::I64AddChecked,
+            Op::Sub => M::I64SubChecked,
+            Op::Mul => M::I64MulChecked,
+            Op::Div => M::I64Div,
+            _ => M::I64Mod,
+        });
         self.put(dest);
-    }
-
-    /// Pushes the sum or the difference, where it fits.
-    fn sum(&mut self, adds: bool, a: u32, b: u32) {
-        let overflow = self.fault(Fault::Overflow);
-        let op = if adds { M::I64Add } else { M::I64Sub };
-        let result = self.temporary;
-        // A constant on the left of an addition is as good on the right.
-        let swapped = adds && self.known_int(a).is_some();
-        let (a, b) = if swapped { (b, a) } else { (a, b) };
-        self.get(a);
-        self.get(b);
-        self.code.op(op);
-        self.code.op1(M::LocalTee, result);
-        match self.known_int(b) {
-            // It has to be on the side of the other operand where the constant leads.
-            Some(value) => {
-                let goes_up = (value >= 0) == adds;
-                self.get(a);
-                self.code.op(if goes_up { M::I64Lt } else { M::I64Gt });
-            }
-            None => {
-                self.get(a);
-                self.code.op(M::I64Xor);
-                if adds {
-                    self.code.op1(M::LocalGet, result);
-                } else {
-                    self.get(a);
-                }
-                self.get(b);
-                self.code.op(M::I64Xor);
-                self.code.op(M::I64And);
-                self.code.op1(M::I64Push, 0);
-                self.code.op(M::I64Lt);
-            }
-        }
-        self.code.jump(M::Jnz, overflow);
-        self.code.op1(M::LocalGet, result);
-    }
-
-    /// Pushes the product, where it fits: the upper half is what its sign makes it.
-    fn multiply(&mut self, a: u32, b: u32) {
-        let overflow = self.fault(Fault::Overflow);
-        let (low, high) = (self.temporary, self.temporary + 1);
-        self.get(a);
-        self.get(b);
-        self.code.op(M::I64MulWide);
-        self.code.op1(M::LocalSet, high);
-        self.code.op1(M::LocalTee, low);
-        self.code.op1(M::I64Push, 63);
-        self.code.op(M::I64Shr);
-        self.code.op1(M::LocalGet, high);
-        self.code.op(M::I64Ne);
-        self.code.jump(M::Jnz, overflow);
-        self.code.op1(M::LocalGet, low);
     }
 
     fn neg(&mut self, dest: u32, operand: u32) {
@@ -616,13 +545,9 @@ impl Coder<'_, '_> {
             self.code.op(M::F64Neg);
             return self.put(dest);
         }
-        let overflow = self.fault(Fault::Overflow);
+        self.code.op1(M::I64Push, 0);
         self.get(operand);
-        self.code.op1(M::I64Push, i64::MIN.cast_unsigned());
-        self.code.op(M::I64Eq);
-        self.code.jump(M::Jnz, overflow);
-        self.get(operand);
-        self.code.op(M::I64Neg);
+        self.code.op(M::I64SubChecked);
         self.put(dest);
     }
 
@@ -732,7 +657,7 @@ impl Coder<'_, '_> {
             Some(Row::Map(key, value)) => {
                 let new = self.lowerer.map_function("new", *key, Some(*value));
                 self.call(&new);
-                let map = self.temporary + 2;
+                let map = self.temporary;
                 self.code.op1(M::LocalSet, map);
                 let set = self.lowerer.map_function("set", *key, Some(*value));
                 for pair in instr.list.chunks(2) {

@@ -165,7 +165,7 @@ impl Lowerer<'_, '_> {
     }
 
     /// The value of a limb that is a constant.
-    fn constant(&self, limb: Value) -> Option<u64> {
+    pub(super) fn constant(&self, limb: Value) -> Option<u64> {
         let dfg = &self.b.func.dfg;
         let inst = dfg.value_def(limb).inst()?;
         match dfg.insts[inst] {
