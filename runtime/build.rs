@@ -3,15 +3,16 @@
 //! In a checkout that is a digest of the sources that decide what native code looks like and of the
 //! versions of what they use. Elsewhere a version has only one source.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
 /// The crates whose sources count.
 const CRATES: [&str; 4] = ["isa", "interp", "jit", "runtime"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("Cargo names the package's folder");
+    let root = Path::new(&package).join("..");
     let mut files = vec![root.join("Cargo.lock")];
     let is_checkout = CRATES
         .iter()

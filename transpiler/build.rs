@@ -7,7 +7,8 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sdk/src");
+    let package = env::var_os("CARGO_MANIFEST_DIR").expect("Cargo names the package's folder");
+    let folder = Path::new(&package).join("../sdk/src");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
     list(&folder, &mut files);
