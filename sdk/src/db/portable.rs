@@ -178,8 +178,11 @@ fn take(bytes: &[u8], len: usize) -> Option<(&[u8], &[u8])> {
     }
 }
 
-/// A range as the map takes it; nothing where it is empty.
-fn range<'a>(low: &'a [u8], high: Option<&'a [u8]>) -> Option<(Bound<&'a [u8]>, Bound<&'a [u8]>)> {
+/// A range as the map takes it.
+type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+/// The bounds of a range; nothing where it is empty.
+fn bounds<'a>(low: &'a [u8], high: Option<&'a [u8]>) -> Option<Bounds<'a>> {
     match high {
         Some(high) if high <= low => None,
         Some(high) => Some((Bound::Included(low), Bound::Excluded(high))),
@@ -188,7 +191,7 @@ fn range<'a>(low: &'a [u8], high: Option<&'a [u8]>) -> Option<(Bound<&'a [u8]>, 
 }
 
 fn rows_of(table: &Table, low: &[u8], high: Option<&[u8]>) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let range = range(low, high).map(|range| table.rows.range::<[u8], _>(range));
+    let range = bounds(low, high).map(|range| table.rows.range::<[u8], _>(range));
     let rows = range.into_iter().flatten();
     rows.map(|(key, value)| (key.clone(), value.clone()))
         .collect()
