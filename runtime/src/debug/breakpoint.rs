@@ -308,6 +308,7 @@ fn find(
     }
     if let Some((file, line)) = place.rsplit_once(':')
         && let Ok(line) = line.parse()
+        && line > 0
     {
         return find_line(store, &|path: &str| is_file(path, file), line);
     }

@@ -35,22 +35,15 @@ pub(super) fn evaluate(
     names: &dyn Names,
     text: &str,
 ) -> Result<Value, String> {
-    if text.len() > MAX_BYTES {
-        return Err(format!("an expression of more than {MAX_BYTES} bytes"));
-    }
-    let mut parser = Parser {
-        store,
-        names,
-        text,
-        at: 0,
-        depth: 0,
-    };
-    let value = parser.binary(0)?;
-    parser.skip_space();
-    match parser.rest() {
-        "" => Ok(value),
-        rest => Err(format!("`{rest}` was not expected")),
-    }
+    Parser::new(Some((store, names)), text)?.whole()
+}
+
+/// Looks whether a text can be an expression, whatever its names are: for conditions, which are evaluated later.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_expression(text: &str) -> Result<(), String> {
+    Parser::new(None, text)?.whole().map(drop)
 }
 
 /// Operators by their text, those that others begin with behind these, and how strongly they bind.
@@ -76,14 +69,51 @@ const OPERATORS: [(&str, u8, Option<Binary>); 18] = [
 ];
 
 struct Parser<'e> {
-    store: &'e StoreOpaque,
-    names: &'e dyn Names,
+    /// What values are of; nothing where none are asked for, as behind `false &&`. All are zero then.
+    world: Option<(&'e StoreOpaque, &'e dyn Names)>,
     text: &'e str,
     at: usize,
     depth: u32,
 }
 
+fn zero() -> Value {
+    Value::number(Number::Int(Int::from_bool(false)))
+}
+
 impl<'e> Parser<'e> {
+    fn new(
+        world: Option<(&'e StoreOpaque, &'e dyn Names)>,
+        text: &'e str,
+    ) -> Result<Parser<'e>, String> {
+        match text.len() > MAX_BYTES {
+            true => Err(format!("an expression of more than {MAX_BYTES} bytes")),
+            false => Ok(Parser {
+                world,
+                text,
+                at: 0,
+                depth: 0,
+            }),
+        }
+    }
+
+    /// All of the text.
+    fn whole(mut self) -> Result<Value, String> {
+        let value = self.binary(0)?;
+        self.skip_space();
+        match self.rest() {
+            "" => Ok(value),
+            rest => Err(format!("`{rest}` was not expected")),
+        }
+    }
+
+    /// The number that a value is.
+    fn number(&self, value: &Value) -> Result<Number, String> {
+        match self.world {
+            Some((store, _)) => value.to_number(store),
+            None => Ok(Number::Int(Int::from_bool(false))),
+        }
+    }
+
     fn rest(&self) -> &'e str {
         &self.text[self.at..]
     }
@@ -128,24 +158,36 @@ impl<'e> Parser<'e> {
                 break;
             }
             self.at += token.len();
-            let right = self.binary(strength)?;
-            let a = left.to_number(self.store)?;
-            let number = match op {
-                Some(op) => op.apply(a, right.to_number(self.store)?)?,
-                None => {
-                    let b = right.to_number(self.store)?.is_true();
-                    let truth = if token == "&&" {
-                        a.is_true() && b
-                    } else {
-                        a.is_true() || b
-                    };
-                    Number::Int(Int::from_bool(truth))
-                }
+            let a = self.number(&left)?;
+            let Some(op) = op else {
+                left = self.logical(token, a.is_true(), strength)?;
+                continue;
             };
-            left = Value::number(number);
+            let right = self.binary(strength)?;
+            let b = self.number(&right)?;
+            left = match self.world {
+                Some(_) => Value::number(op.apply(a, b)?),
+                None => zero(),
+            };
         }
         self.depth -= 1;
         Ok(left)
+    }
+
+    /// `&&` or `||` behind a left side: where that says the result, the right side is only parsed.
+    fn logical(&mut self, token: &str, left: bool, strength: u8) -> Result<Value, String> {
+        let is_decided = left == (token == "||");
+        let world = match is_decided {
+            true => self.world.take(),
+            false => self.world,
+        };
+        let right = self.binary(strength)?;
+        let truth = match is_decided {
+            true => left,
+            false => self.number(&right)?.is_true(),
+        };
+        self.world = world;
+        Ok(Value::number(Number::Int(Int::from_bool(truth))))
     }
 
     fn unary(&mut self) -> Result<Value, String> {
@@ -161,27 +203,35 @@ impl<'e> Parser<'e> {
     fn any_unary(&mut self) -> Result<Value, String> {
         if self.eat("-") {
             let value = self.unary()?;
-            return Ok(Value::number(match value.to_number(self.store)? {
+            return Ok(Value::number(match self.number(&value)? {
                 Number::Int(int) => Number::Int(int.negated()),
                 Number::Float(float) => Number::Float(-float),
             }));
         }
         if self.eat("!") {
-            let value = self.unary()?.to_number(self.store)?;
-            return Ok(Value::number(Number::Int(Int::from_bool(!value.is_true()))));
+            let value = self.unary()?;
+            let truth = !self.number(&value)?.is_true();
+            return Ok(Value::number(Number::Int(Int::from_bool(truth))));
         }
         if self.eat("~") {
-            return match self.unary()?.to_number(self.store)? {
+            let value = self.unary()?;
+            return match self.number(&value)? {
                 Number::Int(int) => Ok(Value::number(Number::Int(int.inverted()))),
                 Number::Float(_) => Err("floats have no bits to invert".to_owned()),
             };
         }
         if self.eat("*") {
             let value = self.unary()?;
-            return target(self.store, &value);
+            return match self.world {
+                Some((store, _)) => target(store, &value),
+                None => Ok(value),
+            };
         }
         if self.eat("&") {
             let value = self.unary()?;
+            if self.world.is_none() {
+                return Ok(value);
+            }
             let address = value.address().ok_or("it is not in memory")?;
             let int = Int::from_bytes(&address.to_le_bytes(), false);
             return Ok(Value::number(Number::Int(int)));
@@ -194,11 +244,15 @@ impl<'e> Parser<'e> {
             let (scalar, bytes) =
                 scalar_type(name).ok_or_else(|| format!("{name} is no type of a number"))?;
             self.at += end + 1;
-            let Number::Int(address) = self.unary()?.to_number(self.store)? else {
+            let address = self.unary()?;
+            let Some((store, names)) = self.world else {
+                return Ok(address);
+            };
+            let Number::Int(address) = address.to_number(store)? else {
                 return Err("a float is no address".to_owned());
             };
             let address = address.to_u64().ok_or("an address beyond 64 bits")?;
-            let memory = self.names.memory(self.store)?;
+            let memory = names.memory(store)?;
             return Ok(Value {
                 ty: Ty::Scalar(scalar, bytes),
                 home: Home::Memory(memory, address),
@@ -220,7 +274,8 @@ impl<'e> Parser<'e> {
     }
 
     fn index(&mut self) -> Result<u64, String> {
-        let index = self.binary(0)?.to_number(self.store)?;
+        let index = self.binary(0)?;
+        let index = self.number(&index)?;
         self.expect("]")?;
         let Number::Int(index) = index else {
             return Err("a float is no index".to_owned());
@@ -232,12 +287,15 @@ impl<'e> Parser<'e> {
 
     /// A part of a value; what it is behind pointers is looked for as well.
     fn field(&self, mut value: Value, name: &str) -> Result<Value, String> {
+        let Some((store, _)) = self.world else {
+            return Ok(value);
+        };
         let tuple = format!("__{name}");
         for _ in 0..4 {
-            let mut all = parts(self.store, &value, 0, u64::MAX)?;
+            let mut all = parts(store, &value, 0, u64::MAX)?;
             // The fields of a variant, without naming that.
             if let [(_, variant)] = &all[..] {
-                all.extend(parts(self.store, &variant.clone(), 0, u64::MAX)?);
+                all.extend(parts(store, &variant.clone(), 0, u64::MAX)?);
             }
             let found = all
                 .into_iter()
@@ -245,7 +303,7 @@ impl<'e> Parser<'e> {
             if let Some((_, part)) = found {
                 return Ok(part);
             }
-            match target(self.store, &value) {
+            match target(store, &value) {
                 Ok(to) => value = to,
                 Err(_) => break,
             }
@@ -257,7 +315,10 @@ impl<'e> Parser<'e> {
     }
 
     fn item(&self, value: &Value, index: u64) -> Result<Value, String> {
-        let mut parts_there = parts(self.store, value, index, 1)?;
+        let Some((store, _)) = self.world else {
+            return Ok(zero());
+        };
+        let mut parts_there = parts(store, value, index, 1)?;
         let wanted = format!("[{index}]");
         if let Some((name, _)) = parts_there.first()
             && *name == wanted
@@ -265,11 +326,11 @@ impl<'e> Parser<'e> {
             return Ok(parts_there.remove(0).1);
         }
         // Of a pointer, what comes behind; of a slice, the same of its first part.
-        let pointer = match parts(self.store, value, 0, 2)?.first() {
+        let pointer = match parts(store, value, 0, 2)?.first() {
             Some((name, part)) if name == "data_ptr" => part.clone(),
             _ => value.clone(),
         };
-        let first = target(self.store, &pointer)
+        let first = target(store, &pointer)
             .map_err(|_| format!("a value of type {} has no item {index}", value.type_name()))?;
         let bytes = match first.source_type()? {
             Some((_, ty)) => ty.bytes,
@@ -305,15 +366,12 @@ impl<'e> Parser<'e> {
             None => Err("something is missing at the end".to_owned()),
             Some(c) if c.is_ascii_digit() => self.literal(),
             Some('\'') => {
-                let mut chars = rest.chars();
-                let (_, c, quote) = (chars.next(), chars.next(), chars.next());
-                let (Some(c), Some('\'')) = (c, quote) else {
-                    return Err(format!("`{rest}` is no character"));
-                };
-                self.at += 2 + c.len_utf8();
-                Ok(Value::number(Number::Int(Int::from_i64(i64::from(
-                    u32::from(c),
-                )))))
+                let (c, bytes) = character(&rest[1..])
+                    .filter(|&(_, bytes)| rest[1 + bytes..].starts_with('\''))
+                    .ok_or_else(|| format!("`{rest}` is no character"))?;
+                self.at += bytes + 2;
+                let code = i64::from(u32::from(c));
+                Ok(Value::number(Number::Int(Int::from_i64(code))))
             }
             Some(c) if c.is_alphabetic() || "_$".contains(c) => {
                 let name = self.word();
@@ -324,11 +382,17 @@ impl<'e> Parser<'e> {
                     }
                     "local" | "stack" | "global" if self.eat("[") => {
                         let index = self.index()?;
-                        return self.names.numbered(self.store, name, index);
+                        return match self.world {
+                            Some((store, names)) => names.numbered(store, name, index),
+                            None => Ok(zero()),
+                        };
                     }
                     _ => {}
                 }
-                self.names.named(self.store, name)
+                match self.world {
+                    Some((store, names)) => names.named(store, name),
+                    None => Ok(zero()),
+                }
             }
             Some(_) => Err(format!("`{rest}` was not expected")),
         }
@@ -347,6 +411,16 @@ impl<'e> Parser<'e> {
                 .find(|c: char| !c.is_alphanumeric())
                 .unwrap_or(digits.len());
         }
+        // `1e-3`: the sign belongs to the number.
+        if rest[..end].ends_with(['e', 'E'])
+            && !rest.starts_with("0x")
+            && rest[end..].starts_with(['-', '+'])
+        {
+            let digits = &rest[end + 1..];
+            end += 1 + digits
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(digits.len());
+        }
         self.at += end;
         let token = &rest[..end];
         let digits = token.get(2..).unwrap_or_default();
@@ -361,6 +435,24 @@ impl<'e> Parser<'e> {
         let number = number.ok_or_else(|| format!("`{token}` is no number of at most 512 bits"))?;
         Ok(Value::number(number))
     }
+}
+
+/// The character that a text begins with, escaped as in Rust or not, and how many bytes that takes.
+fn character(text: &str) -> Option<(char, usize)> {
+    let mut chars = text.chars();
+    let c = chars.next()?;
+    if c != '\\' {
+        return Some((c, c.len_utf8()));
+    }
+    let escaped = match chars.next()? {
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        '0' => '\0',
+        c @ ('\\' | '\'' | '"') => c,
+        _ => return None,
+    };
+    Some((escaped, 2))
 }
 
 /// A type of numbers by its name.

@@ -54,6 +54,7 @@ use std::sync::Arc;
 use dotvm_isa::TrapCode;
 
 pub use breakpoint::{Breakpoint, Watch};
+pub use expression::check_expression;
 pub use step::{Step, StepUnit};
 pub use stopped::{StackFrame, Stopped, Variable};
 pub use value::Value;

@@ -168,7 +168,12 @@ impl Int {
                     false => Err("the result has more than 512 bits".to_owned()),
                 }
             }
-            Binary::Shr => Ok(Int(self.0.arithmetic_shr(amount()?))),
+            // Nothing but the sign is left of one that is shifted by more bits than there are.
+            Binary::Shr if !other.is_negative() => {
+                let amount = other.to_u64().unwrap_or(u64::MAX).min(511);
+                Ok(Int(self.0.arithmetic_shr(amount as usize)))
+            }
+            Binary::Shr => Err("a shift by a negative number".to_owned()),
             Binary::Eq => truth(self == other),
             Binary::Ne => truth(self != other),
             Binary::Lt => truth(compare == Ordering::Less),
@@ -268,6 +273,8 @@ mod tests {
         assert_eq!(apply(Binary::Div, "-7", "2"), "-3");
         assert_eq!(apply(Binary::Rem, "-7", "2"), "-1");
         assert_eq!(apply(Binary::Shr, "-8", "1"), "-4");
+        assert_eq!(apply(Binary::Shr, "-8", "99999"), "-1");
+        assert_eq!(apply(Binary::Shr, "8", "512"), "0");
         assert_eq!(apply(Binary::Lt, "-8", "1"), "1");
         assert_eq!(apply(Binary::Gt, "-8", "-9"), "1");
         assert_eq!(apply(Binary::And, "-1", "255"), "255");

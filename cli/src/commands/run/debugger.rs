@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use dotvm::Store;
 use dotvm::db::{Direction, Interval};
-use dotvm::debug::{Debugger, Reason, Resume, StackFrame, Step, StepUnit, Stopped};
+use dotvm::debug::{
+    Debugger, Reason, Resume, StackFrame, Step, StepUnit, Stopped, check_expression,
+};
 use dotvm::wasi::WasiCtx;
 use signal_hook::consts::SIGINT;
 
@@ -89,7 +91,7 @@ commands! {
     ["table"] "NUMBER" "show the elements of a table" Front::table;
     ["memory" "x"] "ADDRESS [BYTES]" "show bytes of memory; the address is an expression" Front::memory;
     ["db"] "[TABLE [KEY]]" "show tables of the database, rows of one, or a row" Front::database;
-    ["list" "l"] "" "show lines of the source" Front::list;
+    ["list" "l"] "[LINE]" "show lines of the source, around this one or another" Front::list;
     ["disassemble"] "" "show the instructions around this one" Front::disassemble;
     ["help" "h"] "" "show this list" Front::help;
     ["quit" "q"] "" "end the program" |_, _, _| Ok(Some(Resume::Quit(0)));
@@ -176,6 +178,9 @@ impl Debugger for Front {
                 .iter()
                 .find(|command| command.names.contains(&name));
             let outcome = match found {
+                Some(command) if command.arguments.is_empty() && !rest.trim().is_empty() => {
+                    Err(format!("`{name}` takes nothing behind it"))
+                }
                 Some(command) => (command.action)(self, stopped, rest.trim()),
                 None => Err(format!("`{name}` is no command; `help` lists them")),
             };
@@ -301,6 +306,7 @@ impl Front {
             Some((place, condition)) => (place, Some(condition.trim().to_owned())),
             None => (text, None),
         };
+        condition.as_deref().map_or(Ok(()), check_expression)?;
         let id = stopped.add_breakpoint(self.frame, place.trim())?;
         if let Some(breakpoint) = stopped.breakpoint_mut(id) {
             breakpoint.condition = condition;
@@ -507,13 +513,18 @@ impl Front {
         Ok(None)
     }
 
-    fn list(&mut self, stopped: &mut Stopped<'_>, _: &str) -> Outcome {
+    fn list(&mut self, stopped: &mut Stopped<'_>, text: &str) -> Outcome {
         let frame = stopped.frames().get(self.frame).cloned();
         let at = frame
             .and_then(|frame| frame.location)
             .ok_or("no source is known")?;
+        let middle = match text {
+            "" => at.line,
+            _ => number(text)?,
+        };
         let mut any = false;
-        for line in at.line.saturating_sub(LIST_LINES).max(1)..=at.line + LIST_LINES {
+        let lines = middle.saturating_sub(LIST_LINES).max(1)..=middle.saturating_add(LIST_LINES);
+        for line in lines {
             if let Some(text) = self.source(&at.file, line) {
                 let mark = if line == at.line { '>' } else { ' ' };
                 self.line(format_args!("{mark}{line:>4}  {text}"));
@@ -522,7 +533,10 @@ impl Front {
         }
         match any {
             true => Ok(None),
-            false => Err(format!("{} cannot be read", at.file)),
+            false => Err(format!(
+                "{} has no line {middle}, or cannot be read",
+                at.file
+            )),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Where the debugger's commands come from: a terminal with an editor of lines, a pipe or a file.
 
-use std::io::{BufRead, BufReader, IsTerminal as _, Write as _};
+use std::io::{BufRead, BufReader, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
 use rustyline::completion::Completer;
@@ -12,9 +12,13 @@ use rustyline::validate::Validator;
 use rustyline::{Context, Editor, Helper};
 
 use crate::failure::{Failure, Result};
+use crate::output;
 
 /// What people see in front of what they write.
 const PROMPT: &str = "(debug) ";
+
+/// The longest line of a file or pipe, with what ends it.
+const MAX_LINE_BYTES: u64 = 64 << 10;
 
 /// A line of input, or why there is none.
 pub(super) enum Line {
@@ -41,6 +45,10 @@ impl Input {
     /// Where it cannot be opened.
     pub(super) fn file(path: &Path) -> Result<Input> {
         let file = std::fs::File::open(path).map_err(|error| Failure::at(path, error))?;
+        // Folders can be opened as well.
+        if file.metadata().is_ok_and(|about| about.is_dir()) {
+            return Err(Failure::at(path, "is a folder"));
+        }
         Ok(Input::Lines(Box::new(BufReader::new(file))))
     }
 
@@ -76,8 +84,16 @@ impl Input {
             },
             Input::Lines(lines) => {
                 let mut line = String::new();
-                match lines.read_line(&mut line) {
-                    Ok(0) | Err(_) => Line::End,
+                match lines.by_ref().take(MAX_LINE_BYTES).read_line(&mut line) {
+                    Ok(0) => Line::End,
+                    Ok(bytes) if bytes as u64 == MAX_LINE_BYTES => {
+                        output::say("error: a line of commands is too long\n");
+                        Line::End
+                    }
+                    Err(error) => {
+                        output::say(&format!("error: commands cannot be read: {error}\n"));
+                        Line::End
+                    }
                     Ok(_) => {
                         let mut stdout = std::io::stdout().lock();
                         let shown = writeln!(stdout, "{PROMPT}{}", line.trim_end());
