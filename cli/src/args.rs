@@ -215,9 +215,18 @@ pub(crate) struct Run {
         value_hint = ValueHint::DirPath,
     )]
     pub(crate) cache: Option<Option<OsString>>,
-    /// Count fuel, memory and database operations by line, and show or write them (exact, exact,FILE with .json
-    /// or text), or write what perf reads: names of native code (perfmap), or that code (jitdump)
-    #[arg(long, value_name = "HOW", value_parser = parse_profile)]
+    /// Say at the end where the program's time went, by function and line, and write that to files: sample,FILE…
+    /// with .svg (a flame graph), .json (speedscope), .pb.gz (pprof) or text. Or count fuel, memory and database
+    /// operations by line (exact, exact,FILE with .json or text), or write what perf reads: names of native code
+    /// (perfmap), or that code (jitdump)
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_parser = parse_profile,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "sample",
+    )]
     pub(crate) profile: Option<Profile>,
     /// Say at the end what the program has used: time, fuel, native code, memory, calls of the host, database; on
     /// standard error, or in FILE (JSON, where its name ends in .json)
@@ -463,6 +472,8 @@ pub(crate) enum Profile {
     JitDump,
     /// An exact profile: on standard error, or in a file.
     Exact(Option<PathBuf>),
+    /// A profile by samples: on standard error, and in files.
+    Sample(Vec<PathBuf>),
 }
 
 /// Parses what `--profile` takes.
@@ -473,7 +484,16 @@ fn parse_profile(text: &str) -> Result<Profile, String> {
         None if text == "exact" => Ok(Profile::Exact(None)),
         Some(("exact", file)) if !file.is_empty() => Ok(Profile::Exact(Some(file.into()))),
         Some(("exact", _)) => Err("no file is named behind `exact,`".to_owned()),
-        _ => Err("there are exact, exact,FILE, perfmap and jitdump".to_owned()),
+        None if text == "sample" => Ok(Profile::Sample(Vec::new())),
+        Some(("sample", files)) => match files.split(',').any(str::is_empty) {
+            false => Ok(Profile::Sample(
+                files.split(',').map(PathBuf::from).collect(),
+            )),
+            true => Err("no file is named behind a comma".to_owned()),
+        },
+        _ => {
+            Err("there are sample, sample,FILE…, exact, exact,FILE, perfmap and jitdump".to_owned())
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod output;
 mod phases;
 mod profile;
 mod progress;
+mod sampled;
 mod signals;
 mod source;
 mod units;

@@ -239,12 +239,25 @@ pub(crate) fn cell(text: &str) -> String {
 
 /// What the function of a row is called.
 fn name(row: &ProfileRow) -> String {
-    let name = match (&row.function, row.func_index) {
-        (Some(name), _) => readable(name.clone()),
+    function_name(
+        row.module.as_deref(),
+        row.function.as_deref(),
+        row.func_index,
+    )
+}
+
+/// What a function is called, of which what is known may be its module's name, its own and its index there.
+pub(crate) fn function_name(
+    module: Option<&str>,
+    name: Option<&str>,
+    func_index: Option<u32>,
+) -> String {
+    let name = match (name, func_index) {
+        (Some(name), _) => readable(name.to_owned()),
         (None, Some(index)) => format!("function {index}"),
         (None, None) => "inlined function".to_owned(),
     };
-    match &row.module {
+    match module {
         Some(module) => format!("{module}!{name}"),
         None => name,
     }

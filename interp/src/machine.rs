@@ -335,6 +335,9 @@ unsafe fn run_slow(r: Regs, exit: *const u64, base: *mut u64) -> u32 {
     unsafe {
         if r.ip != exit {
             // The function was entered and its counter is due.
+            let state = (*r.ctx).state;
+            (*state).last_ip = r.ip;
+            (*state).last_fp = r.fp;
             let status = ((*(*r.ctx).libcalls).safepoint)(r.ctx, r.fp, r.acc);
             return if status == 0 {
                 run(r, base)

@@ -95,7 +95,9 @@ pub use memory::Memory;
 pub use module::Module;
 pub use object::AnyRef;
 pub use precompiled::{Precompiled, Unused, bytecode};
-pub use profile::{Cost, ExactProfile, ProfileRow};
+pub use profile::{
+    Cost, ExactProfile, ProfileRow, Sample, SampledFrame, SampledProfile, SampledStack,
+};
 pub use signals::{InterruptHandle, PauseHandle};
 pub use store::{Store, Usage};
 pub use table::{Global, Table};

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dotvm_interp::{Code, Maps, Options, References, lower, maps, unlowered};
+use dotvm_interp::{Code, Maps, Offsets, Options, References, lower, maps, unlowered};
 use dotvm_isa::abi::CodeCell;
 use dotvm_isa::debug::{SourceTables, SubprogramName};
 use dotvm_isa::encode::{EncodeOptions, encode};
@@ -596,6 +596,16 @@ impl Module {
         code.range().contains(&address).then(|| Arc::clone(code))
     }
 
+    /// The threaded code that enters native code at that address.
+    pub(crate) fn stub_at(&self, address: usize) -> Option<Arc<Code>> {
+        let codes = self.lock();
+        let stub = codes
+            .stubs
+            .iter()
+            .find(|code| code.range().contains(&address));
+        stub.cloned()
+    }
+
     /// The defined function whose threaded code is at that address, and the index of the word there.
     pub(crate) fn find_code(&self, address: usize) -> Option<(u32, usize)> {
         let code = self.code_at(address)?;
@@ -693,6 +703,12 @@ impl Module {
     /// The offset in a function's body of the instruction that a word of its code belongs to.
     pub(crate) fn code_offset(&self, func: u32, word: usize) -> u32 {
         self.maps(func).map_or(0, |maps| maps.offsets.of(word))
+    }
+
+    /// Which instructions of its bytecode the words of a function's threaded code belong to.
+    pub(crate) fn code_offsets(&self, func: u32) -> Offsets {
+        self.maps(func)
+            .map_or_else(|_| Offsets::default(), |maps| maps.offsets)
     }
 
     /// Where the frames of a function, which was lowered, have references to managed objects.

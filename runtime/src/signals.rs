@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,10 @@ pub(crate) struct StoreSignals {
     thread: AtomicI32,
     /// Who asks native code to stop, and again until it does.
     watch: Arc<Watch>,
+    /// Changes when samples begin to be taken, and when they end.
+    sampling: AtomicU32,
+    /// Nanoseconds of processor time that the next sample stands for.
+    to_sample: AtomicU64,
 }
 
 impl StoreSignals {
@@ -54,6 +58,8 @@ impl StoreSignals {
             pause: AtomicBool::new(false),
             thread: AtomicI32::new(0),
             watch: Arc::clone(&watchdog.watch),
+            sampling: AtomicU32::new(0),
+            to_sample: AtomicU64::new(0),
         }
     }
 
@@ -133,6 +139,79 @@ impl StoreSignals {
     }
 }
 
+impl StoreSignals {
+    /// Has samples taken, about one each `interval` of processor time.
+    ///
+    /// # Errors
+    /// Where the thread that watches the time cannot be started.
+    pub(crate) fn start_sampling(self: &Arc<StoreSignals>, interval: Duration) -> Result<()> {
+        let number = self.sampling.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        self.to_sample.store(0, Ordering::SeqCst);
+        // So that the first call makes its thread ready for them.
+        self.poke();
+        let sampling = Sampling {
+            signals: Arc::clone(self),
+            number,
+            interval,
+            last: None,
+        };
+        let added = self
+            .watch
+            .add(Instant::now() + interval, Due::Sample(sampling));
+        added.map(drop).map_err(no_thread)
+    }
+
+    /// Ends that.
+    pub(crate) fn stop_sampling(&self) {
+        self.sampling.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The time that a sample taken now stands for; zero where there is to be none.
+    pub(crate) fn take_time_to_sample(&self) -> Duration {
+        Duration::from_nanos(self.to_sample.swap(0, Ordering::Relaxed))
+    }
+}
+
+/// The clock of a store's samples.
+#[derive(Debug)]
+struct Sampling {
+    signals: Arc<StoreSignals>,
+    /// [`StoreSignals::sampling`] while it runs.
+    number: u32,
+    interval: Duration,
+    /// The thread that was last seen to run code, and its time then.
+    last: Option<(Thread, Duration)>,
+}
+
+impl Sampling {
+    /// Asks for a sample where a thread runs code and has used time since the last look. Returns whether it is to
+    /// be called again.
+    fn tick(&mut self) -> bool {
+        let signals = &self.signals;
+        if signals.sampling.load(Ordering::SeqCst) != self.number {
+            return false;
+        }
+        let running = Thread::from_number(signals.thread.load(Ordering::SeqCst));
+        let Some(thread) = running.or(self.last.map(|(thread, _)| thread)) else {
+            return true;
+        };
+        let now = thread.cpu_time().map(|time| (thread, time));
+        let last = std::mem::replace(&mut self.last, now);
+        if let (Some(_), Some((known, before)), Some((_, now))) = (running, last, now)
+            && known == thread
+        {
+            let used = now.saturating_sub(before).as_nanos() as u64;
+            let waiting = signals.to_sample.fetch_add(used, Ordering::SeqCst) + used;
+            // A thread that waits for something is left alone.
+            if u128::from(waiting) >= self.interval.as_nanos() / 4 {
+                signals.poke();
+                thread.ask();
+            }
+        }
+        true
+    }
+}
+
 /// Pauses a store's program from any thread, for its [debugger](crate::debug::Debugger).
 #[derive(Clone, Debug)]
 pub struct PauseHandle(pub(crate) Arc<StoreSignals>);
@@ -192,6 +271,8 @@ enum Due {
     Deadline(Arc<StoreSignals>),
     /// To ask again, and when that did not help, after that time once more.
     Again(Arc<StoreSignals>, Duration),
+    /// A sample is to be taken.
+    Sample(Sampling),
 }
 
 /// A deadline the watchdog waits for.
@@ -205,17 +286,19 @@ impl Watchdog {
     /// Where the thread cannot be started.
     pub(crate) fn add(&self, deadline: Instant, signals: Arc<StoreSignals>) -> Result<Ticket> {
         let added = self.watch.add(deadline, Due::Deadline(signals));
-        added.map_err(|error| {
-            Error::Limit(format!(
-                "no thread to watch deadlines can be started: {error}"
-            ))
-        })
+        added.map_err(no_thread)
     }
 
     /// Forgets a deadline.
     pub(crate) fn remove(&self, Ticket(deadline, number): Ticket) {
         lock(&self.watch.state).due.remove(&(deadline, number));
     }
+}
+
+fn no_thread(error: io::Error) -> Error {
+    Error::Limit(format!(
+        "no thread to watch deadlines can be started: {error}"
+    ))
 }
 
 impl Drop for Watchdog {
@@ -296,6 +379,12 @@ impl State {
                     return;
                 }
                 (signals, (patience * 2).min(PATIENCE_MAX))
+            }
+            Due::Sample(mut sampling) => {
+                if sampling.tick() {
+                    self.add(Instant::now() + sampling.interval, Due::Sample(sampling));
+                }
+                return;
             }
         };
         self.add(Instant::now() + patience, Due::Again(signals, patience));

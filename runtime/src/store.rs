@@ -28,6 +28,7 @@ use crate::vm::gc::{Extent, GcStats, Heap};
 use crate::vm::heap::{HeapBlock, HeapStats};
 use crate::vm::instance::InstanceData;
 use crate::vm::memory::{LinearMemory, Refused};
+use crate::vm::sample::{self, Sampler};
 use crate::vm::table::{Global, Table};
 use crate::wasi::Host;
 
@@ -65,6 +66,8 @@ pub struct StoreOpaque {
     pub(crate) extras: Option<Extras>,
     /// The debugger, where there is one. Nothing locks it: that is what makes it shareable.
     pub(crate) debug: Mutex<Option<Box<Session>>>,
+    /// Samples of where programs are, while they are taken.
+    pub(crate) sampler: Option<Box<Mutex<Sampler>>>,
     pub(crate) services: Services,
     /// How often host functions were called.
     pub(crate) host_calls: u64,
@@ -164,6 +167,7 @@ impl<T: 'static> Store<T> {
             heap: Heap::new(config.gc_torture),
             extras: config.counting.then(Extras::default),
             debug: Mutex::default(),
+            sampler: None,
             services: Services::default(),
             host_calls: 0,
             alloc_places: None,
@@ -526,6 +530,15 @@ impl StoreOpaque {
 
     /// Looks at the signals: what guest code does when it was poked, and now and then.
     pub(crate) fn safepoint(&self) -> Result<(), TrapCode> {
+        sample::take(self, self.vm.caller(), 0);
+        self.look_at_signals()
+    }
+
+    /// The same without a sample.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn look_at_signals(&self) -> Result<(), TrapCode> {
         // Before the signals are looked at, so that whoever raises one after that pokes anew.
         self.signals.unpoke();
         let late = self
@@ -783,6 +796,7 @@ impl StoreOpaque {
 
 impl Drop for StoreOpaque {
     fn drop(&mut self) {
+        self.signals.stop_sampling();
         if let Some((_, ticket)) = self.deadline.take() {
             self.engine.watchdog().remove(ticket);
         }

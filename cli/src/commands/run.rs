@@ -31,7 +31,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let module = load(
         args.file(),
         &args.source,
-        args.debug_info || args.debug || matches!(args.profile, Some(Profile::Exact(_))),
+        args.debug_info
+            || args.debug
+            || matches!(args.profile, Some(Profile::Exact(_) | Profile::Sample(_))),
         &engine,
         &mut phases,
     )?;
@@ -59,6 +61,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         debugger::attach(&mut store, args)?;
     }
     kept::begin(&mut store, args)?;
+    profiles::begin(args, &mut store)?;
     let outcome = match linker.instantiate(&mut *store, &module) {
         Ok(instance) => {
             phases.end("instantiate");
@@ -83,7 +86,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         output::say(&verbose::cache_facts(saved));
     }
     let written = stats::write(args, &store, &module, &phases);
-    let written = written.and_then(|()| profiles::write(args, &store));
+    let written = written.and_then(|()| profiles::write(args, &mut store));
     match (outcome, written) {
         (Ok(code), written) => written.map(|()| code),
         (Err(failure), written) => {

@@ -86,8 +86,6 @@ impl Exec for Safepoint {
             (*state).last_ip = r.ip;
             (*state).last_fp = r.fp;
             let status = ((*(*r.ctx).libcalls).safepoint)(r.ctx, r.fp, r.acc);
-            let counter = std::ptr::with_exposed_provenance_mut::<u32>(r.acc as usize);
-            AtomicU32::from_ptr(counter).store(0, Ordering::Relaxed);
             r.reload_memory();
             if status != 0 {
                 return Flow::Exit(status);

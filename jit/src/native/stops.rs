@@ -8,19 +8,21 @@
 use std::cell::Cell;
 use std::io;
 use std::sync::{Once, OnceLock};
+use std::time::Duration;
 
 use dotvm_isa::TrapCode;
 use dotvm_isa::abi::VmState;
 
+use super::entry::NativeFrame;
 use super::traps;
 
 /// The signal: one that nobody minds who does not know about it, since it is ignored by default.
 const SIGNAL: libc::c_int = libc::SIGURG;
 
-/// What a store is asked: the trap to stop with, or none to go on.
+/// What a store is asked, whose code is at that frame: the trap to stop with, or none to go on.
 ///
 /// It is called in a signal handler, while machine code of the store is stopped.
-pub type StopHook = unsafe fn(*mut VmState) -> Option<TrapCode>;
+pub type StopHook = unsafe fn(*mut VmState, NativeFrame) -> Option<TrapCode>;
 
 static HOOK: OnceLock<StopHook> = OnceLock::new();
 
@@ -63,6 +65,23 @@ impl Thread {
     #[inline]
     pub fn number(self) -> i32 {
         self.0
+    }
+
+    /// Processor time that it has used; nothing where it has ended.
+    pub fn cpu_time(self) -> Option<Duration> {
+        // How Linux names such clocks: the thread's number, inverted, and what is counted how.
+        const OF_THREAD: libc::clockid_t = 4;
+        const SCHEDULED: libc::clockid_t = 2;
+        let clock = (!self.0 << 3) | OF_THREAD | SCHEDULED;
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the place for the answer is ours.
+        match unsafe { libc::clock_gettime(clock, &raw mut time) } {
+            0 => Some(Duration::new(time.tv_sec as u64, time.tv_nsec as u32)),
+            _ => None,
+        }
     }
 
     /// Has the thread ask its store whether to stop, if it runs machine code at this moment. Nothing

@@ -17,7 +17,7 @@ use dotvm_isa::TrapCode;
 use dotvm_isa::abi::VmState;
 
 use super::code::{Code, FrameState};
-use super::entry::trampolines;
+use super::entry::{NativeFrame, trampolines};
 use crate::image::ImageCode;
 
 thread_local! {
@@ -196,13 +196,40 @@ pub(super) fn set_handler(
 /// # Errors
 /// Where there is no memory for it.
 pub fn ensure_signal_stack() -> io::Result<()> {
-    const BYTES: usize = 64 << 10;
     thread_local! {
         static DONE: Cell<bool> = const { Cell::new(false) };
     }
-    if DONE.get() {
-        return Ok(());
+    if !DONE.get() {
+        signal_stack_of(0)?;
+        DONE.set(true);
     }
+    Ok(())
+}
+
+/// The same with a stack that has room to look at frames and to allocate memory, in place of a smaller one.
+/// Returns whether there is one now.
+pub fn ensure_large_signal_stack() -> bool {
+    if !has_large_signal_stack() && signal_stack_of(SIGNAL_STACK_BYTES).is_ok() {
+        HAS_LARGE_STACK.set(true);
+    }
+    has_large_signal_stack()
+}
+
+/// Whether this thread has had [`ensure_large_signal_stack`].
+pub fn has_large_signal_stack() -> bool {
+    HAS_LARGE_STACK.get()
+}
+
+thread_local! {
+    static HAS_LARGE_STACK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Bytes of stacks for signal handlers that are made here.
+const SIGNAL_STACK_BYTES: usize = 64 << 10;
+
+/// Makes sure that this thread has a stack for signal handlers of so many bytes, at most
+/// [`SIGNAL_STACK_BYTES`].
+fn signal_stack_of(bytes: usize) -> io::Result<()> {
     // SAFETY: reading and setting this thread's own signal stack; the memory for a new one is never
     // given back.
     unsafe {
@@ -210,19 +237,19 @@ pub fn ensure_signal_stack() -> io::Result<()> {
         if libc::sigaltstack(ptr::null(), stack.as_mut_ptr()) != 0 {
             return Err(io::Error::last_os_error());
         }
-        if stack.assume_init().ss_flags & libc::SS_DISABLE != 0 {
-            let memory = Box::leak(vec![0u8; BYTES].into_boxed_slice());
+        let stack = stack.assume_init();
+        if stack.ss_flags & libc::SS_DISABLE != 0 || stack.ss_size < bytes {
+            let memory = Box::leak(vec![0u8; SIGNAL_STACK_BYTES].into_boxed_slice());
             let new = libc::stack_t {
                 ss_sp: memory.as_mut_ptr().cast(),
                 ss_flags: 0,
-                ss_size: BYTES,
+                ss_size: SIGNAL_STACK_BYTES,
             };
             if libc::sigaltstack(&raw const new, ptr::null_mut()) != 0 {
                 return Err(io::Error::last_os_error());
             }
         }
     }
-    DONE.set(true);
     Ok(())
 }
 
@@ -321,7 +348,7 @@ unsafe fn leave(state: *mut VmState, context: &mut libc::ucontext_t, code: TrapC
 /// As for [`handle`]; `ask` may be called while the code of the store runs, in a signal handler.
 pub(super) unsafe fn stop(
     context: &mut libc::ucontext_t,
-    ask: unsafe fn(*mut VmState) -> Option<TrapCode>,
+    ask: unsafe fn(*mut VmState, NativeFrame) -> Option<TrapCode>,
 ) {
     let state = RUNNING.get();
     // SAFETY: whoever set `RUNNING` keeps the state alive.
@@ -346,8 +373,6 @@ pub(super) unsafe fn stop(
         if frame == FrameState::Missing && sp < (*state).native.low.addr() + size_of::<usize>() {
             return;
         }
-        let Some(code) = ask(state) else { return };
-        leave(state, context, code);
         // As if it had made its frame.
         let fp = match frame {
             FrameState::Complete => fp,
@@ -358,8 +383,17 @@ pub(super) unsafe fn stop(
                 pushed
             }
         };
-        (*state).last_ip = ptr::with_exposed_provenance(place + 1);
-        (*state).last_fp = ptr::with_exposed_provenance_mut(fp);
+        // As if the instruction had made a call.
+        let frame = NativeFrame {
+            pc: place + 1,
+            fp: ptr::with_exposed_provenance(fp),
+        };
+        let Some(code) = ask(state, frame) else {
+            return;
+        };
+        leave(state, context, code);
+        (*state).last_ip = ptr::with_exposed_provenance(frame.pc);
+        (*state).last_fp = frame.fp.cast_mut();
     }
 }
 

@@ -5,6 +5,12 @@
 //! from the bytecode when somebody asks: which instructions are in the block, what they cost, which line of the
 //! source they belong to. So a profile is the same whatever ran the program. What instructions cost by their
 //! operands is noted by the runtime where it takes that ([`Extras`]).
+//!
+//! Profiles by samples ([`SampledProfile`]) are of any code.
+
+mod sample;
+
+pub use sample::{Sample, SampledFrame, SampledProfile, SampledStack};
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;

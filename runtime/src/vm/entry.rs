@@ -49,8 +49,8 @@ pub(crate) struct StoreVm {
     suspended: Vec<Pinned<Activation>>,
     /// The stack of native code, reserved when there is some to run.
     native_stack: Option<NativeStackMemory>,
-    /// Whether the engine compiles.
-    native: bool,
+    /// Whether others are to know the thread that runs code: where the engine compiles, or takes samples.
+    is_watched: bool,
     /// Where the run that is ending was, noted before native code was left.
     noted: Option<Backtrace>,
     /// Calls from host to guest that have not returned, and host functions called by the host.
@@ -146,8 +146,8 @@ const NATIVE_DEPTH: u32 = 64;
 const NATIVE_DEPTH_MAX: u32 = 512;
 
 impl StoreVm {
-    /// Without a stack yet. `native` says whether the engine compiles.
-    pub(crate) fn new(signals: Arc<StoreSignals>, native: bool) -> StoreVm {
+    /// Without a stack yet. `is_watched` says whether the engine compiles.
+    pub(crate) fn new(signals: Arc<StoreSignals>, is_watched: bool) -> StoreVm {
         let vm = VmState {
             fuel: 0,
             stack_next: ptr::null_mut(),
@@ -186,7 +186,7 @@ impl StoreVm {
             stack: None,
             suspended: Vec::new(),
             native_stack: None,
-            native,
+            is_watched,
             noted: None,
             depth: 0,
             native_base: 0,
@@ -228,6 +228,11 @@ impl StoreVm {
     pub(super) fn set_objects(&mut self, (next, end): (*mut u8, *mut u8)) {
         let vm = &mut self.state.get_mut().vm;
         (vm.objects_next, vm.objects_end) = (next, end);
+    }
+
+    /// Lets others know the thread that runs code, from the next call from the host on.
+    pub(crate) fn watch_thread(&mut self) {
+        self.is_watched = true;
     }
 
     /// Has threaded code that is at a safepoint go on somewhere else.
@@ -400,7 +405,7 @@ impl StoreVm {
     }
 
     /// Where the guest code that called the running host function waits.
-    pub(super) fn caller(&self) -> Option<Place> {
+    pub(crate) fn caller(&self) -> Option<Place> {
         let VmState {
             last_ip, last_fp, ..
         } = self.state.get().vm;
@@ -631,7 +636,7 @@ fn run_guest(store: &mut StoreInner<dyn Any>, callee: Callee, base: *mut u64) ->
     // * The stack below `base` is not ours, that from `base` on is unused (see `open`).
     unsafe {
         let outer = (*state).store.replace(here);
-        let status = if store.opaque.vm.native {
+        let status = if store.opaque.vm.is_watched {
             let signals = Arc::as_ptr(&store.opaque.vm.signals);
             let running = Running::new(state.cast());
             let thread = (*signals).enter();

@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use dotvm_interp::ResultKind;
 use dotvm_isa::TrapCode;
@@ -17,6 +17,7 @@ use super::exceptions;
 use super::native::{interpret, note, result_kind};
 use super::objects;
 use super::ops;
+use super::sample;
 use crate::debug;
 use crate::error::Error;
 use crate::host::HostFunc;
@@ -110,14 +111,19 @@ unsafe extern "C" fn lower(ctx: *mut VmContext, _: *mut u64, cell: u64) -> u32 {
 
 unsafe extern "C" fn safepoint(ctx: *mut VmContext, _: *mut u64, counter: u64) -> u32 {
     // SAFETY: a handler is calling with the address of a counter, which is a word of threaded code,
-    // or a trampoline without one.
+    // or a trampoline without one. The half that counts is only ever accessed as an atomic.
     unsafe {
-        let counter = ptr::with_exposed_provenance::<u64>(counter as usize);
-        let count = counter.as_ref().copied();
+        let counter = ptr::with_exposed_provenance_mut::<u64>(counter as usize);
+        let word = counter.as_ref().copied();
         with_store(ctx, |store, instance| {
-            store.opaque.safepoint()?;
-            if let Some(count) = count {
-                ops::count(&mut store.opaque, instance, counter.addr(), count);
+            let store = &mut store.opaque;
+            sample::take(store, store.vm.caller(), counter.addr());
+            store.look_at_signals()?;
+            if let Some(word) = word
+                && ops::is_due(store, word)
+            {
+                AtomicU32::from_ptr(counter.cast()).store(0, Ordering::Relaxed);
+                ops::count(store, instance, counter.addr(), word);
             }
             Ok(())
         })

@@ -33,5 +33,6 @@ pub(crate) mod native;
 pub(crate) mod objects;
 pub(crate) mod ops;
 pub(crate) mod pinned;
+pub(crate) mod sample;
 pub(crate) mod stack;
 pub(crate) mod table;

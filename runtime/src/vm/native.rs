@@ -8,12 +8,14 @@ use dotvm_isa::TrapCode;
 use dotvm_isa::abi::{
     Activation, CodeCell, EXIT_CAUGHT, EXIT_HALT, FuncRef, NativeStack, VmContext, VmState,
 };
+use dotvm_jit::entry::NativeFrame;
 use dotvm_jit::{Bailout, Code, entry, stops, traps};
 
 use super::backtrace::capture;
 use super::code::CodeBlocks;
 use super::entry::{Place, StoreState};
 use super::mapping::{GRANULE_BYTES, Reservation, round_up};
+use super::sample;
 use crate::error::{Error, Result};
 use crate::module::Module;
 use crate::store::StoreInner;
@@ -132,16 +134,25 @@ impl NativeStackMemory {
     }
 }
 
-/// What is asked when a thread that is in native code is to stop.
+/// What is asked when a thread that is in native code, at `frame`, is to stop.
 ///
 /// # Safety
 /// `state` is that of a store whose code is running on this thread.
-unsafe fn stop_hook(state: *mut VmState) -> Option<TrapCode> {
-    // SAFETY: as for libcalls (see `libcalls::with_store`); `safepoint` only takes locks that nobody
-    // holds while running guest code.
+unsafe fn stop_hook(state: *mut VmState, frame: NativeFrame) -> Option<TrapCode> {
+    // SAFETY: as for libcalls (see `libcalls::with_store`). Samples and signals only take locks that nobody
+    // holds while running guest code, the allocator's as well.
     unsafe {
         let store = (*state.cast::<StoreState>()).store?.as_ref();
-        store.opaque.safepoint().err()
+        if traps::has_large_signal_stack() {
+            let place = Place {
+                ip: ptr::with_exposed_provenance(frame.pc),
+                fp: frame.fp.cast_mut(),
+                ctx: ptr::null_mut(),
+                is_return_address: true,
+            };
+            sample::take(&store.opaque, Some(place), 0);
+        }
+        store.opaque.look_at_signals().err()
     }
 }
 

@@ -35,14 +35,16 @@ pub(super) fn lower(store: &StoreOpaque, instance: u32, cell: u64) -> Result<(),
         .map_err(|error| Stop::Error(error.into()))
 }
 
-/// A counter of threaded code is due: tells the compiler, unless the program was only asked to look at
-/// its signals. `word` is the counter's word, at `address`.
+/// Whether the compiler is to be told of the counter in a word, or the program was only asked to look at its
+/// signals.
+pub(super) fn is_due(store: &StoreOpaque, word: u64) -> bool {
+    let limit = store.engine.tier().hot_limit();
+    limit.is_some_and(|limit| word as u32 >= limit)
+}
+
+/// A counter of threaded code is due: tells the compiler. `word` is the counter's word, at `address`.
 pub(super) fn count(store: &mut StoreOpaque, instance: u32, address: usize, word: u64) {
     let tier = store.engine.tier();
-    match tier.hot_limit() {
-        Some(limit) if word as u32 >= limit => {}
-        _ => return,
-    }
     let module = &store.instances[instance as usize].module;
     let Some((defined, index)) = module.find_code(address) else {
         return;
