@@ -244,6 +244,20 @@ pub(crate) struct Run {
     /// Collect managed objects whenever that may be: slow, finds faults
     #[arg(long)]
     pub(crate) gc_torture: bool,
+    /// Write each instruction that the program executes, and its operands: on standard error, or in FILE (lines of
+    /// JSON, where its name ends in .json or .jsonl). It runs in the interpreter
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        conflicts_with = "debug",
+        value_hint = ValueHint::FilePath,
+    )]
+    pub(crate) trace: Option<Option<PathBuf>>,
+    /// With --trace: only in functions of that name, in which * stands for any text; more than once for more
+    #[arg(long, value_name = "NAME", requires = "trace")]
+    pub(crate) trace_only: Vec<String>,
     /// Debug the program: see `help` at its prompt. It runs in the interpreter
     #[arg(long)]
     pub(crate) debug: bool,

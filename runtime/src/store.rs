@@ -231,8 +231,7 @@ impl<T: 'static> Store<T> {
     /// # Errors
     /// Where the engine does no metering.
     pub fn fuel_consumed(&self) -> Result<u64> {
-        let store = &self.0.opaque;
-        Ok(store.fuel_used + (store.fuel_set - store.fuel()?))
+        self.0.opaque.fuel_consumed()
     }
 
     /// What programs of this store have executed so far, by function and line of the source.
@@ -696,6 +695,14 @@ impl StoreOpaque {
     /// The most bytes of all memories together.
     pub(crate) fn max_memory_bytes(&self) -> u64 {
         self.max_memory_bytes
+    }
+
+    /// See [`Store::fuel_consumed`].
+    ///
+    /// # Errors
+    /// Where the engine does no metering.
+    pub(crate) fn fuel_consumed(&self) -> Result<u64> {
+        Ok(self.fuel_used + (self.fuel_set - self.fuel()?))
     }
 
     /// What other threads stop programs with.

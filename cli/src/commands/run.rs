@@ -6,6 +6,7 @@ mod kept;
 mod profiles;
 mod setup;
 mod stats;
+mod trace;
 mod verbose;
 
 use std::mem::ManuallyDrop;
@@ -60,6 +61,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     if args.debug {
         debugger::attach(&mut store, args)?;
     }
+    let trace = trace::begin(args, &mut store)?;
     kept::begin(&mut store, args)?;
     profiles::begin(args, &mut store)?;
     let outcome = match linker.instantiate(&mut *store, &module) {
@@ -85,7 +87,8 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         output::say(&verbose::run_facts(&store, &module, &phases));
         output::say(&verbose::cache_facts(saved));
     }
-    let written = stats::write(args, &store, &module, &phases);
+    let traced = trace.map_or(Ok(()), |trace| trace.end());
+    let written = traced.and_then(|()| stats::write(args, &store, &module, &phases));
     let written = written.and_then(|()| profiles::write(args, &mut store));
     match (outcome, written) {
         (Ok(code), written) => written.map(|()| code),

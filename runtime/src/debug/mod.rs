@@ -47,6 +47,7 @@ mod show;
 mod source;
 mod step;
 mod stopped;
+mod trace;
 mod value;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub use breakpoint::{Breakpoint, Watch};
 pub use expression::check_expression;
 pub use step::{Step, StepUnit};
 pub use stopped::{StackFrame, Stopped, Variable};
+pub use trace::{Traced, Tracer};
 pub use value::Value;
 
 use crate::error::Error;
@@ -66,6 +68,7 @@ use crate::vm::debug::{self as frames, RawFrame};
 use crate::vm::entry::Stop;
 use source::Sources;
 use step::Stepping;
+use trace::Trace;
 
 /// Who is asked where a program stops.
 pub trait Debugger: Send + 'static {
@@ -130,6 +133,7 @@ pub(crate) struct Session {
     /// The instruction before, while something is watched: the instance, function and offset.
     last: Option<(u32, u32, u32)>,
     sources: Sources,
+    trace: Option<Trace>,
 }
 
 impl<T: 'static> Store<T> {
@@ -143,16 +147,9 @@ impl<T: 'static> Store<T> {
             "debuggers need an engine with Config::debug"
         );
         let store = &mut self.inner_mut().opaque;
-        *session_slot(store) = Some(Box::new(Session {
-            debugger: Some(Box::new(debugger)),
-            breakpoints: Vec::new(),
-            watches: Vec::new(),
-            last_id: 0,
-            stepping: None,
-            is_fresh: true,
-            last: None,
-            sources: Sources::default(),
-        }));
+        let mut session = Session::new(Some(Box::new(debugger)));
+        session.trace = session_slot(store).take().and_then(|before| before.trace);
+        *session_slot(store) = Some(Box::new(session));
         store.signals().break_all(true);
     }
 
@@ -199,9 +196,27 @@ pub(crate) fn at_trap(store: &mut StoreOpaque, code: TrapCode) {
 }
 
 impl Session {
+    /// At the start.
+    fn new(debugger: Option<Box<dyn Debugger>>) -> Session {
+        Session {
+            is_fresh: debugger.is_some(),
+            debugger,
+            breakpoints: Vec::new(),
+            watches: Vec::new(),
+            last_id: 0,
+            stepping: None,
+            last: None,
+            sources: Sources::default(),
+            trace: None,
+        }
+    }
+
     /// Whether it has to look at every instruction.
     fn wants_all(&self) -> bool {
-        self.is_fresh || self.stepping.is_some() || self.watches.iter().any(|watch| watch.enabled)
+        self.is_fresh
+            || self.trace.is_some()
+            || self.stepping.is_some()
+            || self.watches.iter().any(|watch| watch.enabled)
     }
 
     /// Looks whether the program is to stop here, and asks the debugger if so.
@@ -212,6 +227,9 @@ impl Session {
         offset: u32,
         has_breakpoint: bool,
     ) -> Result<(), Stop> {
+        if let Some(trace) = &mut self.trace {
+            trace.look(store, instance, offset)?;
+        }
         let base = frames::asking_base(store);
         let is_paused = store.signals().take_pause();
         let is_watching = self.watches.iter().any(|watch| watch.enabled);

@@ -672,7 +672,7 @@ impl Names for FrameNames<'_> {
 }
 
 /// An instruction as text: its mnemonic and immediates.
-fn instruction(module: &Module, instr: &Instr) -> String {
+pub(super) fn instruction(module: &Module, instr: &Instr) -> String {
     let info = instr.op.info();
     let mut text = info.mnemonic.to_owned();
     let imms = [instr.a, instr.b];

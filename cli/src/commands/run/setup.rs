@@ -21,7 +21,7 @@ pub(super) fn config(args: &Run) -> Result<Config> {
     config.jit_dump(args.profile == Some(Profile::JitDump));
     config.exact_profile(is_counted(args));
     config.gc_torture(args.gc_torture);
-    config.debug(args.debug);
+    config.debug(args.debug || args.trace.is_some());
     config.metering(counts_instructions(args));
     if let Some(folder) = &args.cache {
         config.code_cache(match folder {
@@ -95,7 +95,7 @@ pub(super) fn database(store: &mut Store<WasiCtx>, args: &Run) -> Result {
 fn counts_instructions(args: &Run) -> bool {
     let may_have_code = args.cache.is_some() || is_named_compiled(args.file());
     let is_shown = args.verbose || args.stats.is_some();
-    args.fuel.is_some() || is_counted(args) || is_shown && !may_have_code
+    args.fuel.is_some() || is_counted(args) || args.trace.is_some() || is_shown && !may_have_code
 }
 
 /// Whether there is to be an exact profile.
