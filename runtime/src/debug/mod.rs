@@ -89,6 +89,8 @@ pub enum Resume {
     Continue,
     /// A step.
     Step(Step),
+    /// As it was going: a step that is not done goes on.
+    Unchanged,
     /// Not at all: the call ends with [`Error::Exit`] and that code.
     Quit(i32),
 }
@@ -252,25 +254,32 @@ impl Session {
             && let Some(reason) = self.hit_breakpoint(store, instance, func, offset)
         {
             Some(reason)
-        } else if is_paused {
-            Some(Reason::Pause)
         } else {
             let module = store.instances[instance as usize].module.clone();
             let is_done = self.stepping.as_mut().is_some_and(|stepping| {
                 stepping.is_done(&mut self.sources, &module, (base, func, offset))
             });
-            is_done.then_some(Reason::Step)
+            // Whoever pauses a program for a moment is not to make it miss where a step ends.
+            match is_done {
+                true => Some(Reason::Step),
+                false => is_paused.then_some(Reason::Pause),
+            }
         };
         let Some(reason) = reason else {
             return Ok(());
         };
-        self.stepping = None;
+        let unfinished = self.stepping.take();
+        let unfinished = unfinished.filter(|_| reason != Reason::Step);
         let all = frames::asking_frames(store, instance, usize::MAX);
         let resume = self.ask(store, reason, all);
         // What the debugger has changed is no news.
         self.refresh_watches(store);
         match resume {
             Resume::Continue => Ok(()),
+            Resume::Unchanged => {
+                self.stepping = unfinished;
+                Ok(())
+            }
             Resume::Step(step) => {
                 let module = store.instances[instance as usize].module.clone();
                 let here = (base, func, offset);

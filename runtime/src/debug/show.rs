@@ -397,6 +397,30 @@ pub(super) fn parts(
     })
 }
 
+/// How many parts a value has: those with names, and those with numbers.
+///
+/// # Errors
+/// Where its type makes no sense.
+pub(super) fn part_count(value: &Value) -> Result<(u64, u64), String> {
+    if let Ty::Machine(ty) = value.ty
+        && ty.is_vector()
+    {
+        return Ok((0, u64::from(ty.bits() / 32)));
+    }
+    let Some((_, ty)) = value.source_type()? else {
+        return Ok((0, 0));
+    };
+    Ok(match &ty.kind {
+        TypeKind::Struct { members, variants } => {
+            (members.len() as u64 + u64::from(variants.is_some()), 0)
+        }
+        TypeKind::Union(members) => (members.len() as u64, 0),
+        TypeKind::Array(Some(_), Some(len)) => (0, *len),
+        TypeKind::Pointer(Some(_)) => (1, 0),
+        _ => (0, 0),
+    })
+}
+
 /// The variant that is there.
 fn present_case<'v>(
     store: &StoreOpaque,

@@ -1,5 +1,7 @@
 //! What a debugger sees of a program that has stopped.
 
+use std::ops::Range;
+
 use dotvm_isa::abi::FRAME_HEADER_SLOTS;
 use dotvm_isa::debug::{Base, Place, Spot, SubprogramName, TypeKind};
 use dotvm_isa::ops::Imm;
@@ -228,8 +230,11 @@ impl<'s> Stopped<'s> {
         expression::evaluate(self.store, &names, expression)
     }
 
-    /// Whether an expression is true.
-    pub(super) fn is_true(&self, frame: usize, expression: &str) -> Result<bool, String> {
+    /// Whether an expression is true: a number that is not zero.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn is_true(&self, frame: usize, expression: &str) -> Result<bool, String> {
         let value = self.evaluate(frame, expression)?;
         Ok(value.to_number(self.store)?.is_true())
     }
@@ -244,6 +249,20 @@ impl<'s> Stopped<'s> {
         let number = value.to_number(self.store)?;
         place.set(self.store, number)?;
         Ok(place)
+    }
+
+    /// Evaluates an expression and puts the number that it is where a value is.
+    ///
+    /// # Errors
+    /// What is wrong with it, or why the value cannot be changed.
+    pub fn assign_to(
+        &mut self,
+        frame: usize,
+        place: &Value,
+        expression: &str,
+    ) -> Result<(), String> {
+        let number = self.evaluate(frame, expression)?.to_number(self.store)?;
+        place.set(self.store, number)
     }
 
     /// A value as text.
@@ -264,23 +283,77 @@ impl<'s> Stopped<'s> {
         show::parts(self.store, value, start, count)
     }
 
+    /// How many parts [`Stopped::parts`] has of a value: those with names, and those with numbers.
+    ///
+    /// # Errors
+    /// Where its type makes no sense.
+    pub fn part_count(&self, value: &Value) -> Result<(u64, u64), String> {
+        show::part_count(value)
+    }
+
     /// The instructions of a frame's function in the bytecode: offsets, and the text of each.
     ///
     /// # Errors
     /// Where there is no such frame.
     pub fn instructions(&self, frame: usize) -> Result<Vec<(u32, String)>, String> {
         let (_, raw) = self.frame(frame)?;
-        let defined = raw.func - raw.module.env().spaces.imported_funcs;
-        let body = raw.module.bytecode().body(defined);
-        let mut reader = InstrReader::new(body, raw.func);
-        let text = |error: crate::Malformed| error.to_string();
-        reader.read_locals().map_err(text)?;
-        let mut all = Vec::new();
-        while !reader.at_end() {
-            let instr = reader.next_instr().map_err(text)?;
-            all.push((instr.offset, instruction(&raw.module, &instr)));
-        }
-        Ok(all)
+        instructions(&raw.module, raw.func)
+    }
+
+    /// The functions of a frame's module that have instructions, by their indices.
+    ///
+    /// # Errors
+    /// Where there is no such frame.
+    pub fn funcs(&self, frame: usize) -> Result<Range<u32>, String> {
+        let (_, raw) = self.frame(frame)?;
+        let spaces = &raw.module.env().spaces;
+        Ok(spaces.imported_funcs..spaces.funcs.len() as u32)
+    }
+
+    /// The instructions of any function of a frame's module.
+    ///
+    /// # Errors
+    /// Where there is no such frame or function.
+    pub fn func_instructions(&self, frame: usize, func: u32) -> Result<Vec<(u32, String)>, String> {
+        let (_, raw) = self.frame(frame)?;
+        instructions(&raw.module, func)
+    }
+
+    /// The name of a function of a frame's module, as the source has it.
+    ///
+    /// # Errors
+    /// Where there is no such frame.
+    pub fn func_name(&self, frame: usize, func: u32) -> Result<String, String> {
+        let (_, raw) = self.frame(frame)?;
+        let name = raw.module.func_name(func).map(demangled);
+        Ok(name.unwrap_or_else(|| format!("function {func}")))
+    }
+
+    /// Where an instruction of a frame's module is in the source, where that is known.
+    pub fn location(&self, frame: usize, func: u32, offset: u32) -> Option<SourceLocation> {
+        let (_, raw) = self.frame(frame).ok()?;
+        let source = raw.module.names().source.func(func).ok()??;
+        location(&raw.module, source.row_at(offset)?.location?)
+    }
+
+    /// The source files that debug information names, as the compiler gives them.
+    pub fn source_files(&self) -> Vec<String> {
+        let modules = self.store.modules.iter();
+        let files = modules.flat_map(|module| {
+            let tables = &module.names().source;
+            (0..tables.files() as u32).filter_map(|file| tables.file(file).ok())
+        });
+        files.collect()
+    }
+
+    /// How many bytes memory 0 of a frame's instance has.
+    ///
+    /// # Errors
+    /// Where it has none.
+    pub fn memory_bytes(&self, frame: usize) -> Result<u64, String> {
+        let (_, raw) = self.frame(frame)?;
+        let memory = memory_of(self.store, raw)?;
+        Ok(self.store.memories[memory as usize].len())
     }
 
     /// Breakpoints, by their numbers.
@@ -327,6 +400,14 @@ impl<'s> Stopped<'s> {
     pub fn add_watch(&mut self, frame: usize, expression: &str) -> Result<u32, String> {
         let value = self.evaluate(frame, expression)?;
         self.session.add_watch(self.store, expression, value)
+    }
+
+    /// Watches the place of a value, which may have been looked up at an earlier stop; `name` is what it is called.
+    ///
+    /// # Errors
+    /// Where it is neither in memory nor a global.
+    pub fn add_value_watch(&mut self, name: &str, value: &Value) -> Result<u32, String> {
+        self.session.add_watch(self.store, name, value.clone())
     }
 }
 
@@ -669,6 +750,23 @@ impl Names for FrameNames<'_> {
     fn memory(&self, store: &StoreOpaque) -> Result<u32, String> {
         memory_of(store, self.raw)
     }
+}
+
+/// The instructions of a function: offsets, and the text of each.
+fn instructions(module: &Module, func: u32) -> Result<Vec<(u32, String)>, String> {
+    let spaces = &module.env().spaces;
+    let defined = func.checked_sub(spaces.imported_funcs);
+    let defined = defined.filter(|_| (func as usize) < spaces.funcs.len());
+    let defined = defined.ok_or_else(|| format!("function {func} has no instructions"))?;
+    let mut reader = InstrReader::new(module.bytecode().body(defined), func);
+    let text = |error: crate::Malformed| error.to_string();
+    reader.read_locals().map_err(text)?;
+    let mut all = Vec::new();
+    while !reader.at_end() {
+        let instr = reader.next_instr().map_err(text)?;
+        all.push((instr.offset, instruction(module, &instr)));
+    }
+    Ok(all)
 }
 
 /// An instruction as text: its mnemonic and immediates.
