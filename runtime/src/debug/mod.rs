@@ -89,7 +89,8 @@ pub enum Resume {
     Continue,
     /// A step.
     Step(Step),
-    /// As it was going: a step that is not done goes on.
+    /// As if nobody had been asked: a step that is not done goes on, and what else there is to stop for is asked
+    /// about.
     Unchanged,
     /// Not at all: the call ends with [`Error::Exit`] and that code.
     Quit(i32),
@@ -246,48 +247,44 @@ impl Session {
             return Ok(());
         };
         let last = self.last.replace((instance, func, offset));
-        let reason = if std::mem::take(&mut self.is_fresh) {
-            Some(Reason::Entry)
-        } else if let Some(reason) = self.changed_watch(store, last) {
-            Some(reason)
-        } else if has_breakpoint
-            && let Some(reason) = self.hit_breakpoint(store, instance, func, offset)
-        {
-            Some(reason)
-        } else {
-            let module = store.instances[instance as usize].module.clone();
-            let is_done = self.stepping.as_mut().is_some_and(|stepping| {
-                stepping.is_done(&mut self.sources, &module, (base, func, offset))
-            });
-            // Whoever pauses a program for a moment is not to make it miss where a step ends.
-            match is_done {
-                true => Some(Reason::Step),
-                false => is_paused.then_some(Reason::Pause),
-            }
+        let module = store.instances[instance as usize].module.clone();
+        let here = (base, func, offset);
+        let is_done = match &mut self.stepping {
+            Some(stepping) => stepping.is_done(&mut self.sources, &module, here),
+            None => false,
         };
-        let Some(reason) = reason else {
-            return Ok(());
-        };
-        let unfinished = self.stepping.take();
-        let unfinished = unfinished.filter(|_| reason != Reason::Step);
-        let all = frames::asking_frames(store, instance, usize::MAX);
-        let resume = self.ask(store, reason, all);
-        // What the debugger has changed is no news.
-        self.refresh_watches(store);
-        match resume {
-            Resume::Continue => Ok(()),
-            Resume::Unchanged => {
-                self.stepping = unfinished;
-                Ok(())
-            }
-            Resume::Step(step) => {
-                let module = store.instances[instance as usize].module.clone();
-                let here = (base, func, offset);
-                self.stepping = Some(Stepping::new(step, &mut self.sources, &module, here));
-                Ok(())
-            }
-            Resume::Quit(code) => Err(Stop::Error(Error::Exit(code))),
+        if is_done {
+            self.stepping = None;
         }
+        let is_fresh = std::mem::take(&mut self.is_fresh);
+        // A debugger that has nothing to say to one of these hears of the next one.
+        for question in 0..5 {
+            let reason = match question {
+                0 => is_fresh.then_some(Reason::Entry),
+                1 => self.changed_watch(store, last),
+                2 if has_breakpoint => self.hit_breakpoint(store, instance, func, offset),
+                3 => is_done.then_some(Reason::Step),
+                4 => is_paused.then_some(Reason::Pause),
+                _ => None,
+            };
+            let Some(reason) = reason else {
+                continue;
+            };
+            let all = frames::asking_frames(store, instance, usize::MAX);
+            let resume = self.ask(store, reason, all);
+            // What the debugger has changed is no news.
+            self.refresh_watches(store);
+            match resume {
+                Resume::Unchanged => continue,
+                Resume::Continue => self.stepping = None,
+                Resume::Step(step) => {
+                    self.stepping = Some(Stepping::new(step, &mut self.sources, &module, here));
+                }
+                Resume::Quit(code) => return Err(Stop::Error(Error::Exit(code))),
+            }
+            break;
+        }
+        Ok(())
     }
 
     /// Asks the debugger how to go on.
