@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Run WebAssembly specification scripts (.wast)
     Wast(Wast),
+    /// Debug programs from an editor, by the Debug Adapter Protocol
+    Dap(Dap),
     /// Read and write databases: get, put, delete, scan, query, explain, index, stats, check
     Db(Subcommands),
     /// Look at what programs keep from run to run: list, show, export, import, rollback, remove
@@ -415,6 +417,15 @@ pub(crate) struct Wast {
     /// Native code.
     #[command(flatten)]
     pub(crate) tiers: Tiers,
+}
+
+/// `dotvm dap`.
+#[derive(Args, Debug)]
+pub(crate) struct Dap {
+    /// Serve clients that come to this port of this machine, each with a program of its own [default: one client, at
+    /// standard input and output]. 0 is any port; which one is printed
+    #[arg(long, value_name = "N")]
+    pub(crate) port: Option<u16>,
 }
 
 /// `dotvm db`, `dotvm state` and `dotvm profile`, whose command lines are parsed when they are executed.

@@ -71,6 +71,16 @@ impl Failure {
         }
     }
 
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// What is wrong, as [`Failure::report`] prints it.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Prints the message on standard error; returns the exit code.
     pub(crate) fn report(&self) -> u8 {
         print(&self.message);

@@ -56,6 +56,7 @@ fn execute(command: Command) -> Result<u8> {
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Inspect(args) => commands::inspect::inspect(&args),
         Command::Wast(args) => commands::wast::wast(&args),
+        Command::Dap(args) => commands::dap::dap(&args),
         Command::Db(args) => commands::db::db(&args.args),
         Command::State(args) => commands::state::state(&args.args),
         Command::Profile(args) => commands::profile::profile(&args.args),

@@ -8,6 +8,7 @@
 
 pub mod bigints;
 pub mod command;
+pub mod dap;
 pub mod differential;
 pub mod fuzzing;
 pub mod guest;

@@ -3,6 +3,7 @@
 pub(crate) mod asm;
 pub(crate) mod compile;
 pub(crate) mod completion;
+pub(crate) mod dap;
 pub(crate) mod db;
 pub(crate) mod disasm;
 pub(crate) mod inspect;

@@ -12,7 +12,7 @@ mod verbose;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
-use dotvm::wasi::WasiCtx;
+use dotvm::wasi::{WasiCtx, WasiCtxBuilder};
 use dotvm::{Engine, Error, Instance, Linker, Module, Store, add_wasi_to_linker};
 
 use crate::args::{Profile, Run};
@@ -43,20 +43,13 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         output::say(&verbose::module_facts(args.file(), &module));
         phases.restart();
     }
-    let mut store = ManuallyDrop::new(Store::new(&engine, setup::wasi(args)?));
+    let mut store = ManuallyDrop::new(Store::new(&engine, setup::wasi(args, inherit)?));
     setup::limit(&mut store, args)?;
     setup::database(&mut store, args)?;
     if args.track_alloc {
         store.track_allocations();
     }
-    let mut linker = ManuallyDrop::new(Linker::new(&engine));
-    add_wasi_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx).map_err(Failure::new)?;
-    let is_vitte = module
-        .imports()
-        .any(|import| import.module == vitte::host::MODULE);
-    if is_vitte {
-        vitte::host::add_to_linker(&mut linker).map_err(Failure::new)?;
-    }
+    let linker = ManuallyDrop::new(linker(&engine, &module)?);
     phases.end("set up");
     if args.debug {
         debugger::attach(&mut store, args)?;
@@ -67,7 +60,14 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let outcome = match linker.instantiate(&mut *store, &module) {
         Ok(instance) => {
             phases.end("instantiate");
-            execute(args, &mut store, &module, instance)
+            let executed = execute(args, &mut store, &module, instance);
+            executed.and_then(|(code, results)| {
+                // Whoever sees them may rely on what was done.
+                if args.invoke.is_some() {
+                    output::print(&results)?;
+                }
+                Ok(code)
+            })
         }
         Err(error) => Err(Failure::of(args.file(), error)),
     };
@@ -101,13 +101,61 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     }
 }
 
-/// Calls the function that the command line names, or the program's entry point.
+/// Runs a program for a debugger that is not at the terminal: `streams` are the program's, `attach` is called before
+/// anything of it runs. Returns its exit code, and the results of a function that was to be called.
+pub(crate) fn run_debugged(
+    args: &Run,
+    streams: impl FnOnce(&mut WasiCtxBuilder),
+    attach: impl FnOnce(&mut Store<WasiCtx>),
+) -> Result<(u8, String)> {
+    let engine = Engine::new(&setup::config(args)?);
+    let module = load(
+        args.file(),
+        &args.source,
+        true,
+        &engine,
+        &mut Phases::new(false),
+    )?;
+    let mut store = Store::new(&engine, setup::wasi(args, streams)?);
+    setup::limit(&mut store, args)?;
+    setup::database(&mut store, args)?;
+    let linker = linker(&engine, &module)?;
+    attach(&mut store);
+    kept::begin(&mut store, args)?;
+    let outcome = match linker.instantiate(&mut store, &module) {
+        Ok(instance) => execute(args, &mut store, &module, instance),
+        Err(error) => Err(Failure::of(args.file(), error)),
+    };
+    store.close_database();
+    outcome
+}
+
+/// The program's streams are this process's.
+fn inherit(builder: &mut WasiCtxBuilder) {
+    builder.inherit_stdio();
+}
+
+/// What there is for a program to import.
+fn linker(engine: &Engine, module: &Module) -> Result<Linker<WasiCtx>> {
+    let mut linker = Linker::new(engine);
+    add_wasi_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx).map_err(Failure::new)?;
+    let is_vitte = module
+        .imports()
+        .any(|import| import.module == vitte::host::MODULE);
+    if is_vitte {
+        vitte::host::add_to_linker(&mut linker).map_err(Failure::new)?;
+    }
+    Ok(linker)
+}
+
+/// Calls the function that the command line names, or the program's entry point. Returns the exit code, and the
+/// results of the function.
 fn execute(
     args: &Run,
     store: &mut Store<WasiCtx>,
     module: &Module,
     instance: Instance,
-) -> Result<u8> {
+) -> Result<(u8, String)> {
     let path = args.file();
     let state = kept::load(store, args, instance)?;
     if let Some(name) = &args.invoke {
@@ -118,9 +166,7 @@ fn execute(
             Err(error) => (exit_code(path, error)?, String::new()),
         };
         kept::commit(store, args, state)?;
-        // Whoever sees them may rely on what was done.
-        output::print(&results)?;
-        return Ok(code);
+        return Ok((code, results));
     }
     let Some(entry) = instance.entry(&mut *store) else {
         let functions = invoke::exported_functions(module);
@@ -134,7 +180,7 @@ fn execute(
         Err(error) => exit_code(path, error)?,
     };
     kept::commit(store, args, state)?;
-    Ok(code)
+    Ok((code, String::new()))
 }
 
 /// The exit code of a program that ended with an error.

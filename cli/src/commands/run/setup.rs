@@ -131,10 +131,10 @@ pub(super) fn limit(store: &mut Store<WasiCtx>, args: &Run) -> Result {
     Ok(())
 }
 
-/// Arguments, environment, streams and folders.
-pub(super) fn wasi(args: &Run) -> Result<WasiCtx> {
+/// Arguments, environment and folders, and the streams that somebody gives it.
+pub(super) fn wasi(args: &Run, streams: impl FnOnce(&mut WasiCtxBuilder)) -> Result<WasiCtx> {
     let mut builder = WasiCtxBuilder::new();
-    builder.inherit_stdio();
+    streams(&mut builder);
     arguments(&mut builder, args).map_err(Failure::usage)?;
     for variable in &args.env {
         environment_variable(&mut builder, variable).map_err(Failure::usage)?;
