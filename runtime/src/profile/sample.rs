@@ -244,8 +244,7 @@ impl<T: 'static> Store<T> {
     /// Has samples taken of where this store's programs are, about one each `interval` of processor time (at least
     /// 100 µs), until [`Store::stop_sampling`]. Samples that were taken before are dropped.
     ///
-    /// Programs do the same as without, and take little longer: one in a hundred or so, with an interval of a
-    /// millisecond. Where none runs, or one waits for something, nothing is done.
+    /// Programs do the same as without. Where none runs, or one waits for something, nothing is done.
     ///
     /// # Errors
     /// Where the thread that watches the time cannot be started.
