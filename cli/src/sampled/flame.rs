@@ -30,10 +30,15 @@ impl Sampled<'_> {
         text
     }
 
-    /// A function's name without what separates names.
+    /// A function's name without what separates names, and without a number at its end that would be taken for a
+    /// count of its own.
     fn folded_name(&self, frame: usize) -> String {
         let name = &self.functions[self.function_of[frame]].name;
-        cell(name).replace(';', ",")
+        let name = cell(name).replace(';', ",");
+        match name.rsplit_once(' ') {
+            Some((head, last)) if last.parse::<f64>().is_ok() => format!("{head}_{last}"),
+            _ => name,
+        }
     }
 
     /// The picture, as an SVG document.

@@ -104,7 +104,7 @@ fn folded_stacks_have_the_outermost_function_first() {
         main 1100
         main;fast::sum 2000
         main;fast::sum;fast::sum 3900
-        main;function 9 1000
+        main;function_9 1000
     "#]]
     .assert_eq(&sampled.folded());
 }
@@ -119,7 +119,7 @@ fn a_flame_graph_names_functions_with_their_share() {
         "<title>main (8,000 µs, 100.00%)</title>",
         "<title>fast::sum (5,900 µs, 73.75%)</title>",
         "<title>fast::sum (3,900 µs, 48.75%)</title>",
-        "<title>function 9 (1,000 µs, 12.50%)</title>",
+        "<title>function_9 (1,000 µs, 12.50%)</title>",
         "program.dotvm (time of the processor)",
     ] {
         assert!(svg.contains(title), "{title} is not in {svg}");

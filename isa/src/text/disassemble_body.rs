@@ -12,6 +12,24 @@ use crate::types::ValType;
 /// Labels of a `br_table`, or catches of a `try`, that are printed on one line.
 const LINE_LABELS: usize = 16;
 
+/// The immediate of an instruction that is a float, a wide integer, a vector or numbers of lanes, as the assembler
+/// takes it; nothing where it is something else. `reader` is of the instruction's body.
+pub fn constant(reader: &InstrReader<'_>, instr: &Instr) -> Option<String> {
+    let mut text = String::new();
+    match instr.op.info().imms {
+        [imm] if imm.wide_bits().is_some() => {
+            let value = reader.constant(instr);
+            vectors::print_wide(&mut text, value, instr.op.result()?);
+        }
+        [Imm::V128] => vectors::print_wide(&mut text, instr.vector().into(), ValType::V128),
+        [Imm::Lanes] => vectors::print_lanes(&mut text, instr.vector()),
+        [Imm::F32] => literal::print_float(&mut text, instr.a, literal::F32),
+        [Imm::F64] => literal::print_float(&mut text, instr.a, literal::F64),
+        _ => return None,
+    }
+    Some(text)
+}
+
 /// Prints locals and instructions; `reader` stands behind the declarations of locals.
 pub(super) fn print<'m>(
     printer: &mut Printer<'m, '_>,
@@ -144,22 +162,13 @@ impl BodyPrinter<'_, '_, '_> {
         match imms {
             [Imm::Labels] => self.list(instr, reader.labels(instr), Self::target)?,
             [Imm::Catches] => self.list(instr, reader.catches(instr), Self::catch)?,
-            [imm] if imm.wide_bits().is_some() => {
-                self.printer.push(" ");
-                let ty = instr.op.result().expect("it pushes a constant");
-                let value = reader.constant(instr);
-                vectors::print_wide(&mut self.printer.list.out, value, ty);
-            }
-            [Imm::V128] => {
-                self.printer.push(" ");
-                let value = instr.vector().into();
-                vectors::print_wide(&mut self.printer.list.out, value, ValType::V128);
-            }
-            [Imm::Lanes] => {
-                self.printer.push(" ");
-                vectors::print_lanes(&mut self.printer.list.out, instr.vector());
-            }
-            _ => self.immediates(imms, instr),
+            _ => match constant(reader, instr) {
+                Some(constant) => {
+                    self.printer.push(" ");
+                    self.printer.push(&constant);
+                }
+                None => self.immediates(imms, instr),
+            },
         }
         if instr.memory != 0 {
             for text in [" ", OF_MEMORY, " "] {
@@ -218,8 +227,6 @@ impl BodyPrinter<'_, '_, '_> {
         match imm {
             Imm::I32 => list.number(value as i32),
             Imm::I64 => list.number(value as i64),
-            Imm::F32 => literal::print_float(&mut list.out, value, literal::F32),
-            Imm::F64 => literal::print_float(&mut list.out, value, literal::F64),
             Imm::Local => match self.names.get(&(value as u32)) {
                 Some(name) => list.name(name),
                 None => list.number(value),
@@ -231,7 +238,9 @@ impl BodyPrinter<'_, '_, '_> {
                 None => list.number(value),
             },
             Imm::Label => self.target(value as u32),
-            Imm::I128
+            Imm::F32
+            | Imm::F64
+            | Imm::I128
             | Imm::I256
             | Imm::I512
             | Imm::V128

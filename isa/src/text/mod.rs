@@ -56,6 +56,7 @@ mod vectors;
 
 pub use assemble::{MAX_TEXT_BYTES, assemble, assemble_with_source};
 pub use disassemble::{SourceLines, disassemble, disassemble_with_source};
+pub use disassemble_body::constant;
 pub use error::{AsmError, Diagnostic, MAX_DIAGNOSTICS};
 pub use literal::MAX_INT_BITS;
 pub use literal::parse_integer;

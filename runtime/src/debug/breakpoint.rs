@@ -129,13 +129,13 @@ impl Session {
         reason
     }
 
-    /// Whether something that is watched has changed since the last instruction.
-    pub(super) fn changed_watch(
+    /// What of all that is watched has changed since the last instruction.
+    pub(super) fn changed_watches(
         &mut self,
         store: &StoreOpaque,
         writer: Option<(u32, u32, u32)>,
-    ) -> Option<Reason> {
-        let mut reason = None;
+    ) -> Vec<Reason> {
+        let mut reasons = Vec::new();
         for watch in self.watches.iter_mut().filter(|watch| watch.enabled) {
             let Ok(bytes) = read(store, &watch.value) else {
                 continue;
@@ -146,16 +146,13 @@ impl Session {
             watch.bytes = bytes;
             let new = super::show::show(store, &watch.value);
             let old = std::mem::replace(&mut watch.text, new.clone());
-            if reason.is_some() {
-                continue;
-            }
             watch.hits += 1;
             let line = writer.and_then(|(instance, func, offset)| {
                 let module = &store.instances[instance as usize].module;
                 let source = module.names().source.func(func).ok()??;
                 location(module, source.row_at(offset)?.location?)
             });
-            reason = Some(Reason::Watch {
+            reasons.push(Reason::Watch {
                 id: watch.id,
                 old,
                 new,
@@ -163,7 +160,7 @@ impl Session {
                 line,
             });
         }
-        reason
+        reasons
     }
 
     /// Takes what is there now as what was there before.

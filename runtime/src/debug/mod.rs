@@ -259,30 +259,35 @@ impl Session {
         let is_fresh = std::mem::take(&mut self.is_fresh);
         // A debugger that has nothing to say to one of these hears of the next one.
         for question in 0..5 {
-            let reason = match question {
-                0 => is_fresh.then_some(Reason::Entry),
-                1 => self.changed_watch(store, last),
-                2 if has_breakpoint => self.hit_breakpoint(store, instance, func, offset),
-                3 => is_done.then_some(Reason::Step),
-                4 => is_paused.then_some(Reason::Pause),
-                _ => None,
-            };
-            let Some(reason) = reason else {
-                continue;
-            };
-            let all = frames::asking_frames(store, instance, usize::MAX);
-            let resume = self.ask(store, reason, all);
-            // What the debugger has changed is no news.
-            self.refresh_watches(store);
-            match resume {
-                Resume::Unchanged => continue,
-                Resume::Continue => self.stepping = None,
-                Resume::Step(step) => {
-                    self.stepping = Some(Stepping::new(step, &mut self.sources, &module, here));
+            let reasons = match question {
+                0 => Vec::from_iter(is_fresh.then_some(Reason::Entry)),
+                1 => self.changed_watches(store, last),
+                2 if has_breakpoint => {
+                    Vec::from_iter(self.hit_breakpoint(store, instance, func, offset))
                 }
-                Resume::Quit(code) => return Err(Stop::Error(Error::Exit(code))),
+                3 => Vec::from_iter(is_done.then_some(Reason::Step)),
+                4 => Vec::from_iter(is_paused.then_some(Reason::Pause)),
+                _ => Vec::new(),
+            };
+            let mut is_answered = false;
+            for reason in reasons {
+                let all = frames::asking_frames(store, instance, usize::MAX);
+                let resume = self.ask(store, reason, all);
+                // What the debugger has changed is no news.
+                self.refresh_watches(store);
+                is_answered |= resume != Resume::Unchanged;
+                match resume {
+                    Resume::Unchanged => {}
+                    Resume::Continue => self.stepping = None,
+                    Resume::Step(step) => {
+                        self.stepping = Some(Stepping::new(step, &mut self.sources, &module, here));
+                    }
+                    Resume::Quit(code) => return Err(Stop::Error(Error::Exit(code))),
+                }
             }
-            break;
+            if is_answered {
+                break;
+            }
         }
         Ok(())
     }

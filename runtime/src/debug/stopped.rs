@@ -764,15 +764,18 @@ fn instructions(module: &Module, func: u32) -> Result<Vec<(u32, String)>, String
     let mut all = Vec::new();
     while !reader.at_end() {
         let instr = reader.next_instr().map_err(text)?;
-        all.push((instr.offset, instruction(module, &instr)));
+        all.push((instr.offset, instruction(module, &reader, &instr)));
     }
     Ok(all)
 }
 
-/// An instruction as text: its mnemonic and immediates.
-pub(super) fn instruction(module: &Module, instr: &Instr) -> String {
+/// An instruction as text: its mnemonic and immediates. `reader` is of its body.
+pub(super) fn instruction(module: &Module, reader: &InstrReader<'_>, instr: &Instr) -> String {
     let info = instr.op.info();
     let mut text = info.mnemonic.to_owned();
+    if let Some(constant) = dotvm_isa::text::constant(reader, instr) {
+        return text + " " + &constant;
+    }
     let imms = [instr.a, instr.b];
     for (imm, value) in info.imms.iter().zip(imms) {
         text.push(' ');
@@ -781,6 +784,10 @@ pub(super) fn instruction(module: &Module, instr: &Instr) -> String {
             Imm::Func => match module.func_name(value as u32) {
                 Some(name) => demangled(name),
                 None => format!("#{value}"),
+            },
+            Imm::RefType => match ValType::from_code(value as u8) {
+                Some(ty) => ty.name().to_owned(),
+                None => value.to_string(),
             },
             _ => value.cast_signed().to_string(),
         };

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use dotvm_isa::ValType;
 use dotvm_isa::abi::FRAME_HEADER_SLOTS;
 use dotvm_isa::verify::FuncVerifier;
+use dotvm_isa::{InstrReader, ValType};
 
 use super::breakpoint::demangled;
 use super::stopped::instruction;
@@ -182,6 +182,7 @@ fn list(
 ) -> Result<(), crate::Malformed> {
     let env = module.env();
     let defined = func - env.spaces.imported_funcs;
+    let reader = InstrReader::new(module.bytecode().body(defined), func);
     let mut verifier = FuncVerifier::new(module.bytecode(), env, defined)?;
     let base = verifier.local_slots() + FRAME_HEADER_SLOTS;
     while let Some(step) = verifier.step()? {
@@ -199,7 +200,7 @@ fn list(
         }
         operands.reverse();
         let known = Known {
-            text: instruction(module, &step.instr),
+            text: instruction(module, &reader, &step.instr),
             operands: operands.into(),
             is_cut,
         };
