@@ -247,6 +247,7 @@ fn outcome(
         end,
         place: Vec::new(),
         fuel: None,
+        profile: None,
         state: instance.map_or_else(String::new, |instance| state(store, instance)),
     }
 }
