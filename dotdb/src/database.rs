@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::catalog::{CATALOG, FORMAT, FORMAT_KEY, NEXT_KEY};
 use crate::engine::embedded::Embedded;
-use crate::engine::{Access, Engine};
+use crate::engine::{Access, Engine, Wait};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::session::Session;
@@ -19,6 +19,8 @@ pub struct Options {
     pub limits: Limits,
     /// How long to wait for others who write.
     pub patience: Duration,
+    /// How long a server may take until there is a connection to it.
+    pub connect: Duration,
     /// Bytes of memory for what was read.
     pub cache_bytes: usize,
     /// Whether to read the whole file first and compare it with its checksums. Small files are in any case.
@@ -30,6 +32,7 @@ impl Default for Options {
         Options {
             limits: Limits::default(),
             patience: Duration::from_secs(5),
+            connect: Duration::from_secs(10),
             cache_bytes: 256 << 20,
             check: false,
         }
@@ -71,7 +74,7 @@ impl Database {
         let mut is_new = true;
         let mut is_known = false;
         let mut look = |access| -> Result<_> {
-            let mut transaction = engine.begin(access, options.patience)?;
+            let mut transaction = engine.begin(access, &Wait::new(options.patience))?;
             let found = transaction.get(CATALOG, FORMAT_KEY, &mut |format| {
                 is_known = format == FORMAT;
             })?;

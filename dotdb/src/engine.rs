@@ -5,12 +5,17 @@
 
 pub mod embedded;
 pub mod guard;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 
+use std::fmt;
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Result;
 use crate::interval::Interval;
+use crate::limits::VALUE_BYTES_MAX;
 pub use crate::rows::Rows;
 
 /// The number of an ordered map. One that nobody has written to is empty.
@@ -22,8 +27,46 @@ pub struct Space(pub u32);
 pub enum Access {
     /// Reading, of what was committed when it began.
     Read,
-    /// Reading and writing.
+    /// Reading and writing. Where others want the same, it waits for them, so that it can go through to the end.
     Write,
+    /// The same, by one who does all of it again where it ends with [`Conflict`](crate::Error::Conflict): an engine
+    /// may let several of these go on at once.
+    Attempt,
+}
+
+/// Says whether to end what takes long.
+pub type Watch = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// How long to wait.
+#[derive(Clone)]
+pub struct Wait {
+    /// For others who write.
+    pub patience: Duration,
+    /// For anything, until this says to end it.
+    pub watch: Option<Watch>,
+}
+
+impl Wait {
+    /// Waits that long for others who write.
+    pub fn new(patience: Duration) -> Wait {
+        Wait {
+            patience,
+            watch: None,
+        }
+    }
+
+    /// Whether somebody wants it to end.
+    pub fn is_over(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch())
+    }
+}
+
+impl Debug for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait")
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
 }
 
 /// In which order rows come.
@@ -50,8 +93,9 @@ pub trait Engine: Send + Sync + Debug {
     /// Starts a transaction.
     ///
     /// # Errors
-    /// [`Busy`](crate::Error::Busy) where others write and do not end within `patience`.
-    fn begin(&self, access: Access, patience: Duration) -> Result<Box<dyn Transaction>>;
+    /// [`Busy`](crate::Error::Busy) where others write and do not end for as long as there is patience,
+    /// [`Interrupted`](crate::Error::Interrupted) where that was wanted.
+    fn begin(&self, access: Access, wait: &Wait) -> Result<Box<dyn Transaction>>;
 
     /// A number that changes with every commit: while it does not, what was read is still true. `None` where
     /// an engine cannot know that.
@@ -65,6 +109,11 @@ pub trait Engine: Send + Sync + Debug {
 
     /// Its name, for people.
     fn name(&self) -> &str;
+
+    /// The most bytes of a value that it stores.
+    fn value_bytes_max(&self) -> u64 {
+        VALUE_BYTES_MAX
+    }
 }
 
 /// A transaction of an engine. Dropping it rolls it back.

@@ -60,6 +60,14 @@ pub enum Error {
     InUse,
     /// A transaction of others stands in the way; the same again may succeed.
     Conflict,
+    /// A server cannot be reached, or the connection to it was lost. Nothing of the transaction was written.
+    Unreachable(String),
+    /// The connection to a server was lost while it was committing, and nobody could be asked whether it has.
+    InDoubt(String),
+    /// What a server refuses, in its words.
+    Server(String),
+    /// What is to be the URL of a database is none.
+    Url,
     /// The file is something else.
     NotADatabase,
     /// The file was damaged: what it says is impossible.
@@ -81,6 +89,9 @@ impl Error {
             self,
             Error::Busy
                 | Error::Conflict
+                | Error::Unreachable(_)
+                | Error::InDoubt(_)
+                | Error::Server(_)
                 | Error::Corrupt(_)
                 | Error::Full
                 | Error::Io(_)
@@ -119,7 +130,19 @@ impl fmt::Display for Error {
             Error::ReadOnly => f.write_str("only reading is allowed here"),
             Error::Busy => f.write_str("the database is busy"),
             Error::InUse => f.write_str("another process has the database open"),
-            Error::Conflict => f.write_str("a conflict with another transaction"),
+            Error::Conflict => f.write_str(
+                "a conflict with another transaction: nothing was written, the same again may succeed",
+            ),
+            Error::Unreachable(reason) => write!(f, "no connection to the server: {reason}"),
+            Error::InDoubt(reason) => write!(
+                f,
+                "the connection was lost while committing, whether anything was written is unknown: {reason}"
+            ),
+            Error::Server(message) => write!(f, "the server says: {message}"),
+            Error::Url => f.write_str(
+                "no URL of a database: postgres://user:password@host:port/database, where a password has %40 \
+                 for '@', %2F for '/', %25 for '%'",
+            ),
             Error::NotADatabase => f.write_str("not a database of DotVM"),
             Error::Corrupt(what) => write!(f, "the database is damaged: {what}"),
             Error::Full => f.write_str("no space left on the device"),

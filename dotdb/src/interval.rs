@@ -49,7 +49,11 @@ impl Interval {
 
     /// Whether `bytes` is in it.
     pub fn contains(&self, bytes: &[u8]) -> bool {
-        self.low.as_slice() <= bytes && self.high.as_ref().is_none_or(|high| bytes < high)
+        self.low.as_slice() <= bytes
+            && self
+                .high
+                .as_ref()
+                .is_none_or(|high| bytes < high.as_slice())
     }
 
     /// Whether all are in it.

@@ -2,7 +2,7 @@
 //!
 //! Tables map keys to values, both bytes, in the order of the keys. A [`Session`] reads and writes them in
 //! transactions that nest, declares secondary indices, and answers queries. What stores the bytes is
-//! an [`Engine`](engine::Engine): a file or memory, by redb.
+//! an [`Engine`](engine::Engine): a file or memory, by redb, or a PostgreSQL server (feature `postgres`).
 //!
 //! ```
 //! use dotvm_dotdb::{Database, Direction, Interval, Options};
@@ -33,6 +33,7 @@ mod error;
 mod extract;
 mod interval;
 mod limits;
+mod place;
 mod query;
 mod rows;
 mod session;
@@ -43,6 +44,7 @@ pub use engine::guard::is_guarded;
 pub use error::{Error, Result};
 pub use interval::Interval;
 pub use limits::Limits;
+pub use place::Place;
 pub use redb::StorageBackend;
 pub use session::{Change, Cursor, Direction, IndexInfo, Session, TableId, TableInfo};
 pub use value::Value;

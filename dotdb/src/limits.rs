@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 pub(crate) const KEY_BYTES_MAX: u64 = 1024;
 /// The most bytes of a field in an index, for the same reason.
 pub(crate) const FIELD_BYTES_MAX: u64 = 512;
-/// The most bytes of a value, whatever the limits say.
+/// The most bytes of a value, whatever the limits say. Engines may have less.
 pub(crate) const VALUE_BYTES_MAX: u64 = 1 << 30;
 /// The most bytes of a query's text.
 pub(crate) const QUERY_BYTES_MAX: u64 = 16 << 10;

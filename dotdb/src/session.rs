@@ -11,7 +11,7 @@ mod tables;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use active::Active;
 pub use cursor::Cursor;
@@ -23,9 +23,12 @@ pub use tables::{TableId, TableInfo};
 use crate::catalog::{TableDef, size_key};
 use crate::database::Database;
 pub use crate::engine::Direction;
-use crate::engine::{Access, Space, Transaction};
+use crate::engine::{Access, Space, Transaction, Wait, Watch};
 use crate::error::{Error, Result};
 use crate::limits::{DEPTH_MAX, Limits, at_most};
+
+/// The version of what an engine shows that does not know whether it changes; it never is one.
+const NO_VERSION: u64 = u64::MAX;
 
 /// One user's view of a database.
 pub struct Session {
@@ -43,9 +46,6 @@ pub struct Session {
     /// Whether what is read stays the same, whatever is committed.
     is_held: bool,
 }
-
-/// Says whether to end what takes long.
-type Watch = Box<dyn Fn() -> bool + Send>;
 
 /// What is read and written.
 enum View {
@@ -65,7 +65,12 @@ struct Held<'s> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.session.is_held = self.was_held;
+        let session = &mut *self.session;
+        session.is_held = self.was_held;
+        // Where nobody knows whether it is still true, the next one reads anew; nothing is kept open for it.
+        if !self.was_held && matches!(session.view, View::Committed(_, NO_VERSION)) {
+            session.view = View::None;
+        }
     }
 }
 
@@ -113,8 +118,8 @@ impl Session {
 
     /// Has operations that take long ask now and then whether to end, with
     /// [`Interrupted`](Error::Interrupted): nothing of them remains then.
-    pub fn set_watch(&mut self, watch: impl Fn() -> bool + Send + 'static) {
-        self.watch = Some(Box::new(watch));
+    pub fn set_watch(&mut self, watch: impl Fn() -> bool + Send + Sync + 'static) {
+        self.watch = Some(Arc::new(watch));
     }
 
     /// Asks whether to end.
@@ -146,7 +151,7 @@ impl Session {
         let View::Active(active) = &mut self.view else {
             // What was kept open for reading would only keep old pages.
             self.leave_view();
-            let transaction = self.database.engine().begin(access, self.patience)?;
+            let transaction = self.database.engine().begin(access, &self.wait())?;
             self.view = View::Active(Active::new(transaction));
             return Ok(());
         };
@@ -208,6 +213,14 @@ impl Session {
         }
     }
 
+    /// How long to wait for others.
+    fn wait(&self) -> Wait {
+        Wait {
+            patience: self.patience,
+            watch: self.watch.clone(),
+        }
+    }
+
     fn leave_view(&mut self) -> View {
         self.epoch += 1;
         self.stamp += 1;
@@ -234,10 +247,16 @@ impl Session {
             }
             View::None => engine.version(),
         };
-        self.leave_view();
-        let transaction = self.database.engine().begin(Access::Read, self.patience)?;
-        // An engine that does not know whether it changes gets a version that never is one.
-        self.view = View::Committed(transaction, version.unwrap_or(u64::MAX));
+        match version {
+            Some(_) => drop(self.leave_view()),
+            // Cursors see what others write with their next piece; only this session's writes make pieces stale.
+            None => {
+                self.epoch += 1;
+                self.view = View::None;
+            }
+        }
+        let transaction = self.database.engine().begin(Access::Read, &self.wait())?;
+        self.view = View::Committed(transaction, version.unwrap_or(NO_VERSION));
         Ok(())
     }
 
@@ -290,8 +309,9 @@ impl Session {
         self.writer()?.reserve(bytes, growth, &limits)
     }
 
-    /// Runs `f` in the transaction that there is, or in one of its own.
-    fn atomically<R>(&mut self, f: impl FnOnce(&mut Session) -> Result<R>) -> Result<R> {
+    /// Runs `f` in the transaction that there is, or in one of its own: then again where others stood in the way,
+    /// the second time alone.
+    fn atomically<R>(&mut self, mut f: impl FnMut(&mut Session) -> Result<R>) -> Result<R> {
         if let View::Active(active) = &self.view {
             if active.has_failed {
                 return Err(Error::Aborted);
@@ -302,7 +322,24 @@ impl Session {
             }
             return outcome;
         }
-        self.begin()?;
+        let started = Instant::now();
+        let mut access = Access::Attempt;
+        loop {
+            match self.attempt(access, &mut f) {
+                Err(Error::Conflict) if started.elapsed() < self.patience => self.pause()?,
+                outcome => return outcome,
+            }
+            access = Access::Write;
+        }
+    }
+
+    /// Runs `f` in a transaction of its own.
+    fn attempt<R>(
+        &mut self,
+        access: Access,
+        f: &mut impl FnMut(&mut Session) -> Result<R>,
+    ) -> Result<R> {
+        self.begin_for(access)?;
         match f(self) {
             Ok(result) => self.commit().map(|()| result),
             Err(error) => {
@@ -313,7 +350,7 @@ impl Session {
     }
 
     /// Runs `f`, of which nothing remains if it fails.
-    fn all_or_nothing<R>(&mut self, f: impl FnOnce(&mut Session) -> Result<R>) -> Result<R> {
+    fn all_or_nothing<R>(&mut self, f: impl FnMut(&mut Session) -> Result<R>) -> Result<R> {
         if self.depth() == 0 {
             return self.atomically(f);
         }

@@ -26,7 +26,7 @@ use redb::{
 use self_cell::self_cell;
 
 use super::guard::{guard, unguarded};
-use super::{Access, Budget, Direction, Engine, Rows, Space, Transaction};
+use super::{Access, Budget, Direction, Engine, Rows, Space, Transaction, Wait};
 use crate::error::{Error, Result};
 use crate::interval::Interval;
 
@@ -158,7 +158,7 @@ impl Drop for Shared {
 }
 
 impl Engine for Embedded {
-    fn begin(&self, access: Access, patience: Duration) -> Result<Box<dyn Transaction>> {
+    fn begin(&self, access: Access, wait: &Wait) -> Result<Box<dyn Transaction>> {
         let shared = &self.shared;
         let state = match access {
             Access::Read => shared.run(|database| {
@@ -167,11 +167,16 @@ impl Engine for Embedded {
                     tables: BTreeMap::new(),
                 }))
             })?,
-            Access::Write => {
-                let give_up = Instant::now() + patience;
+            Access::Write | Access::Attempt => {
+                let started = Instant::now();
                 let transaction = loop {
                     match shared.run(|database| Ok(database.try_begin_write()?)) {
-                        Err(Error::Busy) if Instant::now() < give_up => std::thread::sleep(PAUSE),
+                        Err(Error::Busy) if started.elapsed() < wait.patience => {
+                            if wait.is_over() {
+                                return Err(Error::Interrupted);
+                            }
+                            std::thread::sleep(PAUSE);
+                        }
                         other => break other?,
                     }
                 };

@@ -78,8 +78,9 @@ impl Session {
         range: Interval,
         direction: Direction,
     ) -> Result<Cursor> {
+        let table = self.hold(|session| Ok(session.def(table)?.space))?;
         let source = RangeSource {
-            table: self.def(table)?.space,
+            table,
             index: None,
             ranges: VecDeque::from([range]),
             direction,

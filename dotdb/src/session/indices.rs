@@ -85,7 +85,7 @@ impl Session {
             def.indices.push(IndexDef {
                 space,
                 name: name.to_owned(),
-                extractor,
+                extractor: extractor.clone(),
             });
             let table = session.name(table)?.to_owned();
             session.define(&table, &def)?;
@@ -129,6 +129,10 @@ impl Session {
     /// # Errors
     /// Those of reading.
     pub fn indices(&mut self, table: TableId) -> Result<Vec<IndexInfo>> {
+        self.hold(|session| session.read_indices(table))
+    }
+
+    fn read_indices(&mut self, table: TableId) -> Result<Vec<IndexInfo>> {
         let def = self.def(table)?.clone();
         let mut indices = Vec::new();
         for index in &def.indices {

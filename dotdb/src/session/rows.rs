@@ -7,7 +7,7 @@ use crate::engine::{Budget, Direction, Rows, Space};
 use crate::error::{Error, Result};
 use crate::extract::Extractor;
 use crate::interval::{Interval, after};
-use crate::limits::{FIELD_BYTES_MAX, KEY_BYTES_MAX, VALUE_BYTES_MAX, at_most};
+use crate::limits::{FIELD_BYTES_MAX, KEY_BYTES_MAX, at_most};
 
 /// How many rows are read at once to be removed or counted.
 const READ_AT_ONCE: Budget = Budget {
@@ -74,6 +74,10 @@ impl Session {
     /// # Errors
     /// Those of reading.
     pub fn count(&mut self, table: TableId, range: &Interval) -> Result<u64> {
+        self.hold(|session| session.count_rows(table, range))
+    }
+
+    fn count_rows(&mut self, table: TableId, range: &Interval) -> Result<u64> {
         let space = self.def(table)?.space;
         if range.is_all() {
             return self.reader()?.count(space, range, u64::MAX);
@@ -205,7 +209,7 @@ impl Session {
             key.len() as u64,
             key_bytes.min(KEY_BYTES_MAX),
         )?;
-        let most = value_bytes.min(VALUE_BYTES_MAX);
+        let most = value_bytes.min(self.database().engine().value_bytes_max());
         at_most("bytes of a value", value.len() as u64, most)
     }
 

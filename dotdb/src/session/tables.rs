@@ -143,6 +143,10 @@ impl Session {
     /// # Errors
     /// Those of reading.
     pub fn table_names(&mut self) -> Result<Vec<String>> {
+        self.hold(Session::read_table_names)
+    }
+
+    fn read_table_names(&mut self) -> Result<Vec<String>> {
         let mut rows = Rows::new();
         let budget = Budget {
             rows: usize::MAX,
@@ -226,10 +230,12 @@ impl Session {
 
     fn find(&mut self, name: &str) -> Result<TableDef> {
         let mut def = None;
-        self.reader()?
-            .get(CATALOG, &table_key(name), &mut |bytes| {
+        self.hold(|session| {
+            let reader = session.reader()?;
+            reader.get(CATALOG, &table_key(name), &mut |bytes| {
                 def = Some(TableDef::decode(bytes));
-            })?;
+            })
+        })?;
         def.unwrap_or_else(|| Err(Error::UnknownTable(name.to_owned())))
     }
 

@@ -2,18 +2,28 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dotvm_dotdb::engine::embedded::Embedded;
-use dotvm_dotdb::engine::{Access, Budget, Engine, Rows, Space, Transaction};
+use dotvm_dotdb::engine::{Access, Budget, Engine, Rows, Space, Transaction, Wait};
 use dotvm_dotdb::{
     Change, Database, Direction, Error, Interval, Limits, Options, Result, Session, TableId, Value,
 };
 
-fn limited(limit: impl FnOnce(&mut Limits)) -> Database {
+cases! {
+    a_write_that_is_refused_leaves_indices_alone,
+    the_size_of_a_database_is_what_is_in_it,
+    what_is_kept_to_be_put_back_counts,
+    pieces_of_many_ranges_go_on_behind_the_last_row,
+    panics_of_callers_are_theirs,
+    fields_that_queries_could_not_name_are_refused,
+    tables_of_the_machine_are_nobody_elses,
+}
+
+fn limited(engine: &crate::Engine, limit: impl FnOnce(&mut Limits)) -> Database {
     let mut options = Options::default();
     limit(&mut options.limits);
-    Database::in_memory(options).unwrap()
+    engine.database(options)
 }
 
 fn is_limit(error: &Error) -> bool {
@@ -31,8 +41,7 @@ fn found(session: &mut Session, query: &str) -> Result<Vec<Vec<u8>>> {
     Ok(keys)
 }
 
-#[test]
-fn a_write_that_is_refused_leaves_indices_alone() {
+fn a_write_that_is_refused_leaves_indices_alone(engine: &crate::Engine) {
     type Refused = fn(&mut Session, TableId, &[u8]) -> Result<bool>;
     let refused: [Refused; 3] = [
         |session, table, value| session.put(table, b"1", value),
@@ -43,7 +52,7 @@ fn a_write_that_is_refused_leaves_indices_alone() {
         },
     ];
     for refused in refused {
-        let database = limited(|limits| limits.transaction_bytes = 60);
+        let database = limited(engine, |limits| limits.transaction_bytes = 60);
         let mut session = database.session();
         let table = session.create_table("t").unwrap();
         session.create_index(table, "i", "bytes 0..1").unwrap();
@@ -73,9 +82,9 @@ impl std::fmt::Debug for Others {
 }
 
 impl Engine for Crowded {
-    fn begin(&self, access: Access, patience: Duration) -> Result<Box<dyn Transaction>> {
+    fn begin(&self, access: Access, wait: &Wait) -> Result<Box<dyn Transaction>> {
         Ok(Box::new(CrowdedTransaction {
-            transaction: self.engine.begin(access, patience)?,
+            transaction: self.engine.begin(access, wait)?,
             others: (access == Access::Read).then(|| self.others.clone()),
         }))
     }
@@ -202,9 +211,8 @@ fn entries_and_rows_are_of_one_state() {
     }
 }
 
-#[test]
-fn the_size_of_a_database_is_what_is_in_it() {
-    let database = limited(|limits| limits.database_bytes = 10_000);
+fn the_size_of_a_database_is_what_is_in_it(engine: &crate::Engine) {
+    let database = limited(engine, |limits| limits.database_bytes = 10_000);
     let mut session = database.session();
     let table = session.create_table("t").unwrap();
     session.create_index(table, "i", "bytes 0..1").unwrap();
@@ -256,9 +264,8 @@ fn the_size_of_a_database_is_what_is_in_it() {
     assert_eq!(session.check_indices(plain).unwrap(), Vec::<String>::new());
 }
 
-#[test]
-fn what_is_kept_to_be_put_back_counts() {
-    let database = limited(|limits| limits.transaction_bytes = 100_000);
+fn what_is_kept_to_be_put_back_counts(engine: &crate::Engine) {
+    let database = limited(engine, |limits| limits.transaction_bytes = 100_000);
     let mut session = database.session();
     let table = session.create_table("t").unwrap();
     for key in 0..200u16 {
@@ -325,9 +332,8 @@ fn many_constants_are_found_in_time() {
     assert!(seconds < 4.0, "{seconds} seconds");
 }
 
-#[test]
-fn pieces_of_many_ranges_go_on_behind_the_last_row() {
-    let database = Database::in_memory(Options::default()).unwrap();
+fn pieces_of_many_ranges_go_on_behind_the_last_row(engine: &crate::Engine) {
+    let database = engine.database(Options::default());
     let mut session = database.session();
     let table = session.create_table("t").unwrap();
     session.create_index(table, "i", "bytes 0..1").unwrap();
@@ -358,9 +364,8 @@ fn pieces_of_many_ranges_go_on_behind_the_last_row() {
     }
 }
 
-#[test]
-fn panics_of_callers_are_theirs() {
-    let database = Database::in_memory(Options::default()).unwrap();
+fn panics_of_callers_are_theirs(engine: &crate::Engine) {
+    let database = engine.database(Options::default());
     let mut session = database.session();
     let table = session.create_table("t").unwrap();
     session.put(table, b"k", b"v").unwrap();
@@ -386,9 +391,8 @@ fn panics_of_callers_are_theirs() {
     );
 }
 
-#[test]
-fn fields_that_queries_could_not_name_are_refused() {
-    let database = Database::in_memory(Options::default()).unwrap();
+fn fields_that_queries_could_not_name_are_refused(engine: &crate::Engine) {
+    let database = engine.database(Options::default());
     let mut session = database.session();
     let table = session.create_table("t").unwrap();
     for name in ["not", "NOT", "key"] {
@@ -406,13 +410,12 @@ fn fields_that_queries_could_not_name_are_refused() {
     }
 }
 
-#[test]
-fn tables_of_the_machine_are_nobody_elses() {
+fn tables_of_the_machine_are_nobody_elses(engine: &crate::Engine) {
     let mut options = Options::default();
     options.limits.key_bytes = 2;
     options.limits.value_bytes = 2;
     options.limits.tables = 1;
-    let mut session = Database::in_memory(options).unwrap().session();
+    let mut session = engine.database(options).session();
     assert!(matches!(
         session.machine_table(".m"),
         Err(Error::UnknownTable(_))

@@ -17,13 +17,15 @@ use dotvm_dotdb::{Change, Cursor, Database, Direction, Error, Interval, Options,
 
 type Result<T = String> = std::result::Result<T, Error>;
 
+cases! { scripts_do_what_they_say }
+
 struct Script {
     database: Database,
     sessions: Vec<Session>,
 }
 
 impl Script {
-    fn new() -> Script {
+    fn new(engine: &crate::Engine) -> Script {
         let mut options = Options::default();
         options.limits.tables = 5;
         options.limits.indices = 3;
@@ -31,7 +33,7 @@ impl Script {
         options.limits.value_bytes = 200;
         options.limits.transaction_bytes = 2000;
         options.patience = std::time::Duration::from_millis(10);
-        let database = Database::in_memory(options).unwrap();
+        let database = engine.database(options);
         let sessions = vec![database.session(), database.session()];
         Script { database, sessions }
     }
@@ -158,8 +160,8 @@ fn rows(cursor: &mut Cursor, session: &mut Session) -> Result {
     Ok(text.trim_end().to_owned())
 }
 
-fn run(text: &str) -> String {
-    let mut script = Script::new();
+fn run(engine: &crate::Engine, text: &str) -> String {
+    let mut script = Script::new(engine);
     let mut found = String::new();
     for line in text.lines().filter(|line| !line.starts_with('>')) {
         found += &format!("{line}\n");
@@ -173,15 +175,14 @@ fn run(text: &str) -> String {
     found
 }
 
-#[test]
-fn scripts_do_what_they_say() {
+fn scripts_do_what_they_say(engine: &crate::Engine) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let mut scripts = 0;
     let mut faults = String::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
-        let found = run(&text);
+        let found = run(engine, &text);
         scripts += 1;
         if found == text {
             continue;

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use dotvm_dotdb::{Change, Database, Direction, Interval, Options, Session, TableId};
+use dotvm_dotdb::{Change, Direction, Interval, Options, Place, Session, TableId};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+
+cases! { a_session_is_like_maps }
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -158,10 +161,8 @@ fn query(session: &mut Session, map: &Map, low: &[u8], high: &[u8], sorted: bool
     assert_eq!(found, expected, "{text}");
 }
 
-fn run(steps: Vec<Step>, declare_at: usize) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("db");
-    let open = || Database::open(&path, Options::default()).unwrap();
+fn run(place: &Place, steps: Vec<Step>, declare_at: usize) {
+    let open = || place.open(Options::default()).unwrap();
     let mut database = open();
     let mut session = database.session();
     let mut table = session.create_table("t").unwrap();
@@ -270,10 +271,27 @@ fn run(steps: Vec<Step>, declare_at: usize) {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, max_shrink_iters: 200, ..ProptestConfig::default() })]
-    #[test]
-    fn a_session_is_like_maps(steps in vec(step(), 1..60), declare_at in 0..30usize) {
-        run(steps, declare_at);
-    }
+fn a_session_is_like_maps(engine: &crate::Engine) {
+    let config = ProptestConfig {
+        cases: engine.affordable(60),
+        max_shrink_iters: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let (server, _folder) = engine.place();
+    let ran =
+        TestRunner::new(config).run(&(vec(step(), 1..60), 0..30usize), |(steps, declare_at)| {
+            // Files are new ones; on a server, what is left of the table goes first.
+            let folder = tempfile::tempdir().unwrap();
+            let place = match server.file() {
+                Some(_) => Place::new(folder.path().join("db")),
+                None => server.clone(),
+            };
+            let database = place.open(Options::default()).unwrap();
+            database.session().drop_table("t").unwrap();
+            drop(database);
+            run(&place, steps, declare_at);
+            Ok(())
+        });
+    ran.unwrap();
 }
