@@ -184,8 +184,9 @@ pub(crate) struct Run {
     /// [default: 4G]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) max_memory: Option<u64>,
-    /// The database of the program: a file, which is made where there is none [default: one in memory]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// The database of the program: a file, which is made where there is none, or a PostgreSQL server,
+    /// postgres://user:password@host/database [default: one in memory]
+    #[arg(long, value_name = "FILE|URL", value_hint = ValueHint::FilePath)]
     pub(crate) db: Option<PathBuf>,
     /// A limit of the database, such as value=64K: key, value, transaction, database, sort (sizes), tables, indices
     #[arg(long = "db-limit", value_name = "WHAT=MAX", value_parser = parse_db_limit)]

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use dotvm::Error;
+use dotvm::db::Place;
 
 /// Exit code of a wrong command line.
 pub(crate) const EXIT_USAGE: u8 = 2;
@@ -52,10 +53,10 @@ impl Failure {
         }
     }
 
-    /// An error about a file, which the message starts with.
+    /// An error about a file or a database, which the message starts with; passwords in URLs are not shown.
     #[cold]
     pub(crate) fn at(path: &Path, reason: impl fmt::Display) -> Failure {
-        Failure::new(format_args!("{}: {reason}", path.display()))
+        Failure::new(format_args!("{}: {reason}", Place::new(path)))
     }
 
     /// What a failure of the runtime with the program at `path` is to the user of the command line.
@@ -63,7 +64,7 @@ impl Failure {
     pub(crate) fn of(path: &Path, error: Error) -> Failure {
         match error {
             Error::Trap(_) | Error::Exception(_) => Failure::trap(readable(error.to_string())),
-            Error::Limit(_) => Failure::trap(format_args!("{}: {error}", path.display())),
+            Error::Limit(_) => Failure::trap(format_args!("{}: {error}", Place::new(path))),
             Error::File(_) => Failure::new(error),
             Error::Malformed(error) => Failure::at(path, error),
             Error::Host(_) => Failure::new(readable(error.to_string())),

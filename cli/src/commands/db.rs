@@ -7,7 +7,7 @@ use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 use clap::{Command, CommandFactory as _, Parser as _};
-use dotvm_dotdb::{Cursor, Database, Direction, Error, Interval, Options, Session, TableId};
+use dotvm_dotdb::{Cursor, Database, Direction, Error, Interval, Options, Place, Session, TableId};
 
 use crate::failure::{EXIT_ERROR, Failure, Result};
 use crate::output;
@@ -46,13 +46,8 @@ fn execute(command: &DbCommand) -> Result<u8> {
 
 /// Opens a database that is there.
 pub(super) fn open(path: &Path, options: Options) -> Result<Session> {
-    let metadata = std::fs::metadata(path).map_err(|error| at(path, error))?;
-    if metadata.is_file() && metadata.len() == 0 {
-        // Opening it would make it a database.
-        return Err(at(path, Error::NotADatabase));
-    }
-    let database = Database::open(path, options).map_err(|error| at(path, error))?;
-    Ok(database.session())
+    let database = Place::new(path).open_existing(options);
+    Ok(database.map_err(|error| at(path, error))?.session())
 }
 
 fn at(path: &Path, reason: impl Display) -> Failure {
@@ -92,7 +87,9 @@ fn put(args: &Put) -> Result<u8> {
     } = args;
     let (key, value) = (bytes(&args.key, args.hex)?, bytes(value, args.hex)?);
     let file = &args.file;
-    if *create && std::fs::metadata(&file.file).map_or(true, |metadata| metadata.len() == 0) {
+    let place = Place::new(&file.file);
+    let is_new = |path| std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
+    if *create && place.file().is_none_or(is_new) {
         // What is refused makes no database: it is tried in memory first.
         let mut trial = done(file, Database::in_memory(Options::default()))?.session();
         let put = trial
@@ -101,7 +98,7 @@ fn put(args: &Put) -> Result<u8> {
         done(file, put)?;
     }
     let mut session = match create {
-        true => done(file, Database::open(&file.file, Options::default()))?.session(),
+        true => done(file, place.open(Options::default()))?.session(),
         false => open(&file.file, Options::default())?,
     };
     let table = match create {
@@ -200,7 +197,7 @@ fn stats(args: &File) -> Result<u8> {
     let stored = done(args, session.database().stored_bytes())?;
     let mut lines = format!(
         "{}: {stored} bytes, {}\n",
-        args.file.display(),
+        Place::new(&args.file),
         session.database().engine_name()
     );
     for name in done(args, session.table_names())? {
@@ -245,7 +242,7 @@ fn check(args: &File) -> Result<u8> {
         }
     }
     if code == 0 {
-        output::print(&format!("{}: ok\n", args.file.display()))?;
+        output::print(&format!("{}: ok\n", Place::new(&args.file)))?;
     }
     Ok(code)
 }

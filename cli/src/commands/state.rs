@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory as _, Parser as _};
 use dotvm::Error;
-use dotvm::db::{Database, Options, Session};
+use dotvm::db::{Options, Place, Session};
 use dotvm::state::{StateVersion, States};
 
 use crate::failure::{Failure, Result};
@@ -78,7 +78,7 @@ fn execute(cli: &StateCli) -> Result {
     if let StateCommand::Import(args) = &cli.command {
         make_folder(cli.db.as_deref(), &path)?;
         let bytes = std::fs::read(&args.input).map_err(|error| Failure::at(&args.input, error))?;
-        let database = Database::open(&path, Options::default());
+        let database = Place::new(&path).open(Options::default());
         let mut session = database
             .map_err(|error| Failure::at(&path, error))?
             .session();

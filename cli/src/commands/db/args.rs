@@ -45,7 +45,7 @@ pub(crate) enum DbCommand {
 /// A database.
 #[derive(Args, Debug)]
 pub(crate) struct File {
-    /// The database
+    /// The database: a file, or postgres://user:password@host/database
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use dotvm::db::{Database, Limits, Options};
+use dotvm::db::{Limits, Options, Place};
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder, WasiError};
 use dotvm::{Config, Store};
 
@@ -76,16 +76,17 @@ pub(super) fn database(store: &mut Store<WasiCtx>, args: &Run) -> Result {
         }
         (None, None) => return Ok(()),
     };
-    if path.as_os_str().as_bytes().starts_with(b"postgres://") {
-        return Err(Failure::usage(
-            "--db: databases are files; there is no engine for postgres:// here",
-        ));
-    }
     let mut options = Options::default();
     options.limits = database_limits(args);
+    if let Some(timeout) = args.timeout {
+        // Nobody waits for a server for longer than the program may take.
+        options.connect = options.connect.min(timeout);
+    }
+    let place = Place::new(path);
     store.set_database_with(move || {
-        Database::open(&path, options)
-            .map_err(|error| format!("{}: {error}", path.display()).into())
+        place
+            .open(options)
+            .map_err(|error| format!("{place}: {error}").into())
     });
     Ok(())
 }

@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
     disable_help_subcommand = true
 )]
 pub(crate) struct StateCli {
-    /// The database that they are in [default: states.db in dotvm in the user's data folder]
+    /// The database that they are in, a file or postgres://user:password@host/database [default: states.db in dotvm in the user's data folder]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) db: Option<PathBuf>,
     /// What to do.
