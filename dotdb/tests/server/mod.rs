@@ -23,17 +23,17 @@ const START_MAX: Duration = Duration::from_secs(60);
 const SCHEMAS: u32 = 60;
 
 /// A server.
-pub struct Server {
+pub(crate) struct Server {
     /// A shell that ends it when nobody holds its standard input any more.
     keeper: Child,
     programs: PathBuf,
     folder: tempfile::TempDir,
     /// The port.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 /// Whether tests that need a server are left out.
-pub fn is_left_out() -> bool {
+pub(crate) fn is_left_out() -> bool {
     let off = std::env::var_os("DOTVM_TEST_POSTGRES").is_some_and(|value| value == "off");
     if off {
         eprintln!("left out: DOTVM_TEST_POSTGRES=off");
@@ -91,7 +91,7 @@ impl Server {
     /// # Panics
     /// Where it is not installed, or does not start: that is a failed test like any other.
     #[track_caller]
-    pub fn start() -> Server {
+    pub(crate) fn start() -> Server {
         let programs = programs().unwrap_or_else(|| panic!("{MISSING}"));
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path();
@@ -137,7 +137,7 @@ impl Server {
 
     /// Starts it again, on another port, after it was killed or for the first time.
     #[track_caller]
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.end();
         let _ = fs::remove_file(self.folder.path().join("data/postmaster.pid"));
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))
@@ -159,7 +159,7 @@ impl Server {
 
     /// Has psql execute something; returns what it prints.
     #[track_caller]
-    pub fn sql(&self, statements: &str) -> String {
+    pub(crate) fn sql(&self, statements: &str) -> String {
         self.try_sql(statements)
             .unwrap_or_else(|error| panic!("psql: {error}"))
     }
@@ -195,7 +195,7 @@ impl Server {
     }
 
     /// The URL of the database in a schema.
-    pub fn url(&self, schema: u32) -> String {
+    pub(crate) fn url(&self, schema: u32) -> String {
         assert!(schema <= SCHEMAS, "there are more schemas than that");
         self.url_of(
             PASSWORD_IN_URL,
@@ -204,7 +204,7 @@ impl Server {
     }
 
     /// A URL, with that password and parameters.
-    pub fn url_of(&self, password: &str, parameters: &str) -> String {
+    pub(crate) fn url_of(&self, password: &str, parameters: &str) -> String {
         format!(
             "postgres://dot:{password}@127.0.0.1:{}/postgres{parameters}",
             self.port
@@ -213,7 +213,7 @@ impl Server {
 
     /// Sends a signal to the server and to all that work for it.
     #[track_caller]
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = fs::read_to_string(self.folder.path().join("pid")).expect("the server's number");
         let pid = pid.trim();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));

@@ -1,6 +1,7 @@
 //! What sessions do, whatever stores their bytes: every test is of redb, and of PostgreSQL.
 
 #[cfg(feature = "postgres")]
+#[allow(dead_code, reason = "servers are not killed here")]
 #[path = "../server/mod.rs"]
 mod server;
 
