@@ -50,9 +50,11 @@ fn programs() -> Option<PathBuf> {
         folders.extend(versions.map(|version| version.path().join("bin")));
     }
     let has = |folder: &PathBuf, program: &str| folder.join(program).exists();
-    folders
-        .into_iter()
-        .find(|folder| has(folder, "initdb") && has(folder, "postgres"))
+    folders.into_iter().find(|folder| {
+        ["initdb", "postgres", "psql"]
+            .iter()
+            .all(|program| has(folder, program))
+    })
 }
 
 /// Whom the server runs as: it refuses to be run by root. `None` where that is not who we are.
