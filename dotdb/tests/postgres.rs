@@ -228,6 +228,43 @@ fn who_is_not_let_in_is_told_why(server: &Server) {
     drop(silent);
 }
 
+/// Who is to be trusted is asked for a certificate; everything else is encrypted all the same, where that was not
+/// refused.
+fn connections_are_encrypted(server: &Server) {
+    let certificate = server.certificate();
+    let trusted = format!("&sslmode=verify-full&sslrootcert={}", certificate.display());
+    for (parameters, expected) in [
+        ("", Ok("t")),
+        ("&sslmode=prefer", Ok("t")),
+        ("&sslmode=disable", Ok("f")),
+        (&*trusted, Ok("t")),
+        ("&sslmode=require", Err("certificate")),
+        (
+            &*trusted.replace(".crt", ".key"),
+            Err("the certificates in"),
+        ),
+    ] {
+        let url = server.url(8) + "&application_name=encrypted" + parameters;
+        let opened = Place::new(url).open(impatient());
+        match (opened, expected) {
+            (Ok(database), Ok(expected)) => {
+                let mut session = database.session();
+                session.begin().unwrap();
+                let encrypted = server.sql(
+                    "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+                     WHERE application_name = 'encrypted' AND state LIKE 'idle in%'",
+                );
+                assert_eq!(encrypted, expected, "{parameters}");
+                session.rollback().unwrap();
+            }
+            (Err(error), Err(expected)) => {
+                assert!(error.to_string().contains(expected), "{error}");
+            }
+            (opened, _) => panic!("{parameters}: {opened:?}"),
+        }
+    }
+}
+
 /// A server that is killed at random moments: what was committed is there, and nothing of what was not.
 fn killed_servers_lose_nothing(mut server: Server) {
     let place = Place::new(server.url(4));
@@ -296,6 +333,7 @@ fn servers() {
     the_machine_repeats_what_it_can(&server, &place(6));
     conflicts_are_errors_where_the_machine_cannot_repeat(&server, &place(1));
     who_is_not_let_in_is_told_why(&server);
+    connections_are_encrypted(&server);
     nothing_waits_for_ever(&server, &place(5));
     killed_servers_lose_nothing(server);
 }

@@ -1,7 +1,7 @@
 //! Runs a generated module here and in a peer.
 #![no_main]
 
-use dotvm_fuzz::check;
+use dotvm_peer::check;
 use dotvm_tests::differential::Case;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

@@ -30,7 +30,7 @@ const UNSAFE: [&str; 6] = [
 ];
 
 /// The crates, and which of the others each may use; those that only its tests use do not count.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("isa", &[]),
     ("interp", &["dotvm-isa"]),
     ("jit", &["dotvm-isa"]),
@@ -61,6 +61,7 @@ const LAYERS: [(&str, &[&str]); 10] = [
             "dotvm-transpiler",
         ],
     ),
+    ("tests/peer", &["dotvm", "dotvm-tests"]),
     ("bench", &["dotvm", "dotvm-isa", "dotvm-transpiler"]),
 ];
 

@@ -14,6 +14,7 @@
 mod driver;
 mod errors;
 mod sql;
+mod tls;
 mod transaction;
 
 use std::fmt;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Access, Engine, Transaction, Wait, Watch};
 use crate::error::{Error, Result};
@@ -65,15 +67,18 @@ impl fmt::Debug for Postgres {
 
 impl Postgres {
     /// Opens the database at a URL, `postgres://user:password@host:port/database`; with `create`, makes one there
-    /// where there is none. A URL without a password has that of the variable `PGPASSWORD`, if it is set.
+    /// where there is none. A URL without a password has that of the variable `PGPASSWORD`, if it is set. `sslmode` and
+    /// `sslrootcert` in it say whether connections are encrypted, and whom they trust (docs/dotdb.md).
     ///
     /// # Errors
     /// [`Unreachable`](Error::Unreachable), also where there is no connection after `connect`;
-    /// [`Server`](Error::Server) where the server lets nobody in, or the URL is none;
+    /// [`Server`](Error::Server) where the server lets nobody in, or there are no certificates to trust;
+    /// [`Url`](Error::Url);
     /// [`NotADatabase`](Error::NotADatabase) where there is none and none is to be made.
     pub fn open(url: &str, connect: Duration, create: bool) -> Result<Postgres> {
         // What is wrong with a URL may be something in the password, and is not said.
-        let mut config: Config = url.parse().map_err(|_| Error::Url)?;
+        let (known, authorities) = tls::split(url);
+        let mut config: Config = known.parse().map_err(|_| Error::Url)?;
         if !(url.starts_with("postgres://") || url.starts_with("postgresql://")) {
             return Err(Error::Url);
         }
@@ -84,8 +89,9 @@ impl Postgres {
         }
         config.connect_timeout(connect);
         config.tcp_user_timeout(STATEMENT_MAX);
+        let tls = tls::connector(config.get_ssl_mode(), authorities.as_deref())?;
         let driver = Driver::start()?;
-        let is_postgresql = ask_for_kind(&driver, &config, connect)?;
+        let is_postgresql = ask_for_kind(&driver, &config, &tls, connect)?;
         let settings = match is_postgresql {
             true => sql::CONNECTED_TO_POSTGRESQL,
             false => sql::CONNECTED,
@@ -93,7 +99,7 @@ impl Postgres {
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
+        let pool = Pool::builder(Manager::from_config(config, tls, recycling))
             .max_size(CONNECTIONS_MAX)
             .post_create(Hook::async_fn(move |client, _| {
                 Box::pin(async move {
@@ -117,9 +123,14 @@ impl Postgres {
 }
 
 /// Connects once; returns whether the server is PostgreSQL itself.
-fn ask_for_kind(driver: &Driver, config: &Config, connect: Duration) -> Result<bool> {
+fn ask_for_kind(
+    driver: &Driver,
+    config: &Config,
+    tls: &MakeRustlsConnect,
+    connect: Duration,
+) -> Result<bool> {
     let asked = driver.wait(connect, None, async {
-        let (client, connection) = config.connect(NoTls).await?;
+        let (client, connection) = config.connect(tls.clone()).await?;
         let connection = tokio::spawn(connection);
         let version = client.query_one(sql::VERSION, &[]).await?;
         let version: String = version.try_get(0)?;

@@ -17,6 +17,10 @@ const MISSING: &str = "PostgreSQL is not installed, which this test needs\n\
 /// The password: one that has to be written in another way in a URL.
 const PASSWORD: &str = "p@ss/w?rd%";
 const PASSWORD_IN_URL: &str = "p%40ss%2Fw%3Frd%25";
+/// Who the server is, in the words of `openssl req`.
+const CERTIFICATE: &str = "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = more\n\
+    [name]\nCN = server of a test\n\
+    [more]\nsubjectAltName = IP:127.0.0.1\nbasicConstraints = critical, CA:FALSE\n";
 /// How long starting may take.
 const START_MAX: Duration = Duration::from_secs(60);
 /// Schemas, for a database each.
@@ -107,6 +111,17 @@ impl Server {
         initdb.args(["--pgdata=data", "--username=dot", "--pwfile=password"]);
         initdb.args(["--auth=scram-sha-256", "--no-locale", "--encoding=UTF8"]);
         done("initdb", initdb.arg("--no-sync").output());
+        fs::write(path.join("certificate.cnf"), CERTIFICATE).expect("a file");
+        let mut openssl = command(Path::new("openssl"), path);
+        openssl.args(["req", "-x509", "-nodes", "-days", "30", "-newkey", "ec"]);
+        openssl.args([
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-config",
+            "certificate.cnf",
+        ]);
+        openssl.args(["-keyout", "data/server.key", "-out", "data/server.crt"]);
+        done("openssl", openssl.output());
         let mut server = Server {
             keeper: Server::keep(&programs, path, 0),
             programs,
@@ -127,7 +142,7 @@ impl Server {
         let script = format!(
             "[ {port} = 0 ] && exit\n\
              '{}' -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-             -c fsync=off -c shared_buffers=16MB >log 2>&1 </dev/null &\n\
+             -c ssl=on -c fsync=off -c shared_buffers=16MB >log 2>&1 </dev/null &\n\
              server=$!; echo $server >pid; read line; kill -QUIT $server; wait $server",
             postgres.display()
         );
@@ -211,6 +226,14 @@ impl Server {
             "postgres://dot:{password}@127.0.0.1:{}/postgres{parameters}",
             self.port
         )
+    }
+
+    /// The file with its certificate, which it has signed itself.
+    pub(crate) fn certificate(&self) -> PathBuf {
+        // Its folder is the server's alone.
+        let copy = self.folder.path().join("server.crt");
+        fs::copy(self.folder.path().join("data/server.crt"), &copy).expect("a certificate");
+        copy
     }
 
     /// Sends a signal to the server and to all that work for it.

@@ -2,100 +2,12 @@
 //! the database nor in the memory that is kept with it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dotvm_tests::command::run;
-use dotvm_tests::guest::compile;
-use dotvm_tests::root;
-use tempfile::TempDir;
 
-/// A folder with the bank (`tests/programs/bank.rs`) and its database.
-struct Bank {
-    folder: TempDir,
-    random: u64,
-}
-
-impl Bank {
-    fn new() -> Bank {
-        let bank = Bank {
-            folder: tempfile::tempdir().expect("a folder"),
-            random: 88172645463325252,
-        };
-        let wasm = compile(&root().join("tests/programs/bank.rs"), None).expect("compiled");
-        fs::write(bank.path("bank.wasm"), wasm).expect("written");
-        bank.expect(bank.dotvm(&["transpile", "-i", "bank.wasm", "-o", "bank.dotvm"]));
-        bank
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn below(&mut self, n: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random % n
-    }
-
-    fn dotvm(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dotvm-under-test"));
-        command.args(args).current_dir(self.folder.path());
-        command
-    }
-
-    /// Runs the program with its database.
-    fn program(&self, options: &[&str], args: &[&str]) -> Command {
-        let fixed = ["run", "--jit=off", "--db", "bank.db"];
-        self.dotvm(&[&fixed, options, &["bank.dotvm"], args].concat())
-    }
-
-    /// Calls a function of the state.
-    fn invoke(&self, function: &str, args: &[&str]) -> Command {
-        let options = [
-            "--state",
-            "bank",
-            "--state-versions",
-            "3",
-            "--invoke",
-            function,
-        ];
-        self.program(&options, args)
-    }
-
-    /// What a command prints that succeeds.
-    #[track_caller]
-    fn expect(&self, mut command: Command) -> String {
-        let outcome = run(&mut command, b"");
-        assert_eq!(outcome.code(), 0, "{command:?}: {}", outcome.stderr);
-        outcome.stdout
-    }
-
-    /// The number that a command prints.
-    #[track_caller]
-    fn number(&self, command: Command) -> u64 {
-        let text = self.expect(command);
-        text.trim().parse().unwrap_or_else(|_| panic!("{text:?}"))
-    }
-
-    /// Kills a process after some time; returns the lines that it has printed, those that were read before in front.
-    fn kill(&mut self, mut child: Child, first: bool, within: Duration) -> Vec<String> {
-        let output = BufReader::new(child.stdout.take().expect("standard output"));
-        let mut lines = output.lines().map_while(Result::ok);
-        let mut printed = Vec::new();
-        if first {
-            printed.extend(lines.next());
-        }
-        std::thread::sleep(Duration::from_micros(self.below(within.as_micros() as u64)));
-        child.kill().expect("killed");
-        child.wait().expect("waited for");
-        printed.extend(lines);
-        printed
-    }
-}
+use crate::bank::Bank;
 
 /// `DOTVM_TEST_KILLS` in the environment says how many processes of each kind are killed.
 fn kills() -> u64 {
@@ -104,7 +16,7 @@ fn kills() -> u64 {
 
 #[test]
 fn killed_programs_leave_what_they_committed() {
-    let mut bank = Bank::new();
+    let mut bank = Bank::new("bank.db");
     bank.expect(bank.program(&[], &["found"]));
     let mut all = 0;
     for _ in 0..kills() {
@@ -133,7 +45,7 @@ fn killed_programs_leave_what_they_committed() {
 #[test]
 fn killed_programs_leave_the_state_before() {
     const TRANSFERS: u64 = 5;
-    let mut bank = Bank::new();
+    let mut bank = Bank::new("bank.db");
     bank.expect(bank.invoke("found", &[]));
     let count = TRANSFERS.to_string();
     let start = Instant::now();
@@ -165,7 +77,7 @@ fn killed_programs_leave_the_state_before() {
 
 #[test]
 fn programs_that_cannot_write_leave_the_state_before() {
-    let mut bank = Bank::new();
+    let mut bank = Bank::new("bank.db");
     bank.expect(bank.invoke("found", &[]));
     let mut all = 0;
     let mut failed = 0;
@@ -180,7 +92,7 @@ fn programs_that_cannot_write_leave_the_state_before() {
             .args(["-c", &format!("ulimit -f {blocks}; exec \"$@\""), "sh"])
             .arg(command.get_program())
             .args(command.get_args())
-            .current_dir(bank.folder.path());
+            .current_dir(bank.path("."));
         let outcome = run(&mut limited, b"");
         let found = bank.number(bank.invoke("check", &[]));
         match outcome.code() {

@@ -1,6 +1,7 @@
-//! Services: published test vectors of every algorithm, databases, states, big integers against another library, and
-//! hostile operands, in both tiers.
+//! Services: published test vectors of every algorithm, databases in files and on servers, states, big integers
+//! against another library, and hostile operands, in both tiers.
 
+mod bank;
 mod bigints;
 mod crash;
 mod database;
@@ -9,6 +10,10 @@ mod hashes;
 mod hostile;
 mod keys;
 mod seal;
+#[allow(dead_code, reason = "not every test of servers needs all of it")]
+#[path = "../../../dotdb/tests/server/mod.rs"]
+mod server;
+mod servers;
 mod signatures;
 mod states;
 

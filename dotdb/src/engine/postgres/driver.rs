@@ -117,7 +117,9 @@ mod tests {
         assert!(started.elapsed() >= GRACE);
         // What is on its way is waited for.
         let (sender, receiver) = oneshot::channel();
-        driver.spawn(async { drop(sender.send(8)) });
+        driver.spawn(async {
+            let _ = sender.send(8);
+        });
         assert_eq!(driver.wait(time * 100, Some(&watch), receiver), Ok(Ok(8)));
     }
 }

@@ -9,7 +9,7 @@ use dotvm_tests::differential::survey;
 fn main() -> ExitCode {
     let mut compared = 0;
     let code = survey("compare", std::env::args().skip(1), |case| {
-        compared += u64::from(dotvm_fuzz::check(case)?);
+        compared += u64::from(dotvm_peer::check(case)?);
         Ok(())
     });
     println!("{compared} outcomes as in the peer");
