@@ -244,7 +244,7 @@ fn connections_are_encrypted(server: &Server) {
             Err("the certificates in"),
         ),
     ] {
-        let url = server.url(8) + "&application_name=encrypted" + parameters;
+        let url = server.url(8) + parameters;
         let opened = Place::new(url).open(impatient());
         match (opened, expected) {
             (Ok(database), Ok(expected)) => {
@@ -252,7 +252,7 @@ fn connections_are_encrypted(server: &Server) {
                 session.begin().unwrap();
                 let encrypted = server.sql(
                     "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
-                     WHERE application_name = 'encrypted' AND state LIKE 'idle in%'",
+                     WHERE state LIKE 'idle in%'",
                 );
                 assert_eq!(encrypted, expected, "{parameters}");
                 session.rollback().unwrap();

@@ -1,8 +1,8 @@
 //! The engine on a server: PostgreSQL, and what speaks its protocol.
 //!
-//! Transactions that write are `SERIALIZABLE`, so whatever runs at the same time, it is as if one had run after the other, or
-//! one of them ends with a conflict. Those that cannot be repeated by whoever began them run alone: they hold a lock
-//! (of the table `dotdb_writers`) until they end, and wait for it before they see anything. Those that can be repeated run
+//! Whatever writes at the same time, it is as if one had run after the other, or one of them ends with a conflict.
+//! Transactions that cannot be repeated by whoever began them run alone: they hold a lock (of the table `dotdb_writers`)
+//! until they end, and wait for it before they see anything. Those that can be repeated are `SERIALIZABLE` and run
 //! together, and alone the second time. So nobody has to repeat what only a program could repeat, as long as the
 //! server has such locks; servers that have none tell more conflicts.
 //!
@@ -52,6 +52,7 @@ pub struct Postgres {
 struct Shared {
     pool: Pool,
     driver: Driver,
+    tls: MakeRustlsConnect,
     /// How long it may take until there is a connection.
     connect: Duration,
     /// Whether the server has locks of tables, and numbers of transactions.
@@ -99,7 +100,7 @@ impl Postgres {
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
-        let pool = Pool::builder(Manager::from_config(config, tls, recycling))
+        let pool = Pool::builder(Manager::from_config(config, tls.clone(), recycling))
             .max_size(CONNECTIONS_MAX)
             .post_create(Hook::async_fn(move |client, _| {
                 Box::pin(async move {
@@ -112,6 +113,7 @@ impl Postgres {
         let shared = Shared {
             pool,
             driver,
+            tls,
             connect,
             is_postgresql,
         };
@@ -192,9 +194,9 @@ impl Shared {
         if !self.is_postgresql {
             return sql::BEGIN.to_owned();
         }
-        let lock = match access {
-            Access::Attempt => sql::LOCK_TOGETHER,
-            _ => sql::LOCK_ALONE,
+        let (begin, lock) = match access {
+            Access::Attempt => (sql::BEGIN, sql::LOCK_TOGETHER),
+            _ => (sql::BEGIN_ALONE, sql::LOCK_ALONE),
         };
         // 0 would mean to wait for ever.
         let milliseconds = |time: Duration| time.as_millis().clamp(1, i32::MAX as u128);
@@ -203,8 +205,7 @@ impl Shared {
             milliseconds(patience.saturating_add(STATEMENT_MAX)),
         );
         format!(
-            "{}; SET LOCAL lock_timeout = {locked}; SET LOCAL statement_timeout = {answered}; {lock}",
-            sql::BEGIN
+            "{begin}; SET LOCAL lock_timeout = {locked}; SET LOCAL statement_timeout = {answered}; {lock}"
         )
     }
 }

@@ -170,6 +170,10 @@ impl Server {
                 let log = fs::read_to_string(self.folder.path().join("log"));
                 panic!("the server does not start: {}", log.unwrap_or_default());
             }
+            // What is left of one that was killed may still be ending; until then another one does not start.
+            if matches!(self.keeper.try_wait(), Ok(Some(_))) {
+                self.keeper = Server::keep(&self.programs, self.folder.path(), self.port);
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -262,5 +266,9 @@ impl Drop for Server {
                 .map(|pid| Command::new("kill").args(["-CONT", pid.trim()]).output());
         }
         self.end();
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.folder.path().join("log"));
+            eprintln!("what the server said:\n{}", log.unwrap_or_default());
+        }
     }
 }

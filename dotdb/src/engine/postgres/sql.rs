@@ -39,6 +39,10 @@ pub(super) const STORED_BYTES_OF_ROWS: &str =
 /// A snapshot of what was committed, taken now.
 pub(super) const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1";
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL SERIALIZABLE";
+/// For one that runs alone, so it is serializable whatever the server does about it. The server must not look for
+/// dependencies: where it remembers many transactions, because one of anybody's stays open for long, it finds some
+/// that are none, and whoever cannot repeat the transaction would be told of a conflict.
+pub(super) const BEGIN_ALONE: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ";
 /// Alone: the snapshot is taken with the first statement behind it, when others have ended.
 pub(super) const LOCK_ALONE: &str = "LOCK TABLE dotdb_writers IN EXCLUSIVE MODE";
 /// Together with others who do the same.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_postgres::{ClientWrapper, Object};
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{NoTls, Row};
 
 use super::driver::Ended;
 use super::{ON_ITS_WAY, ROLLBACK_MAX, STATEMENT_MAX, Shared, errors, no_answer, sql};
@@ -99,9 +99,10 @@ impl PostgresTransaction {
         if let Some(client) = self.client.take() {
             let client = Object::take(client);
             let token = client.cancel_token();
+            let tls = self.shared.tls.clone();
             self.shared.driver.spawn(async move {
                 // A server that cannot be asked finds out by itself that the connection is closed.
-                let _ = token.cancel_query(NoTls).await;
+                let _ = token.cancel_query(tls).await;
             });
         }
     }
