@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Show what a module consists of
     Inspect(Inspect),
+    /// Make a page that shows source, bytecode and native code side by side
+    Explore(Explore),
     /// Run WebAssembly specification scripts (.wast)
     Wast(Wast),
     /// Debug programs from an editor, by the Debug Adapter Protocol
@@ -394,6 +396,24 @@ pub(crate) struct Inspect {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `dotvm explore`.
+#[derive(Args, Debug)]
+pub(crate) struct Explore {
+    /// A .dotvm, .dotc, .dasm, .vit, .vitbc, .wasm, .wat or .rs file or a Cargo project's folder. What is not
+    /// bytecode yet gets debug information
+    #[arg(value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) input: PathBuf,
+    /// The page to write [default: the input's name with .html, in the current folder]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Shade lines by what they have cost in a run: a file of `run --profile=exact,FILE.json`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) profile_data: Option<PathBuf>,
+    /// How it is compiled where it is not bytecode yet.
+    #[command(flatten)]
+    pub(crate) source: Source,
 }
 
 /// `dotvm wast`.

@@ -7,6 +7,7 @@
 //! Nothing here is computed, formatted or read before somebody needs it.
 
 mod args;
+mod base64;
 mod build;
 mod commands;
 mod failure;
@@ -18,6 +19,7 @@ mod progress;
 mod sampled;
 mod signals;
 mod source;
+mod sources;
 mod units;
 pub mod wast;
 
@@ -55,6 +57,7 @@ fn execute(command: Command) -> Result<u8> {
         Command::Disasm(args) => commands::disasm::disasm(&args),
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Inspect(args) => commands::inspect::inspect(&args),
+        Command::Explore(args) => commands::explore::explore(&args),
         Command::Wast(args) => commands::wast::wast(&args),
         Command::Dap(args) => commands::dap::dap(&args),
         Command::Db(args) => commands::db::db(&args.args),

@@ -222,13 +222,23 @@ impl Tables {
             let at = self.rows_until(Table::Starts, offset).checked_sub(1)?;
             Some(self.row(Table::Starts, at).1).filter(|&place| place != NO_PLACE)
         });
+        place
+            .into_iter()
+            .flat_map(move |place| self.frames_of(place))
+    }
+
+    /// The frames of a place, innermost first.
+    pub(crate) fn frames_of(
+        &self,
+        place: u32,
+    ) -> impl Iterator<Item = (Option<u32>, u32)> + use<'_> {
         let site = |number: usize| {
             (number < self.len(Table::Sites)).then(|| {
                 let (func, caller) = self.row(Table::Sites, number);
                 Site { func, caller }
             })
         };
-        place.into_iter().flat_map(move |place| frames(place, site))
+        frames(place, site)
     }
 }
 

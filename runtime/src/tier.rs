@@ -111,6 +111,8 @@ pub(crate) struct NativeModule {
 #[derive(Debug, Default)]
 struct Batch {
     units: Vec<(Unit, u32, Compiled)>,
+    /// Functions that were to be compiled with them, and why they are not.
+    bailouts: Vec<(u32, Bailout)>,
 }
 
 impl Batch {
@@ -568,6 +570,7 @@ impl Tier {
         // A function that is not compiled must not be called directly: where there is one, those that
         // counted on it are compiled again.
         let mut compiled: Vec<Option<Compiled>> = vec![None; count];
+        let mut bailouts = Vec::new();
         loop {
             let results = self.compile_each(compiler, module, &ids, &compiled);
             let mut failed = false;
@@ -576,6 +579,7 @@ impl Tier {
                     Ok(code) => compiled[func] = Some(code),
                     Err(bailout) => {
                         *lock(&self.report).bailouts.entry(bailout).or_default() += 1;
+                        bailouts.push((func as u32, bailout));
                         failed |= ids[func].take().is_some();
                     }
                 }
@@ -591,7 +595,10 @@ impl Tier {
             }
         }
         let mut scratch = Scratch::default();
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            bailouts,
+            ..Batch::default()
+        };
         for &(unit, id) in &adapters {
             let code = self.lower(compiler, module, unit, &|_| None, &mut scratch, id)?;
             batch.units.push((unit, id, code));

@@ -6,6 +6,7 @@ pub(crate) mod completion;
 pub(crate) mod dap;
 pub(crate) mod db;
 pub(crate) mod disasm;
+pub(crate) mod explore;
 pub(crate) mod inspect;
 pub(crate) mod profile;
 pub(crate) mod run;

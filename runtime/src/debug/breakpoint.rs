@@ -449,7 +449,7 @@ pub(super) fn is_name(full: &str, name: &str) -> bool {
 }
 
 /// A name as the source has it.
-pub(super) fn demangled(name: &str) -> String {
+pub(crate) fn demangled(name: &str) -> String {
     match rustc_demangle::try_demangle(name) {
         Ok(name) => format!("{name:#}"),
         Err(_) => name.to_owned(),

@@ -54,9 +54,11 @@ use std::sync::Arc;
 
 use dotvm_isa::TrapCode;
 
+pub(crate) use breakpoint::demangled;
 pub use breakpoint::{Breakpoint, Watch};
 pub use expression::check_expression;
 pub use step::{Step, StepUnit};
+pub(crate) use stopped::instruction;
 pub use stopped::{StackFrame, Stopped, Variable};
 pub use trace::{Traced, Tracer};
 pub use value::Value;

@@ -770,7 +770,7 @@ fn instructions(module: &Module, func: u32) -> Result<Vec<(u32, String)>, String
 }
 
 /// An instruction as text: its mnemonic and immediates. `reader` is of its body.
-pub(super) fn instruction(module: &Module, reader: &InstrReader<'_>, instr: &Instr) -> String {
+pub(crate) fn instruction(module: &Module, reader: &InstrReader<'_>, instr: &Instr) -> String {
     let info = instr.op.info();
     let mut text = info.mnemonic.to_owned();
     if let Some(constant) = dotvm_isa::text::constant(reader, instr) {

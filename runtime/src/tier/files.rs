@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dotvm_isa::Bytes;
-use dotvm_jit::{Bailout, FileMemory, Image, Piece, Scratch, Unit, link};
+use dotvm_jit::{Bailout, Compiled, FileMemory, Image, Listing, Piece, Scratch, Unit, link};
 
 use super::{Batch, NativeModule, Queue, Tier, lock};
 use crate::code_cache::Key;
@@ -17,6 +17,18 @@ use crate::precompiled::{self, Contents, Fingerprint, Unused};
 /// Functions that are called before it is worth to start a thread for keeping them.
 const CALLED_MIN: usize = 32;
 
+/// A function by its number among the defined ones, and its machine code or why there is none.
+pub(crate) type Listed = (u32, Result<Listing, Bailout>);
+
+/// The defined functions among units by the numbers that they were compiled for.
+fn funcs_by_id(units: &[(Unit, u32, Compiled)]) -> HashMap<u32, u32> {
+    let funcs = units.iter().filter_map(|(unit, id, _)| match *unit {
+        Unit::Func { func } => Some((*id, func)),
+        _ => None,
+    });
+    funcs.collect()
+}
+
 impl Tier {
     /// Compiles every function for a file; returns the file's bytes.
     ///
@@ -26,14 +38,8 @@ impl Tier {
         let start = Instant::now();
         let mut next = 0..;
         let declare = || next.next().ok_or(Bailout::CodeCache);
-        let Batch { units } = self.compile_batch(module, |_| true, declare)?;
-        let func_of: HashMap<u32, u32> = units
-            .iter()
-            .filter_map(|(unit, id, _)| match *unit {
-                Unit::Func { func } => Some((*id, func)),
-                _ => None,
-            })
-            .collect();
+        let Batch { units, .. } = self.compile_batch(module, |_| true, declare)?;
+        let func_of = funcs_by_id(&units);
         let pieces = units
             .into_iter()
             .map(|(.., code)| Piece::of_compiled(code, |id| func_of.get(&id).copied()));
@@ -47,6 +53,26 @@ impl Tier {
         drop(report);
         let source = module.source().as_slice();
         Ok(precompiled::write(source, &image, &self.fingerprint()?))
+    }
+
+    /// Compiles every function for somebody to read: each one's number among the defined functions, and its code
+    /// or why there is none.
+    ///
+    /// # Errors
+    /// Where nothing can be compiled here.
+    pub(crate) fn listings(&self, module: &Module) -> Result<Vec<Listed>, Bailout> {
+        let mut next = 0..;
+        let declare = || next.next().ok_or(Bailout::CodeCache);
+        let Batch { units, bailouts } = self.compile_batch(module, |_| true, declare)?;
+        let func_of = funcs_by_id(&units);
+        let compiled = units.iter().filter_map(|(unit, _, code)| match *unit {
+            Unit::Func { func } => Some((func, Ok(code.listing(|id| func_of.get(&id).copied())))),
+            _ => None,
+        });
+        let left = bailouts.into_iter().map(|(func, why)| (func, Err(why)));
+        let mut all: Vec<Listed> = compiled.chain(left).collect();
+        all.sort_by_key(|&(func, _)| func);
+        Ok(all)
     }
 
     /// So many functions of a module were called for the first time, and interpreted. Where code is kept, it

@@ -5,7 +5,6 @@
 //! the client asks until that lets the program go on. In between is a [`link::Link`]. So values are only ever
 //! touched by the thread that runs the program.
 
-mod base64;
 mod breakpoints;
 mod code;
 mod front;

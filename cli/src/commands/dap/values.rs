@@ -6,7 +6,7 @@
 use dotvm::debug::{Stopped, Value as Seen};
 use serde_json::{Value, json};
 
-use super::base64;
+use crate::base64;
 
 /// The most bytes of memory that are read at once.
 const MAX_MEMORY_BYTES: u64 = 4 << 20;
