@@ -93,6 +93,12 @@ pub(super) struct Text {
 /// A place in the source, with the name of the function: of [`Model::files`], and its line.
 type Spot = (usize, u32, String);
 
+/// An instruction: offset, text, name of a local, number of its place, function that it names.
+type BytecodeRow = (u32, String, String, Option<usize>, Option<u32>);
+
+/// A machine instruction: offset, text, note, number of its place, offset of the instruction that it belongs to, callee.
+type NativeRow = (u32, String, String, Option<usize>, Option<u32>, Option<u32>);
+
 /// A function's columns.
 #[derive(Serialize, Default)]
 pub(super) struct Body {
@@ -100,10 +106,8 @@ pub(super) struct Body {
     source: Vec<(usize, u32, u32)>,
     /// Places of instructions, innermost first.
     spots: Vec<Vec<Spot>>,
-    /// Instructions: offset, text, name of a local, place, function that it names.
-    bytecode: Vec<(u32, String, String, Option<usize>, Option<u32>)>,
-    /// Machine instructions: offset, text, note, place, offset of the instruction that they belong to, callee.
-    native: Vec<(u32, String, String, Option<usize>, Option<u32>, Option<u32>)>,
+    bytecode: Vec<BytecodeRow>,
+    native: Vec<NativeRow>,
     /// Why there is no native code.
     no_native: Option<String>,
 }
