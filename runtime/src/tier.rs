@@ -612,13 +612,6 @@ impl Tier {
         Ok(batch)
     }
 
-    /// Tells `perf` of native code, where it wants to know.
-    fn list(&self, module: &Module, codes: &[Arc<Code>]) {
-        if let Some(perf) = &self.perf {
-            perf.list(module, codes);
-        }
-    }
-
     /// Compiles the functions that have a number and no code yet, on all processors.
     fn compile_each(
         &self,

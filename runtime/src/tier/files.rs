@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dotvm_isa::Bytes;
-use dotvm_jit::{Bailout, Compiled, FileMemory, Image, Listing, Piece, Scratch, Unit, link};
+use dotvm_jit::{Bailout, Code, Compiled, FileMemory, Image, Listing, Piece, Scratch, Unit, link};
 
 use super::{Batch, NativeModule, Queue, Tier, lock};
 use crate::code_cache::Key;
@@ -162,6 +162,13 @@ impl Tier {
             return Err(Unused::OtherModule);
         }
         contents.image(&memory, &here).map(Some)
+    }
+
+    /// Tells `perf` of native code, where it wants to know.
+    pub(super) fn list(&self, module: &Module, codes: &[Arc<Code>]) {
+        if let Some(perf) = &self.perf {
+            perf.list(module, codes);
+        }
     }
 
     /// A module was loaded, maybe with native code from a file.
