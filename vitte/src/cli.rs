@@ -1,11 +1,14 @@
 //! The `vitte` command.
 
+mod test;
+
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use dotvm::wasi::WasiCtxBuilder;
@@ -65,6 +68,19 @@ enum Command {
         #[command(flatten)]
         given: Given,
     },
+    /// Runs tests: functions whose names start with `test_`, each with a machine of its own.
+    Test {
+        /// Files, or folders with `_test.vit` files; without any this folder.
+        files: Vec<PathBuf>,
+        /// Runs only tests whose names contain this.
+        #[arg(short, long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// How long a test may take.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+        timeout: u64,
+        #[command(flatten)]
+        access: Access,
+    },
     /// Checks programs, and says everything that is wrong with them.
     Check {
         /// The files of the programs; what they import is checked, too.
@@ -119,18 +135,60 @@ enum Level {
     Trace,
 }
 
-/// What a program is given.
+/// What a program may use, and how it is compiled.
 #[derive(Debug, clap::Args)]
-struct Given {
+struct Access {
     /// Sets a variable of the program's environment, which has no others.
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
+    /// Lets the program use a folder, below the same name or another one; none otherwise.
+    #[arg(long = "dir", value_name = "HOST[::GUEST]")]
+    dirs: Vec<String>,
     /// Compiles what gets hot (tiered), everything first (eager) or nothing (off) to native code.
     #[arg(long, value_name = "WHEN", default_value = "tiered")]
     jit: When,
+}
+
+/// What a program is given.
+#[derive(Debug, clap::Args)]
+struct Given {
+    #[command(flatten)]
+    access: Access,
+    /// The file of the program's database, which is made where there is none; otherwise it is in memory.
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
     /// Arguments of the program.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
+}
+
+impl Access {
+    /// Gives a program that.
+    ///
+    /// # Errors
+    /// Where a folder cannot be opened, or a variable cannot be.
+    fn give(&self, wasi: &mut WasiCtxBuilder) -> io::Result<()> {
+        for (name, value) in &self.env {
+            wasi.env(name, value).map_err(io::Error::other)?;
+        }
+        for dir in &self.dirs {
+            let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
+            let opened = wasi.preopened_dir(host, guest);
+            opened.map_err(|error| io::Error::other(format!("--dir: {error}")))?;
+        }
+        Ok(())
+    }
+
+    /// The machine's settings.
+    fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.jit(match self.jit {
+            When::Tiered => Jit::Tiered,
+            When::Eager => Jit::Eager,
+            When::Off => Jit::Off,
+        });
+        config
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -163,6 +221,17 @@ pub fn main() -> ExitCode {
             given,
         } => return ended(exec(&file, dump_vm, log, &given)),
         Command::Build { file, output, zstd } => build(&file, output, zstd),
+        Command::Test {
+            files,
+            filter,
+            timeout,
+            access,
+        } => test::run(
+            &files,
+            filter.as_deref(),
+            Duration::from_secs(timeout),
+            &access,
+        ),
         Command::Check { files } => check(&files),
         Command::Fmt { files, check, diff } => fmt(&files, check, diff),
         Command::Asm { file, output, zstd } => asm(&file, output, zstd),
@@ -250,16 +319,13 @@ fn execute(
     let own = path.as_os_str().as_encoded_bytes();
     wasi.arg(own).map_err(io::Error::other)?;
     wasi.args(&given.args).map_err(io::Error::other)?;
-    for (name, value) in &given.env {
-        wasi.env(name, value).map_err(io::Error::other)?;
-    }
-    let mut config = Config::new();
-    config.jit(match given.jit {
-        When::Tiered => Jit::Tiered,
-        When::Eager => Jit::Eager,
-        When::Off => Jit::Off,
-    });
-    let options = run::Options { config, trace };
+    given.access.give(&mut wasi)?;
+    let options = run::Options {
+        config: given.access.config(),
+        trace,
+        database: given.db.clone(),
+        timeout: None,
+    };
     let module = Arc::new(module);
     let outcome = run::run(&module, &options, &mut wasi);
     let outcome = outcome.map_err(|error| about(path, &io::Error::other(error.to_string())))?;
@@ -331,8 +397,13 @@ fn check(files: &[PathBuf]) -> io::Result<bool> {
     Ok(good)
 }
 
-/// The sources in folders, and files as they are.
-fn sources_of(paths: &[PathBuf], depth: usize, found: &mut Vec<PathBuf>) -> io::Result<()> {
+/// The files in folders whose names have that end, and files as they are.
+fn sources_of(
+    paths: &[PathBuf],
+    end: &str,
+    depth: usize,
+    found: &mut Vec<PathBuf>,
+) -> io::Result<()> {
     for path in paths {
         if !path.is_dir() {
             found.push(path.clone());
@@ -347,20 +418,21 @@ fn sources_of(paths: &[PathBuf], depth: usize, found: &mut Vec<PathBuf>) -> io::
             let entry = entry.map_err(|error| about(path, &error))?;
             let kind = entry.file_type().map_err(|error| about(path, &error))?;
             // Links are not followed: they may lead in circles.
-            let source = kind.is_file() && entry.path().extension() == Some(OsStr::new("vit"));
+            let name = entry.file_name();
+            let source = kind.is_file() && name.as_encoded_bytes().ends_with(end.as_bytes());
             if kind.is_dir() || source {
                 inner.push(entry.path());
             }
         }
         inner.sort();
-        sources_of(&inner, depth + 1, found)?;
+        sources_of(&inner, end, depth + 1, found)?;
     }
     Ok(())
 }
 
 fn fmt(paths: &[PathBuf], check: bool, diff: bool) -> io::Result<bool> {
     let mut files = Vec::new();
-    sources_of(paths, 0, &mut files)?;
+    sources_of(paths, ".vit", 0, &mut files)?;
     let mut good = true;
     let mut out = io::stdout().lock();
     for path in files {

@@ -195,6 +195,16 @@ fn fail<T>(mut caller: Caller<'_, T>, kind: i32, a: i64, b: i64) -> Result<()> {
             let _ = write!(message, "there is no number from {a} up to {b}");
         }
         12 => message.push_str("there is no clock"),
+        15 => {
+            let _ = write!(message, "there is no open file {a}");
+        }
+        16 => {
+            let mode = text(&mut caller, a as i32, b as i32)?;
+            let _ = write!(message, "{mode} is no way to open a file");
+        }
+        17 => {
+            let _ = write!(message, "{a} bytes cannot be read");
+        }
         13 => message.push_str("the value is of another variant"),
         _ => {}
     }

@@ -120,10 +120,10 @@ natives! {
         println(Shown) Void, Console, "Writes the value as text, and a line end.";
         println() Void, Console, "Writes a line end.";
         read_line() Opt(&Str), Console, "Reads a line, without its end; null at the end of the input.";
-        open(Str, Str) Opt(&Int), Files, "Opens a file to read (\"r\"), write (\"w\") or append (\"a\"); null if that fails.";
-        read(Int, Int) Opt(&Str), Files, "Reads at most that many bytes; null at the end of the file.";
+        open(Str, Str) Opt(&Int), Files, "Opens a file to read (`r`), write (`w`, which empties it) or append (`a`); null if that fails.";
+        read(Int, Int) Opt(&Str), Files, "Reads that many bytes, and the rest of the last character; fewer at the end of the file, null behind it.";
         write(Int, Str) Int, Files, "Writes text; gives the number of bytes.";
-        close(Int) Void, Files, "Closes a file.";
+        close(Int) Void, Files, "Closes a file; its handle means nothing any more.";
     }
     math {
         abs(Num) Num, Nothing, "The absolute value; of the least integer a trap.";
@@ -189,7 +189,7 @@ natives! {
         put(Str, Str) Void, Database, "Sets the value at a key.";
         delete(Str) Bool, Database, "Removes a key; tells whether it was there.";
         scan(Str) Map(&Str, &Str), Database, "All entries whose keys start with a prefix, in their order.";
-        transaction(Fn(&Bool)) Bool, Database, "Calls a function, and keeps its changes if it gives true.";
+        transaction(Fn(&Bool)) Bool, Database, "Calls a function, and keeps its changes of the database if it gives true.";
     }
 }
 

@@ -4,16 +4,21 @@
 //! embeds them decides what they may do and use up, by [`WasiCtxBuilder`], [`Config`] and [`Store`].
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use dotvm::db::{self, Database};
 use dotvm::isa::Names;
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder};
 use dotvm::{Config, Engine, Error, GcStats, Linker, Store, add_wasi_to_linker, isa};
 
+use crate::hir::{self, Program};
 use crate::host::{self, Log};
 use crate::modules::Loader;
-use crate::vitbc::{self, module::Module};
+use crate::vitbc;
+use crate::vitbc::module::{Function, Instr, Module, Ty};
+use crate::vitbc::ops::{NO_RESULT, Op};
 
 pub use crate::lower::Refused;
 
@@ -36,6 +41,100 @@ pub fn compile(
         let module = crate::codegen::generate(program, &sources);
         module.map_err(|errors| errors.render(&sources))
     })
+}
+
+/// What the function is called that runs a test.
+pub(crate) const TEST_START: &str = "start of the test";
+
+/// A test: a function of a program, with its name.
+#[derive(Debug)]
+pub struct Test {
+    /// The function's name.
+    pub name: String,
+    /// A program that runs the statements of the program, and then the function; or why the function is no test.
+    pub module: Result<Module, String>,
+}
+
+/// Compiles a program's tests, its functions at top level that are named `test_…`, in their order; `Err` is what is
+/// wrong with the program, as users see it.
+///
+/// # Errors
+/// Those of [`compile`].
+pub fn tests(
+    path: &Path,
+    loader: &mut (dyn Loader + Send),
+) -> io::Result<Result<Vec<Test>, String>> {
+    let checked = crate::check(path, loader)?;
+    if !checked.errors.is_empty() {
+        return Ok(Err(checked.errors.render(&checked.sources)));
+    }
+    let crate::Checked {
+        sources, program, ..
+    } = checked;
+    let found = test_functions(&program);
+    let functions: Vec<u32> = found.iter().map(|(number, _)| *number).collect();
+    crate::with_stack(|| {
+        let generated = crate::codegen::generate_with(program, &sources, &functions);
+        let (module, numbers) = generated.map_err(|errors| errors.render(&sources))?;
+        let tests = found.into_iter().zip(numbers);
+        Ok(tests
+            .map(|((_, name), number)| Test {
+                module: starting_with(&module, number),
+                name,
+            })
+            .collect())
+    })
+}
+
+/// The functions of the program's own file that are tests by their names; those inside of others are none.
+fn test_functions(program: &Program) -> Vec<(u32, String)> {
+    let Some(main) = program.inits.last() else {
+        return Vec::new();
+    };
+    let file = program.functions[*main as usize].span.file;
+    let mut found = Vec::new();
+    let mut end = 0;
+    let mut functions: Vec<(u32, &hir::Function)> = (0..).zip(&program.functions).collect();
+    functions.retain(|(number, it)| it.span.file == file && !program.inits.contains(number));
+    functions.sort_by_key(|(_, it)| (it.span.start, std::cmp::Reverse(it.span.end)));
+    for (number, function) in functions {
+        let is_inside = function.span.start < end;
+        end = end.max(function.span.end);
+        if !is_inside && function.name.starts_with("test_") {
+            found.push((number, function.name.to_string()));
+        }
+    }
+    found
+}
+
+/// The program that runs its statements, and then a function.
+fn starting_with(module: &Module, function: u32) -> Result<Module, String> {
+    let test = &module.functions[function as usize];
+    if !test.params.is_empty() {
+        return Err("a test takes nothing, this function has parameters".to_owned());
+    }
+    if test.result != Ty::VOID {
+        return Err("a test gives nothing, this function has a result".to_owned());
+    }
+    let call = |function| Instr {
+        op: Op::Call,
+        fixed: vec![function, NO_RESULT],
+        list: Vec::new(),
+    };
+    let end = Instr {
+        op: Op::ReturnNone,
+        fixed: Vec::new(),
+        list: Vec::new(),
+    };
+    let mut module = module.clone();
+    let start = module.functions.len() as u32;
+    module.functions.push(Function {
+        name: TEST_START.to_owned(),
+        code: vec![call(module.main), call(function), end],
+        ..Function::default()
+    });
+    module.main = start;
+    Ok(module)
 }
 
 /// Reads bytecode, and verifies it.
@@ -63,6 +162,10 @@ pub struct Options {
     pub config: Config,
     /// Where each instruction is reported.
     pub trace: Option<Log>,
+    /// The file of the database, which is made where there is none; without it the program has an empty one in memory.
+    pub database: Option<PathBuf>,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
 }
 
 /// How a program ended.
@@ -88,6 +191,15 @@ pub fn run(
     let (machine, names) = lowered.map_err(|refused| Error::Usage(refused.to_string()))?;
     let machine = dotvm::Module::from_parts(&engine, machine, names)?;
     let mut store = Store::new(&engine, wasi.build());
+    if let Some(path) = options.database.clone() {
+        store.set_database_with(move || {
+            Database::open(&path, db::Options::default())
+                .map_err(|error| format!("{}: {error}", path.display()).into())
+        });
+    }
+    if let Some(timeout) = options.timeout {
+        store.set_timeout(timeout)?;
+    }
     let mut linker = Linker::new(&engine);
     add_wasi_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx)?;
     host::add_to_linker(&mut linker)?;
@@ -99,6 +211,10 @@ pub fn run(
         Some(entry) => entry.call(&mut store, &[]).map(|_| ()),
         None => Ok(()),
     };
+    if options.database.is_some() {
+        // So that the file need not be looked through when it is next opened.
+        store.close_database();
+    }
     Ok(Outcome {
         result,
         heap: store.gc_stats(),

@@ -274,3 +274,155 @@ fn programs_end_as_they_say() {
     write("bad.vitbc", "VITBC");
     check(folder.path(), &["exec", "bad.vitbc"], 1);
 }
+
+#[test]
+fn programs_use_what_they_are_given() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("data")).unwrap();
+    fs::write(folder.path().join("secret.txt"), "secret").unwrap();
+    let text = r#"
+for path in ["data/a.txt", "secret.txt", "data/../secret.txt"] {
+    println(path + ": " + str(open(path, "r") != null))
+}
+if let out = open("data/a.txt", "w") { println(write(out, "text")) }
+"#;
+    fs::write(folder.path().join("files.vit"), text).unwrap();
+    let none = "data/a.txt: false\nsecret.txt: false\ndata/../secret.txt: false\n";
+    assert_eq!(check(folder.path(), &["run", "files.vit"], 0).0, none);
+    let args = ["run", "--dir", "data", "files.vit"];
+    let wrote = format!("{none}4\n");
+    assert_eq!(check(folder.path(), &args, 0).0, wrote);
+    let file = folder.path().join("data/a.txt");
+    assert_eq!(fs::read_to_string(file).unwrap(), "text");
+    let (_, err) = check(folder.path(), &["run", "--dir", "none", "files.vit"], 1);
+    assert!(err.starts_with("error: --dir: "), "{err}");
+
+    let text = r#"
+import db
+from system import args
+db.put("runs", str(int(db.get("runs") ?? "0")! + 1))
+println(db.get("runs"))
+db.transaction(fn() {
+    db.put("runs", "many")
+    assert(args().len() == 0)
+    return false
+})
+"#;
+    fs::write(folder.path().join("db.vit"), text).unwrap();
+    for wanted in ["1\n", "2\n"] {
+        let args = ["run", "--db", "a.db", "db.vit"];
+        assert_eq!(check(folder.path(), &args, 0).0, wanted);
+    }
+    let (out, err) = check(folder.path(), &["run", "--db", "a.db", "db.vit", "x"], 134);
+    assert_eq!(out, "3\n");
+    assert!(
+        err.contains("assertion failed: args().len() == 0; left: 1, right: 0"),
+        "{err}"
+    );
+    check(folder.path(), &["build", "db.vit"], 0);
+    let args = ["exec", "--db", "a.db", "db.vitbc"];
+    assert_eq!(check(folder.path(), &args, 0).0, "4\n");
+    assert_eq!(check(folder.path(), &["run", "db.vit"], 0).0, "1\n");
+    let (_, err) = check(folder.path(), &["run", "--db", "db.vit", "db.vit"], 134);
+    assert!(err.contains("database") && err.contains("db.vit"), "{err}");
+}
+
+#[test]
+fn tests_are_run() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("src")).unwrap();
+    fs::write(
+        folder.path().join("src/lib.vit"),
+        "let count = 0\nfn add(a: int, b: int) -> int {\n    count += 1\n    return a + b\n}\n",
+    )
+    .unwrap();
+    let good = r#"from lib import add
+import lib
+
+let name = "x"
+
+fn test_add() {
+    assert(add(1, 2) == 3)
+    assert(lib.count == 1)
+    name = "y"
+}
+
+fn test_alone() {
+    assert(lib.count == 0)
+    assert(name == "x")
+    fn test_inner() { panic("this is no test") }
+}
+
+fn helper() { panic("nobody calls this") }
+"#;
+    fs::write(folder.path().join("src/lib_test.vit"), good).unwrap();
+    let (out, _) = check(folder.path(), &["test"], 0);
+    let wanted = "src/lib_test.vit: test_add ... ok\nsrc/lib_test.vit: test_alone ... ok\n\n2 passed, 0 failed\n";
+    assert_eq!(out, wanted);
+
+    let bad = r#"import lib
+fn test_values() {
+    println("before")
+    assert(lib.add(1, 1)
+        == 3)
+}
+fn test_strings() { assert("a" + "b" == "abc") }
+fn test_structs() {
+    let list = [1]
+    assert(list != list)
+}
+fn test_condition() {
+    let found: int? = null
+    assert(found != null)
+}
+fn test_message() { assert(1 > 2, "not so") }
+fn test_trap() {
+    const empty: array<string> = []
+    println(empty[3])
+}
+fn test_exit() { from_here(0) }
+fn from_here(code: int) { exit(code) }
+fn test_parameter(n: int) { }
+fn test_result() -> int { return 1 }
+from system import exit
+fn test_good() { }
+"#;
+    fs::write(folder.path().join("src/bad_test.vit"), bad).unwrap();
+    let (out, _) = check(
+        folder.path(),
+        &["test", "--jit", "off", "src/bad_test.vit"],
+        1,
+    );
+    expect_test::expect_file!["cli/tests.txt"].assert_eq(&out);
+    let (eager, _) = check(
+        folder.path(),
+        &["test", "--jit", "eager", "src/bad_test.vit"],
+        1,
+    );
+    assert_eq!(eager, out);
+    let (out, _) = check(folder.path(), &["test", "--filter", "good"], 0);
+    assert!(out.ends_with("1 passed, 0 failed\n"), "{out}");
+
+    fs::write(
+        folder.path().join("src/slow_test.vit"),
+        "fn test_slow() { while true { } }\n",
+    )
+    .unwrap();
+    let args = ["test", "src/slow_test.vit", "--timeout", "1"];
+    let (out, _) = check(folder.path(), &args, 1);
+    assert!(out.contains("test_slow ... FAILED"), "{out}");
+    fs::write(
+        folder.path().join("src/slow_test.vit"),
+        "fn test_slow() { x() }\n",
+    )
+    .unwrap();
+    let (out, err) = check(folder.path(), &["test", "--filter", "add"], 1);
+    assert!(
+        out.ends_with("1 passed, 0 failed, 1 file with errors\n"),
+        "{out}"
+    );
+    assert!(err.contains("error[E0301]"), "{err}");
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let (_, err) = check(folder.path(), &["test", "empty"], 1);
+    assert!(err.contains("_test.vit"), "{err}");
+}

@@ -55,9 +55,13 @@ fn output(module: &Arc<Module>, config: &Config) -> String {
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(out.clone());
     wasi.stdin(MemoryInput::new("first line\nzwölf\n\nlast"));
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("in.txt"), "one\nzwölf\n\u{1f600}").unwrap();
+    fs::create_dir(folder.path().join("inner")).unwrap();
+    wasi.preopened_dir(folder.path(), "/data").unwrap();
     let options = Options {
         config: config.clone(),
-        trace: None,
+        ..Options::default()
     };
     let outcome = run::run(module, &options, &mut wasi).expect("the program can be started");
     let mut text = String::from_utf8(out.contents()).expect("output is UTF-8");

@@ -264,7 +264,7 @@ impl Func<'_, '_> {
         dest
     }
 
-    fn operands(&mut self, left: &Expr, right: &Expr) -> (u32, u32) {
+    pub(super) fn operands(&mut self, left: &Expr, right: &Expr) -> (u32, u32) {
         let (left_ty, right_ty) = (self.ty(left.ty), self.ty(right.ty));
         let never = |this: &Self, expr: &Expr| this.generator.kind(expr.ty) == Kind::Never;
         let want = if never(self, left) { right_ty } else { left_ty };
@@ -440,11 +440,6 @@ impl Func<'_, '_> {
     /// The import for a call of the runtime, and the arguments.
     fn native(&mut self, row: u32, args: &[Expr], expr: &Expr) -> (u32, Vec<u32>) {
         let native = &NATIVES[row as usize];
-        if !crate::lower::is_available(&native.full_name()) {
-            let hint = "see `docs/vitte.md` for what can be called";
-            let what = format!("`{}`", native.full_name());
-            self.generator.not_yet(expr.span, &what, hint);
-        }
         let rest = matches!(native.params.last(), Some(T::ShownRest));
         let count = native.params.len() - usize::from(rest);
         let mut registers = self.args(&args[..count]);
@@ -469,6 +464,11 @@ impl Func<'_, '_> {
     /// A value as text.
     fn text_of(&mut self, expr: &Expr) -> u32 {
         let value = self.value(expr, None);
+        self.text_in(value)
+    }
+
+    /// The value of a register as text.
+    pub(super) fn text_in(&mut self, value: u32) -> u32 {
         let ty = self.type_of(value);
         if ty == Ty::STR {
             return value;
@@ -495,6 +495,11 @@ impl Func<'_, '_> {
                 .native(native.full_name(), vec![ty], Ty::VOID);
             self.emit_list(Op::CallNative, &[import, NO_RESULT], vec![value]);
             return;
+        }
+        if (native.module, native.name) == ("core", "assert")
+            && let [condition] = args
+        {
+            return self.assert(condition);
         }
         let (import, args) = self.native(row, args, expr);
         self.emit_list(Op::CallNative, &[import, NO_RESULT], args);

@@ -4,6 +4,7 @@
 //! closure uses and that is assigned to is in a *cell*, a struct of one field that all who use it refer to, any
 //! other is captured by its value. Whether a captured variable is in a cell is decided where it is declared.
 
+mod assert;
 mod expr;
 mod func;
 mod pattern;
@@ -26,6 +27,19 @@ use func::Func;
 /// # Errors
 /// Where the program has what cannot be run yet, or more of something than a file may have.
 pub(crate) fn generate(program: Program, sources: &Sources) -> Result<Module, Diagnostics> {
+    let (module, _) = generate_with(program, sources, &[])?;
+    Ok(module)
+}
+
+/// The same; also has these functions of the program, of which it gives the numbers in the module.
+///
+/// # Errors
+/// Those of [`generate`].
+pub(crate) fn generate_with(
+    program: Program,
+    sources: &Sources,
+    functions: &[u32],
+) -> Result<(Module, Vec<u32>), Diagnostics> {
     let mut program = program;
     let mut generator = Gen {
         types: std::mem::take(&mut program.types),
@@ -41,7 +55,7 @@ pub(crate) fn generate(program: Program, sources: &Sources) -> Result<Module, Di
         waiting: Vec::new(),
     };
     generator.declare();
-    generator.functions();
+    let numbers = generator.functions(functions);
     let Gen { module, errors, .. } = generator;
     let mut errors = errors;
     if errors.is_empty()
@@ -57,7 +71,7 @@ pub(crate) fn generate(program: Program, sources: &Sources) -> Result<Module, Di
         ));
     }
     if errors.is_empty() {
-        return Ok(module);
+        return Ok((module, numbers));
     }
     errors.sort();
     Err(errors)
@@ -151,10 +165,11 @@ impl Gen<'_> {
         }
     }
 
-    fn functions(&mut self) {
+    /// All functions that the statements or some `wanted` ones lead to; gives the numbers of these.
+    fn functions(&mut self, wanted: &[u32]) -> Vec<u32> {
         let program = self.program;
         let Some((main, inits)) = program.inits.split_last() else {
-            return;
+            return Vec::new();
         };
         // `main` is the program's own statements, behind those of the modules that it imports.
         self.numbers.insert(*main, 0);
@@ -174,12 +189,14 @@ impl Gen<'_> {
         "main".clone_into(&mut done.name);
         done.result = Ty::VOID;
         self.module.functions[0] = done;
+        let wanted = wanted.iter().map(|hir| self.number(*hir)).collect();
         while let Some(Waiting { hir, number, cells }) = self.waiting.pop() {
             let name = std::mem::take(&mut self.module.functions[number as usize].name);
             let mut done = Func::new(self, hir, cells).finish();
             done.name = name;
             self.module.functions[number as usize] = done;
         }
+        wanted
     }
 
     /// The number of a function that is no closure.

@@ -4,14 +4,8 @@ use dotvm::isa::Op as M;
 
 use super::Lowerer;
 use super::code::Coder;
-use super::runtime::{MAP, STR, VEC};
+use super::runtime::{FN, MAP, STR, VEC};
 use crate::vitbc::module::{Import, Instr, Origin, Row, Ty};
-
-/// Whether a function of the runtime can be called; the others are only checked so far.
-pub(crate) fn is_available(name: &str) -> bool {
-    let files = ["io.open", "io.read", "io.write", "io.close"];
-    !name.starts_with("db.") && !files.contains(&name)
-}
 
 impl Lowerer<'_> {
     /// The name of a function for maps with such keys, and such values where these count.
@@ -35,11 +29,6 @@ impl Coder<'_, '_> {
         if import.origin != Origin::Native {
             let name = &import.name;
             let reason = format!("`{name}`: functions from outside cannot be called yet");
-            self.lowerer.refused.get_or_insert(reason);
-            return;
-        }
-        if !is_available(&import.name) {
-            let reason = format!("`{}` cannot be called yet", import.name);
             self.lowerer.refused.get_or_insert(reason);
             return;
         }
@@ -103,6 +92,18 @@ impl Coder<'_, '_> {
                     self.call("out.byte");
                 }
                 self.write_out();
+            }
+            ("io.write", _) => self.plain(instr, "file.write"),
+            ("db.transaction", _) => {
+                self.call("db.begin");
+                let callee = instr.list[0];
+                self.get(callee);
+                self.code.op2(M::StructGet, FN, 1);
+                self.get(callee);
+                self.code.op2(M::StructGet, FN, 0);
+                let ty = self.lowerer.closure_type(&[], Ty::BOOL);
+                self.code.op1(M::CallRef, ty);
+                self.call("db.end");
             }
             ("math.abs", _) if !is_int => self.op(instr, M::F64Abs),
             ("math.abs", _) => self.plain(instr, "math.abs"),

@@ -28,8 +28,6 @@ use dotvm::isa::{
 use crate::vitbc::module::{Const, Module, Row, Ty};
 use runtime::{GLOBALS, Items, Runtime, STR};
 
-pub(crate) use call::is_available;
-
 /// So many strings are made by one function at the start.
 const STRINGS_PER_FUNCTION: usize = 1000;
 

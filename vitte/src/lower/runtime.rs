@@ -11,11 +11,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     include_str!("runtime/text.rt"),
     include_str!("runtime/array.rt"),
     include_str!("runtime/map.rt"),
     include_str!("runtime/system.rt"),
+    include_str!("runtime/outside.rt"),
 ];
 
 /// Functions from outside: module, name, type.
@@ -37,6 +38,15 @@ const IMPORTS: &[(&str, &str, &str)] = &[
     ("vitte", "trace_text", "(i32, i32, i32, i32)"),
     (WASI, "fd_write", "(i32, i32, i32, i32) -> i32"),
     (WASI, "fd_read", "(i32, i32, i32, i32) -> i32"),
+    (WASI, "fd_close", "(i32) -> i32"),
+    (WASI, "fd_fdstat_get", "(i32, i32) -> i32"),
+    (WASI, "fd_prestat_get", "(i32, i32) -> i32"),
+    (WASI, "fd_prestat_dir_name", "(i32, i32, i32) -> i32"),
+    (
+        WASI,
+        "path_open",
+        "(i32, i32, i32, i32, i32, i64, i64, i32, i32) -> i32",
+    ),
     (WASI, "random_get", "(i32, i32) -> i32"),
     (WASI, "clock_time_get", "(i32, i64, i32) -> i32"),
     (WASI, "poll_oneoff", "(i32, i32, i32, i32) -> i32"),
@@ -59,6 +69,8 @@ const DECLARATIONS: &str = "\
 .global $in_end mut i32 = 0
 .global $ascii mut anyref = ref.null anyref
 .global $environment mut anyref = ref.null anyref
+.global $files mut anyref = ref.null anyref
+.global $db mut i32 = 0
 .array $a8 final (mut i8)
 .array $a32 final (mut i32)
 .array $a64 final (mut i64)
@@ -73,7 +85,7 @@ const DECLARATIONS: &str = "\
 ";
 
 /// How many variables [`DECLARATIONS`] has.
-pub(super) const GLOBALS: u32 = 5;
+pub(super) const GLOBALS: u32 = 7;
 /// Objects of bytes.
 pub(super) const A8: u64 = 0;
 /// Objects of integers of 32 bits.
