@@ -14,6 +14,8 @@ pub struct Program {
     pub types: Types,
     /// All functions; those of closures among them.
     pub functions: Vec<Function>,
+    /// How many of these, the first ones, are declared at top level or in a type there.
+    pub declared: usize,
     /// Functions from outside.
     pub externs: Vec<Extern>,
     /// Structs.

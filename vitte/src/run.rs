@@ -86,25 +86,24 @@ pub fn tests(
     })
 }
 
-/// The functions of the program's own file that are tests by their names; those inside of others are none.
+/// The functions of the program's own file that are tests by their names.
 fn test_functions(program: &Program) -> Vec<(u32, String)> {
     let Some(main) = program.inits.last() else {
         return Vec::new();
     };
     let file = program.functions[*main as usize].span.file;
-    let mut found = Vec::new();
-    let mut end = 0;
-    let mut functions: Vec<(u32, &hir::Function)> = (0..).zip(&program.functions).collect();
-    functions.retain(|(number, it)| it.span.file == file && !program.inits.contains(number));
-    functions.sort_by_key(|(_, it)| (it.span.start, std::cmp::Reverse(it.span.end)));
-    for (number, function) in functions {
-        let is_inside = function.span.start < end;
-        end = end.max(function.span.end);
-        if !is_inside && function.name.starts_with("test_") {
-            found.push((number, function.name.to_string()));
-        }
-    }
-    found
+    let declared = program.functions.iter().take(program.declared);
+    let tests = (0..).zip(declared).filter(|(_, function)| {
+        // Methods have the name of their type, and a dot.
+        let name = &function.name;
+        function.span.file == file && name.starts_with("test_") && !name.contains('.')
+    });
+    let mut tests: Vec<(u32, &hir::Function)> = tests.collect();
+    tests.sort_by_key(|(_, function)| function.span.start);
+    let named = tests.into_iter();
+    named
+        .map(|(number, function)| (number, function.name.to_string()))
+        .collect()
 }
 
 /// The program that runs its statements, and then a function.

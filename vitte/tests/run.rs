@@ -12,12 +12,20 @@ use vitte::modules::{Files, Loader, Texts};
 use vitte::run::{self, Options};
 use vitte::vitbc::module::Module;
 
-/// Reads sources by their paths from a folder, so that messages have no others.
+/// What the line of a case starts with; its name is behind.
+const CASE: &str = "//# ";
+
+/// Reads sources by their paths from a folder, so that messages have no others. The lines of cases print their names.
 struct Below(PathBuf);
 
 impl Loader for Below {
     fn load(&mut self, path: &Path) -> std::io::Result<String> {
-        Files.load(&self.0.join(path))
+        let text = Files.load(&self.0.join(path))?;
+        let lines = text.lines().map(|line| match line.strip_prefix(CASE) {
+            Some(name) => format!("println({:?})\n", format!("{CASE}{name}")),
+            None => format!("{line}\n"),
+        });
+        Ok(lines.collect())
     }
 }
 
@@ -112,6 +120,12 @@ fn check_all(folder: &str, torture: bool) {
                 expect_file![path.with_extension("expected")].assert_eq(&found);
             }
             let expected = fs::read_to_string(path.with_extension("expected")).unwrap();
+            let names = |text: &str| -> Vec<String> {
+                let lines = text.lines().filter(|line| line.starts_with(CASE));
+                lines.map(str::to_owned).collect()
+            };
+            let source = fs::read_to_string(&path).unwrap();
+            assert_eq!(names(&expected), names(&source), "{}", path.display());
             assert_eq!(found, expected, "{}, {name}", path.display());
             // What gets hot is compiled as everything is: it need not take that long twice.
             if torture && !name.starts_with("tiered") {
@@ -131,6 +145,46 @@ fn programs_print_what_is_expected() {
 #[test]
 fn examples_print_what_is_expected() {
     check_all("../examples/vitte", false);
+}
+
+/// Programs that end early: each case is one, with an expected text of its own.
+#[test]
+fn traps_are_what_is_expected() {
+    for path in programs("tests/traps") {
+        let text = fs::read_to_string(&path).unwrap();
+        let mut found = vec![String::new(); tiers().len()];
+        for case in text.split(CASE).skip(1) {
+            let (name, code) = case.split_once('\n').expect("a case has a name");
+            let mut texts = Texts::default();
+            texts.0.insert("case.vit".into(), code.to_owned());
+            let module = run::compile(Path::new("case.vit"), &mut texts).unwrap();
+            let module = module.map(Arc::new);
+            for ((_, config), found) in tiers().iter().zip(&mut found) {
+                found.push_str(&format!("{CASE}{name}\n"));
+                match &module {
+                    Ok(module) => found.push_str(&output(module, config)),
+                    Err(errors) => found.push_str(errors),
+                }
+            }
+        }
+        expect_file![path.with_extension("expected")].assert_eq(&found[0]);
+        for ((tier, _), other) in tiers().iter().zip(&found) {
+            assert_eq!(*other, found[0], "{}, {tier}", path.display());
+        }
+    }
+}
+
+/// There are so many programs and cases.
+#[test]
+fn there_are_as_many_tests_as_there_should_be() {
+    let mut count = 0;
+    for folder in ["tests/run", "tests/traps", "tests/errors"] {
+        for path in programs(folder) {
+            let text = fs::read_to_string(&path).unwrap();
+            count += text.matches(CASE).count().max(1);
+        }
+    }
+    assert!(count >= 300, "{count}");
 }
 
 /// Modules run once, before the program.

@@ -76,9 +76,34 @@ fn checked_sources() {
     }
 }
 
+/// What is said of each case of a file of errors: what is behind a line `//# name`.
+fn cases(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let mut found = String::new();
+    for case in text.split("//# ").skip(1) {
+        let (name, code) = case.split_once('\n').expect("a case has a name");
+        let mut texts = Texts::default();
+        texts.0.insert("case.vit".into(), code.to_owned());
+        let checked = vitte::check(Path::new("case.vit"), &mut texts).unwrap();
+        let errors = checked.errors.render(&checked.sources);
+        writeln!(found, "//# {name}\n{errors}").unwrap();
+    }
+    found
+}
+
+#[test]
+fn errors_are_what_is_expected() {
+    for path in programs("errors") {
+        expect_file![path.with_extension("expected")].assert_eq(&cases(&path));
+    }
+}
+
 #[test]
 fn every_error_has_a_test() {
     let mut all = String::new();
+    for path in programs("errors") {
+        all.push_str(&cases(&path));
+    }
     for path in programs("check") {
         all.push_str(&report(&path));
     }

@@ -125,6 +125,7 @@ pub(crate) fn check(modules: &[Module], errors: &mut Diagnostics) -> Program {
         forgetting: HashSet::new(),
     };
     checker.declare();
+    checker.program.declared = checker.program.functions.len();
     checker.find_shared();
     for module in 0..modules.len() {
         checker.module = module;

@@ -142,7 +142,13 @@ fn run_test(
 
 /// A backtrace without what is called first: that is the same in all tests.
 fn without_start(text: &str) -> String {
-    let is_start = |line: &&str| !line.ends_with(run::TEST_START) && !line.ends_with(": start");
-    let lines: Vec<&str> = text.lines().filter(is_start).collect();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let starts = [format!(": {} (", run::TEST_START), ": start (".to_owned()];
+    while lines
+        .last()
+        .is_some_and(|line| starts.iter().any(|start| line.contains(start.as_str())))
+    {
+        lines.pop();
+    }
     lines.join("\n")
 }
