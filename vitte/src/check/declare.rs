@@ -285,11 +285,10 @@ impl Checker<'_> {
                     }
                 }
                 StmtKind::Let { name, ty, .. } => {
-                    let ty = match ty {
-                        Some(ty) => self.ty(ty),
-                        None => self.unknown(name.span, "this variable"),
-                    };
+                    let ty = ty.as_ref().map(|ty| self.ty(ty));
+                    // A name that is given twice is the first one's.
                     if let Some(Item::Global(number)) = self.own(name) {
+                        let ty = ty.unwrap_or_else(|| self.unknown(name.span, "this variable"));
                         self.program.globals[number as usize].ty = ty;
                     }
                 }

@@ -1,6 +1,6 @@
 //! What is behind a dot: fields, methods, variants, members of modules.
 
-use super::{Checker, Item};
+use super::{Checker, Item, values};
 use crate::check::scope::closest;
 use crate::diagnostics::Code;
 use crate::hir::{Expr, ExprKind};
@@ -57,7 +57,7 @@ impl Checker<'_> {
                     span,
                 },
                 Some((_, types)) => {
-                    let message = format!("`{}` carries {} values", name.text, types.len());
+                    let message = format!("`{}` carries {}", name.text, values(types.len()));
                     let hint = format!("give them: `{}(…)`", name.text);
                     self.error(Code::ArgumentCount, span, message, hint);
                     self.broken(span)

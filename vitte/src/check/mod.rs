@@ -104,6 +104,14 @@ struct Checker<'m> {
     forgetting: HashSet<Span>,
 }
 
+/// How many values, for people.
+fn values(count: usize) -> String {
+    match count {
+        1 => "1 value".to_owned(),
+        count => format!("{count} values"),
+    }
+}
+
 /// Checks a program.
 pub(crate) fn check(modules: &[Module], errors: &mut Diagnostics) -> Program {
     let mut checker = Checker {
@@ -212,6 +220,18 @@ impl Checker<'_> {
     fn coerce(&mut self, expr: Expr, want: Ty) -> Expr {
         let inner = match (self.kind(expr.ty), self.kind(want)) {
             (Kind::Never, _) => return Expr { ty: want, ..expr },
+            (Kind::Optional(inner), wanted)
+                if matches!(expr.kind, ExprKind::Null)
+                    && !matches!(wanted, Kind::Optional(_) | Kind::Var(_) | Kind::Error) =>
+            {
+                // Nobody has to know any more of what there is none.
+                let _ = self.program.types.unify(inner, Ty::ERROR);
+                let want = self.show(want);
+                let message = format!("expected {want}, found null");
+                let hint = format!("only optional values may be null: `{want}?`");
+                self.error(Code::MayBeNull, expr.span, message, hint);
+                return self.broken(expr.span);
+            }
             (Kind::Void, wanted) if wanted != Kind::Void => {
                 if !matches!(wanted, Kind::Error) {
                     self.no_value(expr.span);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::scope::Place;
-use super::{Checker, Item, exhaustive};
+use super::{Checker, Item, exhaustive, values};
 use crate::diagnostics::Code;
 use crate::hir::{Arm, Expr, ExprKind, Pattern, StmtKind};
 use crate::source::Span;
@@ -294,8 +294,9 @@ impl Checker<'_> {
     #[cold]
     fn variant_count(&mut self, name: &Name, want: usize, found: usize, span: Span) {
         let message = format!(
-            "`{}` carries {want} values, found {found} patterns",
-            name.text
+            "`{}` carries {}, found {found} patterns",
+            name.text,
+            values(want)
         );
         let hint = "give a pattern for each; `_` stands for any value";
         self.error(Code::ArgumentCount, span, message, hint);
