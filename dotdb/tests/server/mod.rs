@@ -171,7 +171,9 @@ impl Server {
                 panic!("the server does not start: {}", log.unwrap_or_default());
             }
             // What is left of one that was killed may still be ending; until then another one does not start.
-            if matches!(self.keeper.try_wait(), Ok(Some(_))) {
+            let log = fs::read_to_string(self.folder.path().join("log"));
+            if log.is_ok_and(|log| log.contains("still in use")) {
+                self.end();
                 self.keeper = Server::keep(&self.programs, self.folder.path(), self.port);
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -246,10 +248,12 @@ impl Server {
         let pid = fs::read_to_string(self.folder.path().join("pid")).expect("the server's number");
         let pid = pid.trim();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        let mut kill = Command::new("kill");
-        kill.arg(format!("-{signal}")).arg(pid);
-        kill.args(children.unwrap_or_default().split_whitespace());
-        done("kill", kill.output());
+        let kill = |pid: &str| Command::new("kill").args(["-s", signal, pid]).output();
+        done("kill", kill(pid));
+        for child in children.unwrap_or_default().split_whitespace() {
+            // It may have ended meanwhile.
+            let _ = kill(child);
+        }
     }
 
     fn end(&mut self) {
