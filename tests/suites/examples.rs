@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use dotvm::Arch;
+use dotvm::isa::verify::verify_all;
+use dotvm::isa::{Bytes, EncodeOptions, decode, encode};
 use dotvm_tests::command::run;
 use dotvm_tests::guest::compile;
 use dotvm_tests::header::Header;
 use dotvm_tests::root;
-use dotvm_transpiler::{OptLevel, Options, transpile};
+use dotvm_transpiler::{OptLevel, Options, Output, transpile};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// Programs that there must be at least.
@@ -178,7 +180,8 @@ fn check_run(
     .into())
 }
 
-/// Checks how much code there is; returns the architecture that the program needs.
+/// Checks that what becomes of a program verifies, and how much code it is; returns the architecture that the program
+/// needs.
 fn check_size(wasm: &[u8]) -> Result<Arch, Failed> {
     let mut arch = Arch::default();
     for opt_level in OptLevel::ALL {
@@ -186,14 +189,34 @@ fn check_size(wasm: &[u8]) -> Result<Arch, Failed> {
             opt_level,
             ..Options::default()
         };
-        let report = transpile(wasm, &options)?.report;
+        let Output {
+            module,
+            names,
+            report,
+        } = transpile(wasm, &options)?;
         arch = report.arch;
-        let ratio = report.bytes_out as f64 / report.bytes_in as f64;
-        if ratio > CODE_RATIO_MAX {
+        let bytes = encode(&module, &names, EncodeOptions::default());
+        let ratio = code_section(&bytes) as f64 / report.bytes_in as f64;
+        let allowed = match opt_level {
+            OptLevel::O2 => 1.0,
+            _ => CODE_RATIO_MAX,
+        };
+        if ratio > allowed {
             return Err(
                 format!("level {opt_level}: the code is {ratio} times WebAssembly's").into(),
             );
         }
+        let module = decode(&Bytes::new(bytes))?;
+        verify_all(&module)?;
+        if module.entry.is_none() || names.funcs.is_empty() {
+            return Err(format!("level {opt_level}: no entry point, or no names").into());
+        }
     }
     Ok(arch)
+}
+
+/// Bytes of the code section of an encoded module.
+fn code_section(bytes: &[u8]) -> u64 {
+    let stored = bytes[24..32].try_into().expect("8 bytes");
+    u64::from_le_bytes(stored)
 }

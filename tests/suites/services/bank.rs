@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use dotvm_tests::command::run;
@@ -26,8 +27,11 @@ impl Bank {
             db: db.to_owned(),
             random: 88172645463325252,
         };
-        let wasm = compile(&root().join("tests/programs/bank.rs"), None).expect("compiled");
-        fs::write(bank.path("bank.wasm"), wasm).expect("written");
+        // What takes longest is done once in a process.
+        static WASM: LazyLock<Vec<u8>> = LazyLock::new(|| {
+            compile(&root().join("tests/programs/bank.rs"), None).expect("compiled")
+        });
+        fs::write(bank.path("bank.wasm"), &*WASM).expect("written");
         bank.expect(bank.dotvm(&["transpile", "-i", "bank.wasm", "-o", "bank.dotvm"]));
         bank
     }

@@ -44,12 +44,19 @@ fn shifts_by_every_constant_are_those_by_any_count() {
         let width = word[1..].parse::<u32>().expect("a width");
         let mut text = format!(".arch arch{width}\n");
         let mut calls = Vec::new();
-        for op in ["shl", "shr", "shr_u", "rotl", "rotr"] {
-            let name = format!("{op}s");
+        let counts: Vec<u32> = (0..width + 2).chain([u32::MAX]).collect();
+        // Functions of a moderate size: compiling takes more than proportionally longer for longer ones.
+        let pieces = counts.chunks(40).enumerate();
+        let ops = ["shl", "shr", "shr_u", "rotl", "rotr"];
+        for (op, (piece, counts)) in ops
+            .iter()
+            .flat_map(|op| pieces.clone().map(move |it| (op, it)))
+        {
+            let name = format!("{op}s_{piece}");
             text += &format!(
                 ".export \"{name}\" func ${name}\n.func ${name} ({word} $a) -> i32\n .local i32 $differ\n"
             );
-            for count in (0..width + 2).chain([u32::MAX]) {
+            for count in counts {
                 text += &format!(
                     " local.get $a\n i32.push {count}\n {op}\n local.get $a\n local.get $differ\n \
                      i32.push {count}\n i32.or\n local.get $differ\n i32.xor\n {op}\n ne\n \
