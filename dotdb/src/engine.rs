@@ -79,6 +79,17 @@ pub enum Direction {
     Backward,
 }
 
+impl Direction {
+    /// The other one.
+    #[must_use]
+    pub fn reverse(self) -> Direction {
+        match self {
+            Direction::Forward => Direction::Backward,
+            Direction::Backward => Direction::Forward,
+        }
+    }
+}
+
 /// How much a scan reads at once: it ends behind the row that reaches one of these.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Budget {
@@ -149,6 +160,11 @@ pub trait Transaction: Send {
         rows: &mut Rows,
     ) -> Result<bool>;
 
+    /// The transaction as one that shows rows where they are; `None` where they have to be fetched.
+    fn in_place(&mut self) -> Option<&mut dyn InPlace> {
+        None
+    }
+
     /// Counts the rows of a range, up to `at_most`.
     ///
     /// # Errors
@@ -184,4 +200,19 @@ pub trait Transaction: Send {
     /// # Errors
     /// Those of writing; then nothing of it is.
     fn commit(self: Box<Self>) -> Result;
+}
+
+/// A transaction whose rows are in this process, so that they need not be copied to be looked at.
+pub trait InPlace {
+    /// Shows the rows of a range to `row`, whose panics are its own, until that says no; returns whether it did.
+    ///
+    /// # Errors
+    /// Those of reading.
+    fn visit(
+        &mut self,
+        space: Space,
+        range: &Interval,
+        direction: Direction,
+        row: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<bool>;
 }

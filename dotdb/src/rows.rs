@@ -32,6 +32,19 @@ impl Rows {
         Some((&self.bytes[start..middle], &self.bytes[middle..end]))
     }
 
+    /// The number of the first row whose key is this one or behind it. Rows are in order.
+    pub fn position(&self, key: &[u8]) -> usize {
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.get(middle) {
+                Some((found, _)) if found < key => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        low
+    }
+
     /// All rows.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         (0..self.len()).filter_map(|row| self.get(row))

@@ -4,6 +4,7 @@
 //! is read is kept open until something is committed, since that takes longer than reading.
 
 mod active;
+mod cache;
 mod cursor;
 mod indices;
 mod rows;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use active::Active;
+use cache::RowCache;
 pub use cursor::Cursor;
 pub(crate) use cursor::{RangeSource, Source};
 pub use indices::IndexInfo;
@@ -30,10 +32,16 @@ use crate::limits::{DEPTH_MAX, Limits, at_most};
 /// The version of what an engine shows that does not know whether it changes; it never is one.
 const NO_VERSION: u64 = u64::MAX;
 
+/// The most bytes of rows that a session keeps, and which part of the database's cache that may be.
+const ROWS_KEPT_BYTES: usize = 8 << 20;
+const ROWS_KEPT_PART: usize = 8;
+
 /// One user's view of a database.
 pub struct Session {
     database: Database,
     view: View,
+    /// Rows that were read in this view.
+    rows: RowCache,
     /// Tables that were asked for, by their [`TableId`].
     tables: Vec<OpenTable>,
     /// Changes with the view, and with definitions: then these are looked up again.
@@ -55,6 +63,17 @@ enum View {
     Committed(Box<dyn Transaction>, u64),
     /// That of a transaction.
     Active(Active),
+}
+
+impl View {
+    /// What is read.
+    fn transaction(&mut self) -> Result<&mut dyn Transaction> {
+        match self {
+            View::Committed(transaction, _) => Ok(&mut **transaction),
+            View::Active(active) => Ok(&mut *active.transaction),
+            View::None => Err(Error::NoTransaction),
+        }
+    }
 }
 
 /// What ends with an operation, also where a caller's code in it panics.
@@ -93,8 +112,10 @@ impl fmt::Debug for Session {
 
 impl Session {
     pub(crate) fn new(database: Database) -> Session {
+        let options = database.options();
         Session {
-            patience: database.options().patience,
+            rows: RowCache::new(ROWS_KEPT_BYTES.min(options.cache_bytes / ROWS_KEPT_PART)),
+            patience: options.patience,
             watch: None,
             database,
             view: View::None,
@@ -274,11 +295,7 @@ impl Session {
     /// What is read.
     pub(crate) fn reader(&mut self) -> Result<&mut dyn Transaction> {
         self.look()?;
-        match &mut self.view {
-            View::Committed(transaction, _) => Ok(&mut **transaction),
-            View::Active(active) => Ok(&mut *active.transaction),
-            View::None => Err(Error::NoTransaction),
-        }
+        self.view.transaction()
     }
 
     /// The transaction, in which something is going to be written.

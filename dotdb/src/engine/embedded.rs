@@ -8,6 +8,8 @@
 //! after a panic, or an error of the operating system in writing, the engine is *broken*, and
 //! answers everything with an error.
 
+mod runs;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
@@ -19,14 +21,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redb::{
-    Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase as _, ReadableTable,
-    StorageBackend, StorageError, Table, TableDefinition, TableError, TableHandle as _,
-    TransactionError, WriteTransaction,
+    AccessGuard, Database, DatabaseError, ReadOnlyTable, ReadTransaction, ReadableDatabase as _,
+    ReadableTable, StorageBackend, StorageError, Table, TableDefinition, TableError,
+    TableHandle as _, TransactionError, WriteTransaction,
 };
 use self_cell::self_cell;
 
+use runs::{Room, Runs};
+
 use super::guard::{guard, unguarded};
-use super::{Access, Budget, Direction, Engine, Rows, Space, Transaction, Wait};
+use super::{Access, Budget, Direction, Engine, InPlace, Rows, Space, Transaction, Wait};
 use crate::error::{Error, Result};
 use crate::interval::Interval;
 
@@ -36,6 +40,8 @@ const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 const CHECKED_BYTES_MAX: u64 = 16 << 20;
 /// What names of redb's tables start with; a space's number follows.
 const TABLE_PREFIX: &str = "dotdb.";
+/// Which part of the cache runs of rows may be.
+const RUNS_PART: usize = 4;
 /// How long to sleep between attempts to be the one who writes.
 const PAUSE: Duration = Duration::from_micros(200);
 
@@ -53,6 +59,8 @@ struct Shared {
     bytes: Arc<AtomicU64>,
     commits: AtomicU64,
     broken: AtomicBool,
+    /// For what transactions keep of what they have scanned.
+    room: Arc<Room>,
 }
 
 impl Embedded {
@@ -103,7 +111,8 @@ impl Embedded {
             bytes: Arc::clone(&bytes),
         };
         let mut builder = Database::builder();
-        builder.set_cache_size(cache_bytes);
+        let runs_bytes = cache_bytes / RUNS_PART;
+        builder.set_cache_size(cache_bytes - runs_bytes);
         builder.set_check_integrity_on_open(check);
         let database = builder.create_with_backend(backend)?;
         let foreign = |table: redb::UntypedTableHandle| !table.name().starts_with(TABLE_PREFIX);
@@ -117,6 +126,7 @@ impl Embedded {
                 bytes,
                 commits: AtomicU64::new(0),
                 broken: AtomicBool::new(false),
+                room: Arc::new(Room::new(runs_bytes)),
             }),
         })
     }
@@ -165,6 +175,7 @@ impl Engine for Embedded {
                 Ok(State::Read(Reading {
                     transaction: database.begin_read()?,
                     tables: BTreeMap::new(),
+                    runs: Runs::new(Arc::clone(&shared.room)),
                 }))
             })?,
             Access::Write | Access::Attempt => {
@@ -205,6 +216,7 @@ impl Engine for Embedded {
 }
 
 type Bytes = &'static [u8];
+type Row<'t> = (AccessGuard<'t, Bytes>, AccessGuard<'t, Bytes>);
 type WriteTables<'t> = BTreeMap<Space, Table<'t, Bytes, Bytes>>;
 
 self_cell!(
@@ -220,6 +232,7 @@ self_cell!(
 struct Reading {
     transaction: ReadTransaction,
     tables: BTreeMap<Space, Option<ReadOnlyTable<Bytes, Bytes>>>,
+    runs: Runs,
 }
 
 enum State {
@@ -250,6 +263,13 @@ fn table_name(space: Space) -> String {
 
 impl Reading {
     fn table(&mut self, space: Space) -> Result<Option<&ReadOnlyTable<Bytes, Bytes>>> {
+        Ok(self.table_and_runs(space)?.0)
+    }
+
+    fn table_and_runs(
+        &mut self,
+        space: Space,
+    ) -> Result<(Option<&ReadOnlyTable<Bytes, Bytes>>, &mut Runs)> {
         if let std::collections::btree_map::Entry::Vacant(place) = self.tables.entry(space) {
             let name = table_name(space);
             let table = match self.transaction.open_table(TableDefinition::new(&name)) {
@@ -259,7 +279,8 @@ impl Reading {
             };
             place.insert(table);
         }
-        Ok(self.tables.get(&space).and_then(Option::as_ref))
+        let table = self.tables.get(&space).and_then(Option::as_ref);
+        Ok((table, &mut self.runs))
     }
 }
 
@@ -312,6 +333,42 @@ fn with_table<R>(
     })
 }
 
+/// Shows rows to `row` until that says no; returns whether it did.
+fn scan_rows(
+    table: &impl ReadableTable<Bytes, Bytes>,
+    range: &Interval,
+    direction: Direction,
+    row: impl FnMut(&[u8], &[u8]) -> bool,
+) -> Result<bool> {
+    if range.is_empty() {
+        return Ok(false);
+    }
+    let high = match &range.high {
+        Some(high) => Bound::Excluded(high.as_slice()),
+        None => Bound::Unbounded,
+    };
+    let rows = table.range::<&[u8]>((Bound::Included(range.low.as_slice()), high))?;
+    match direction {
+        Direction::Forward => show_rows(rows, row),
+        Direction::Backward => show_rows(rows.rev(), row),
+    }
+}
+
+fn show_rows<'t>(
+    rows: impl Iterator<Item = Result<Row<'t>, StorageError>>,
+    mut row: impl FnMut(&[u8], &[u8]) -> bool,
+) -> Result<bool> {
+    for next in rows {
+        // Rows are large, for what is done with them, and stay where they are.
+        match &next {
+            Ok((key, value)) if row(key.value(), value.value()) => {}
+            Ok(_) => return Ok(true),
+            Err(_) => drop(next?),
+        }
+    }
+    Ok(false)
+}
+
 /// A table in either kind of transaction.
 trait Readable {
     fn get(&self, key: &[u8], found: &mut dyn FnMut(&[u8])) -> Result<bool>;
@@ -335,34 +392,13 @@ impl<T: ReadableTable<Bytes, Bytes>> Readable for T {
         }
     }
 
-    /// Shows rows to `row` until that says no; returns whether it did.
     fn scan(
         &self,
         range: &Interval,
         direction: Direction,
         row: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<bool> {
-        if range.is_empty() {
-            return Ok(false);
-        }
-        let high = match &range.high {
-            Some(high) => Bound::Excluded(high.as_slice()),
-            None => Bound::Unbounded,
-        };
-        let mut rows = self.range::<&[u8]>((Bound::Included(range.low.as_slice()), high))?;
-        loop {
-            let next = match direction {
-                Direction::Forward => rows.next(),
-                Direction::Backward => rows.next_back(),
-            };
-            let Some(next) = next else {
-                return Ok(false);
-            };
-            let (key, value) = next?;
-            if !row(key.value(), value.value()) {
-                return Ok(true);
-            }
-        }
+        scan_rows(self, range, direction, row)
     }
 
     fn rows(&self) -> Result<u64> {
@@ -430,6 +466,10 @@ impl Transaction for EmbeddedTransaction {
             })
         })?;
         Ok(more.unwrap_or(false))
+    }
+
+    fn in_place(&mut self) -> Option<&mut dyn InPlace> {
+        Some(self)
     }
 
     fn count(&mut self, space: Space, range: &Interval, at_most: u64) -> Result<u64> {
@@ -510,6 +550,37 @@ impl Transaction for EmbeddedTransaction {
                 self.shared.commits.fetch_add(1, Ordering::Release);
                 Ok(())
             }
+        }
+    }
+}
+
+impl InPlace for EmbeddedTransaction {
+    fn visit(
+        &mut self,
+        space: Space,
+        range: &Interval,
+        direction: Direction,
+        row: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<bool> {
+        let mut outcome = Ok(());
+        let shown = |key: &[u8], value: &[u8]| {
+            let mut go_on = false;
+            outcome = unguarded(|| go_on = row(key, value));
+            go_on
+        };
+        let state = self.state.as_mut().ok_or(Error::Broken)?;
+        let stopped = self.shared.run(|_| match state {
+            State::Read(reading) => match reading.table_and_runs(space)? {
+                (Some(table), runs) => runs.visit(space, table, range, direction, shown),
+                (None, _) => Ok(false),
+            },
+            State::Write(writing) => with_table(writing, space, |table| {
+                scan_rows(table, range, direction, shown)
+            }),
+        })?;
+        match outcome {
+            Ok(()) => Ok(stopped),
+            Err(panic) => resume_unwind(panic),
         }
     }
 }

@@ -20,6 +20,9 @@ const ROWS_MAX: usize = 1024;
 /// About how many bytes a piece has at most.
 const BYTES_MAX: usize = 256 << 10;
 
+/// After how many rows that are shown in place somebody may want that to end.
+const VISITED_MAX: u64 = 4096;
+
 /// Rows in order, one after the other.
 #[derive(Debug)]
 pub struct Cursor {
@@ -40,6 +43,8 @@ pub struct Cursor {
     examined: u64,
     /// Bytes of the keys that it started with.
     keys_bytes: usize,
+    /// Whether many rows were taken at once the last time.
+    takes_many: bool,
 }
 
 /// Where rows come from.
@@ -111,6 +116,7 @@ impl Cursor {
             ranges: VecDeque::new(),
             rows_at_once: ROWS_MIN,
             examined,
+            takes_many: false,
         }
     }
 
@@ -138,6 +144,121 @@ impl Cursor {
         self.limit -= 1;
         self.next += 1;
         Ok(self.rows.get(self.next - 1))
+    }
+
+    /// Shows the next rows to `row`, up to the first that it does not take: that one comes again.
+    ///
+    /// # Errors
+    /// Those of reading. Rows that were taken do not come again.
+    pub fn each(
+        &mut self,
+        session: &mut Session,
+        mut row: impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result {
+        let mut taken = 0;
+        while self.limit > 0 {
+            if self.next == self.rows.len() || self.stamp != session.stamp {
+                // Whoever takes few rows at a time would have each of these looked for.
+                let is_current = self.stamp == session.stamp;
+                if (taken >= ROWS_MIN || self.takes_many && is_current)
+                    && let Some(outcome) = self.visit(session, &mut row)
+                {
+                    return outcome;
+                }
+                self.read(session)?;
+            }
+            match self.rows.get(self.next) {
+                Some((key, value)) if row(key, value) => {}
+                _ => return Ok(()),
+            }
+            self.limit -= 1;
+            self.next += 1;
+            taken += 1;
+        }
+        Ok(())
+    }
+
+    /// Shows rows where they are, to the end; `None` where that is not possible.
+    fn visit(
+        &mut self,
+        session: &mut Session,
+        row: &mut impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Option<Result> {
+        let Source::Ranges(source) = &self.source else {
+            return None;
+        };
+        let is_plain = source.index.is_none() && source.filter.is_none();
+        if !is_plain || self.next < self.rows.len() {
+            return None;
+        }
+        match session.reader() {
+            Ok(reader) => reader.in_place()?,
+            Err(error) => return Some(Err(error)),
+        };
+        self.rows_at_once = ROWS_MIN;
+        let left = self.limit;
+        loop {
+            let outcome = session.hold(|session| self.visit_some(session, row));
+            self.takes_many = left - self.limit >= ROWS_MIN as u64;
+            match outcome {
+                Ok(true) => {}
+                Ok(false) => return Some(Ok(())),
+                Err(error) => return Some(Err(error)),
+            }
+            if let Err(error) = session.pause() {
+                return Some(Err(error));
+            }
+        }
+    }
+
+    /// Shows some rows of the first range where they are; returns whether to go on.
+    fn visit_some(
+        &mut self,
+        session: &mut Session,
+        row: &mut impl FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<bool> {
+        let Source::Ranges(source) = &mut self.source else {
+            return Ok(false);
+        };
+        let Some(range) = source.ranges.front() else {
+            return Ok(false);
+        };
+        let Some(reader) = session.reader()?.in_place() else {
+            return Ok(false);
+        };
+        let most = self.limit.min(VISITED_MAX);
+        let (mut taken, mut refused) = (0, None);
+        let mut is_wanted = true;
+        reader.visit(source.table, range, source.direction, &mut |key, value| {
+            is_wanted = taken == most || row(key, value);
+            if taken < most && is_wanted {
+                taken += 1;
+                return true;
+            }
+            refused = Some(key.to_vec());
+            false
+        })?;
+        self.limit -= taken;
+        self.examined += taken;
+        // What was visited becomes a piece that has been read, of which the last row is enough.
+        let visited = match refused {
+            None => source.ranges.pop_front(),
+            Some(_) if taken == 0 => None,
+            Some(refused) => source.split(refused),
+        };
+        if let Some(visited) = visited {
+            self.rows.clear();
+            self.entries.clear();
+            self.ranges.clear();
+            let last = Budget { rows: 1, bytes: 1 };
+            let direction = source.direction.reverse();
+            let reader = session.reader()?;
+            reader.scan(source.table, &visited, direction, last, &mut self.rows)?;
+            self.next = self.rows.len();
+            self.ranges.push_back(visited);
+        }
+        self.stamp = session.stamp;
+        Ok(is_wanted && self.limit > 0 && !source.ranges.is_empty())
     }
 
     /// Has the row that [`Cursor::next`] gave last come again.
@@ -279,6 +400,23 @@ impl RangeSource {
             }
             self.ranges.pop_front();
         }
+    }
+
+    /// Takes away the part of the first range in front of an entry, and returns it.
+    fn split(&mut self, entry: Vec<u8>) -> Option<Interval> {
+        let rest = self.ranges.front_mut()?;
+        let mut visited = rest.clone();
+        match self.direction {
+            Direction::Forward => {
+                visited.high = Some(entry.clone());
+                rest.low = entry;
+            }
+            Direction::Backward => {
+                visited.low = after(&entry);
+                rest.high = Some(visited.low.clone());
+            }
+        }
+        Some(visited)
     }
 
     /// Puts ranges back that were taken away.

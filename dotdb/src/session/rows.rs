@@ -1,7 +1,7 @@
 //! Rows: reading and writing them, and with them the entries of indices.
 
 use super::active::row_size;
-use super::{Session, TableId};
+use super::{NO_VERSION, Session, TableId, View, cache};
 use crate::catalog::TableDef;
 use crate::engine::{Budget, Direction, Rows, Space};
 use crate::error::{Error, Result};
@@ -45,9 +45,25 @@ impl Session {
         key: &[u8],
         mut found: impl FnMut(&[u8]),
     ) -> Result<bool> {
-        self.hold(|session| {
-            let space = session.def(table)?.space;
-            session.reader()?.get(space, key, &mut found)
+        self.look()?;
+        if matches!(self.view, View::Committed(_, NO_VERSION)) {
+            return self.hold(|session| {
+                let space = session.def(table)?.space;
+                session.reader()?.get(space, key, &mut found)
+            });
+        }
+        let space = self.def(table)?.space;
+        let hash = cache::hash(space, key);
+        if let Some(value) = self.rows.get(hash, self.epoch, space, key) {
+            found(value);
+            return Ok(true);
+        }
+        let Session {
+            view, rows, epoch, ..
+        } = self;
+        view.transaction()?.get(space, key, &mut |value| {
+            rows.note(hash, *epoch, space, key, value);
+            found(value);
         })
     }
 
@@ -237,6 +253,7 @@ impl Session {
         }
         self.reserve(bytes, growth)?;
         self.change_entries(changes)?;
+        self.rows.forget(space, key);
         self.writer()?.put(space, key, value)
     }
 
@@ -260,6 +277,7 @@ impl Session {
         // It writes nothing, but in a transaction inside of another one what was there is kept.
         self.reserve(0, 0)?;
         self.change_entries(changes)?;
+        self.rows.forget(space, key);
         self.writer()?.delete(space, key)
     }
 

@@ -21,6 +21,7 @@ macro_rules! cases {
     };
 }
 
+mod many;
 mod model;
 mod plans;
 mod reviewed;
@@ -83,7 +84,14 @@ fn the_same_on_postgresql() {
         return;
     }
     let engine = Engine::Postgres(server::Server::start(), 0.into());
-    let cases = [model::CASES, plans::CASES, reviewed::CASES, scripts::CASES].concat();
+    let cases = [
+        many::CASES,
+        model::CASES,
+        plans::CASES,
+        reviewed::CASES,
+        scripts::CASES,
+    ]
+    .concat();
     assert!(cases.len() >= 10, "{} tests", cases.len());
     let failed: Vec<&str> = std::thread::scope(|scope| {
         let engine = &engine;

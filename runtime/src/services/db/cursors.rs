@@ -198,22 +198,17 @@ fn write_rows(
     most: u64,
     written: &mut Written,
 ) -> dotvm_dotdb::Result<()> {
-    loop {
-        let Some((key, value)) = cursor.next(session)? else {
-            return Ok(());
-        };
+    cursor.each(session, |key, value| {
         let bytes = ROW_HEAD_BYTES + key.len() + value.len();
         let Some(place) = memory.get_mut(written.bytes..written.bytes + bytes) else {
             if written.rows == 0 {
                 written.needed = bytes;
             }
-            cursor.back_up();
-            return Ok(());
+            return false;
         };
         let all = (written.rows + 1) * Rate::ROW_BYTES + (written.bytes + bytes) as u64;
         if all > most && written.rows > 0 {
-            cursor.back_up();
-            return Ok(());
+            return false;
         }
         let (head, place) = place.split_at_mut(ROW_HEAD_BYTES);
         // Both lengths are limited to far less than that.
@@ -224,7 +219,8 @@ fn write_rows(
         value_place.copy_from_slice(value);
         written.rows += 1;
         written.bytes += bytes;
-    }
+        true
+    })
 }
 
 /// `db_cursor_drop`
