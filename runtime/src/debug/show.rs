@@ -315,7 +315,8 @@ pub(super) fn reference(store: &StoreOpaque, ty: ValType, slot: u64) -> String {
             name.unwrap_or_else(|| format!("function {func}"))
         }
         Some(FuncKind::Host(_)) => "a function of the host".to_owned(),
-        None => "null".to_owned(),
+        // A core dump does not say which one.
+        None => format!("some {}", ty.name()),
     }
 }
 

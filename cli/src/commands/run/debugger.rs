@@ -7,12 +7,14 @@ mod input;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dotvm::Store;
 use dotvm::db::{Direction, Interval};
+use dotvm::debug::core::{CoreDump, PostMortem};
 use dotvm::debug::{
     Debugger, Reason, Resume, StackFrame, Step, StepUnit, Stopped, check_expression,
 };
@@ -117,11 +119,7 @@ struct Front {
 /// # Errors
 /// Where the file of commands cannot be read.
 pub(super) fn attach(store: &mut Store<WasiCtx>, args: &Run) -> Result {
-    let names = COMMANDS.iter().map(|command| command.names[0]).collect();
-    let input = match &args.commands {
-        Some(path) => Input::file(path)?,
-        None => Input::standard(names).map_err(Failure::new)?,
-    };
+    let input = input(args.commands.as_deref())?;
     let ctrl_c = Arc::new(AtomicBool::new(false));
     let registered = signal_hook::flag::register(SIGINT, Arc::clone(&ctrl_c));
     let pause = store.pause_handle();
@@ -137,16 +135,49 @@ pub(super) fn attach(store: &mut Store<WasiCtx>, args: &Run) -> Result {
         });
         watching.map_err(Failure::new)?;
     }
-    store.attach(Front {
-        input,
-        out: String::new(),
-        frame: 0,
-        shows_entry: args.step,
-        files: HashMap::new(),
-        is_done: false,
-    });
+    store.attach(Front::new(input, args.step));
     Ok(())
 }
+
+/// Shows a core dump, with commands from a terminal, a pipe or a file.
+///
+/// # Errors
+/// Where commands cannot be read.
+pub(crate) fn look(core: &mut PostMortem, dump: &CoreDump, commands: Option<&Path>) -> Result {
+    let mut front = Front::new(input(commands)?, false);
+    let program = dump.program();
+    front.line(format_args!("core dump of {program}"));
+    let (omitted, inner) = dump.omitted();
+    if omitted > 0 {
+        front.line(format_args!(
+            "{omitted} frames are not in it, which were behind the first {inner}"
+        ));
+    }
+    core.show(&mut front);
+    Ok(())
+}
+
+/// Where commands come from.
+fn input(commands: Option<&Path>) -> Result<Input> {
+    let names = COMMANDS.iter().map(|command| command.names[0]).collect();
+    match commands {
+        Some(path) => Input::file(path),
+        None => Input::standard(names).map_err(Failure::new),
+    }
+}
+
+/// Commands that a core dump has no answer to, besides those that let a program go on.
+const LIVE: [&str; 9] = [
+    "break",
+    "tbreak",
+    "watch",
+    "breakpoints",
+    "delete",
+    "enable",
+    "disable",
+    "until",
+    "set",
+];
 
 impl Debugger for Front {
     fn stopped(&mut self, stopped: &mut Stopped<'_>) -> Resume {
@@ -154,13 +185,14 @@ impl Debugger for Front {
             return Resume::Continue;
         }
         self.frame = 0;
+        let is_core = matches!(stopped.reason(), Reason::Core(_));
         self.say_reason(stopped);
         loop {
             self.flush();
             let line = match self.input.next() {
                 Line::Text(line) => line,
                 Line::Aborted => continue,
-                Line::End if self.input.is_terminal() => return Resume::Quit(0),
+                Line::End if self.input.is_terminal() || is_core => return Resume::Quit(0),
                 Line::End => {
                     // The program runs to its end as if nobody had looked.
                     self.is_done = true;
@@ -178,6 +210,9 @@ impl Debugger for Front {
                 .iter()
                 .find(|command| command.names.contains(&name));
             let outcome = match found {
+                Some(command) if is_core && LIVE.contains(&command.names[0]) => Err(format!(
+                    "`{name}` needs a program that runs, this is a core dump"
+                )),
                 Some(command) if command.arguments.is_empty() && !rest.trim().is_empty() => {
                     Err(format!("`{name}` takes nothing behind it"))
                 }
@@ -186,6 +221,9 @@ impl Debugger for Front {
             };
             match outcome {
                 Ok(None) => {}
+                Ok(Some(resume)) if is_core && !matches!(resume, Resume::Quit(_)) => {
+                    self.line("error: the program has ended, it cannot go on");
+                }
                 Ok(Some(resume)) => {
                     self.flush();
                     return resume;
@@ -197,6 +235,17 @@ impl Debugger for Front {
 }
 
 impl Front {
+    fn new(input: Input, shows_entry: bool) -> Front {
+        Front {
+            input,
+            out: String::new(),
+            frame: 0,
+            shows_entry,
+            files: HashMap::new(),
+            is_done: false,
+        }
+    }
+
     /// Adds a line. Names, paths and sources are the program's: nothing in them is to reach a terminal as a
     /// command, or to look like another line.
     fn line(&mut self, text: impl fmt::Display) {
@@ -249,6 +298,7 @@ impl Front {
                 }
             }
             Reason::Trap(code) => self.line(format_args!("trap: {code}")),
+            Reason::Core(message) => self.line(message),
         }
         self.say_place(stopped);
     }
@@ -484,6 +534,9 @@ impl Front {
     }
 
     fn database(&mut self, stopped: &mut Stopped<'_>, text: &str) -> Outcome {
+        if matches!(stopped.reason(), Reason::Core(_)) {
+            return Err("a core dump has nothing of databases".to_owned());
+        }
         let session = stopped.database();
         let session = session.ok_or("the program has not used its database")?;
         let reason = |error: dotvm::db::Error| error.to_string();
