@@ -81,14 +81,16 @@ pub(super) fn note(store: &StoreOpaque, innermost: Option<Place>) {
     let mut room = MAX_SLOTS;
     visit(store, innermost, &mut |visited| {
         let is_inner = inner.len() < INNER_FRAMES;
-        let frame = frame(store, &visited, if is_inner { room } else { 0 });
+        let frame = frame(store, &visited, room);
+        room -= frame.slots.len();
         if is_inner {
-            room -= frame.slots.len();
             inner.push(frame);
             return;
         }
-        if outer.len() == OUTER_FRAMES {
-            outer.pop_front();
+        if outer.len() == OUTER_FRAMES
+            && let Some(CoreFrame { slots, .. }) = outer.pop_front()
+        {
+            room += slots.len();
             omitted += 1;
         }
         outer.push_back(frame);

@@ -438,6 +438,12 @@ impl CoreDump {
         self.message = reader.text()?.to_owned();
         self.omitted = reader.number(64)?;
         self.inner_frames = reader.index()?;
+        let segments = reader.number(64)?;
+        if segments != self.data.len() as u64 {
+            let found = self.data.len();
+            let reason = format!("{found} data segments of {segments}: the file is not whole");
+            return reader.error(reason);
+        }
         for module in &mut self.modules {
             module.digest = reader.array()?;
         }

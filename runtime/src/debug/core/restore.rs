@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use dotvm_isa::{GlobalType, Limits, MemoryType, TableType, ValType};
 
+use super::super::show::UNKNOWN;
 use super::super::stopped::{FrameValues, Stopped, layout_at};
 use super::super::{Debugger, Reason, Session};
 use super::{CoreDump, CoreError, CoreInstance, Stored, StoredFrame, StoredRef};
@@ -220,10 +221,10 @@ fn slot_of(store: &mut StoreOpaque, reference: StoredRef) -> u64 {
                     let number = store.func_of(instance, func);
                     store.funcs.slot(number)
                 }
-                _ => 1,
+                _ => UNKNOWN,
             }
         }
-        StoredRef::Some => 1,
+        StoredRef::Some => UNKNOWN,
     }
 }
 

@@ -73,10 +73,11 @@ impl<T: 'static> Store<T> {
         custom(out, "coreinstances", &instances(store))?;
         let mut extras = Vec::new();
         custom(out, "corestack", &stack(store, &core, &mut extras))?;
-        custom(out, "dotvm", &rest(store, &core, error, &extras))?;
+        let parts = parts(store);
+        custom(out, "dotvm", &rest(store, &core, error, &extras, &parts))?;
         section(out, 5, &memories(store))?;
         section(out, 6, &globals(store))?;
-        write_data(store, out)?;
+        write_data(store, &parts, out)?;
         Ok(true)
     }
 }
@@ -290,7 +291,13 @@ fn reference(store: &StoreOpaque, out: &mut Vec<u8>, ty: ValType, slot: u64) {
 }
 
 /// The section `dotvm`.
-fn rest(store: &StoreOpaque, core: &CoreFrames, error: &Error, extras: &[Extra]) -> Vec<u8> {
+fn rest(
+    store: &StoreOpaque,
+    core: &CoreFrames,
+    error: &Error,
+    extras: &[Extra],
+    parts: &[Part],
+) -> Vec<u8> {
     let mut out = Vec::new();
     number(&mut out, VERSION.into());
     let (kind, message) = match error {
@@ -311,6 +318,7 @@ fn rest(store: &StoreOpaque, core: &CoreFrames, error: &Error, extras: &[Extra])
     name(&mut out, &message);
     number(&mut out, core.omitted);
     number(&mut out, core.inner_frames() as u64);
+    number(&mut out, parts.len() as u64);
     for module in &store.modules {
         out.extend(digest(module));
     }
@@ -444,9 +452,8 @@ fn is_zero(bytes: &[u8]) -> bool {
 }
 
 /// Writes what memories have as active data segments, in as many sections as they need.
-fn write_data(store: &StoreOpaque, out: &mut dyn Write) -> io::Result<()> {
-    let parts = parts(store);
-    let mut rest = &parts[..];
+fn write_data(store: &StoreOpaque, parts: &[Part], out: &mut dyn Write) -> io::Result<()> {
+    let mut rest = parts;
     loop {
         let (mut bytes, mut count) = (0, 0);
         for part in rest {
