@@ -61,6 +61,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let trace = trace::begin(args, &mut store)?;
     kept::begin(&mut store, args)?;
     profiles::begin(args, &mut store)?;
+    let ending = profiles::Ending::begin(args, &store)?;
     let outcome = match linker.instantiate(&mut *store, &module) {
         Ok(instance) => {
             phases.end("instantiate");
@@ -94,6 +95,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let traced = trace.map_or(Ok(()), |trace| trace.end());
     let written = traced.and_then(|()| stats::write(args, &store, &module, &phases));
     let written = written.and_then(|()| profiles::write(args, &mut store));
+    if let Some(ending) = ending {
+        ending.end();
+    }
     match (outcome, written) {
         (Ok(code), written) => written.map(|()| code),
         (Err(failure), written) => {

@@ -35,6 +35,9 @@ const LIST_LINES: u32 = 4;
 /// Bytes that `memory` shows where nothing is said.
 const MEMORY_BYTES: u64 = 64;
 
+/// The most that it shows at once.
+const MAX_MEMORY_BYTES: u64 = 1 << 16;
+
 /// Rows that `db` shows.
 const MAX_ROWS: u64 = 64;
 
@@ -347,8 +350,8 @@ impl Front {
     fn new_break(&mut self, stopped: &mut Stopped<'_>, text: &str, temporary: bool) -> Outcome {
         let (text, from) = match text.rsplit_once(" from ") {
             Some((before, hit)) => {
-                let hit = hit.trim().parse().map_err(|_| "`from` takes a number")?;
-                (before, hit)
+                let number = hit.trim().parse();
+                (before, number.map_err(|_| from_problem(hit.trim()))?)
             }
             None => (text, 1),
         };
@@ -356,6 +359,14 @@ impl Front {
             Some((place, condition)) => (place, Some(condition.trim().to_owned())),
             None => (text, None),
         };
+        if place.is_empty() {
+            return Err("a place is missing: FILE:LINE, LINE, FUNCTION or #INDEX".to_owned());
+        }
+        for word in [" if", " from"] {
+            if place.ends_with(word) {
+                return Err(format!("nothing is behind `{}`", word.trim()));
+            }
+        }
         condition.as_deref().map_or(Ok(()), check_expression)?;
         let id = stopped.add_breakpoint(self.frame, place.trim())?;
         if let Some(breakpoint) = stopped.breakpoint_mut(id) {
@@ -507,7 +518,18 @@ impl Front {
 
     fn memory(&mut self, stopped: &mut Stopped<'_>, text: &str) -> Outcome {
         let (address, len) = match text.rsplit_once(' ') {
-            Some((address, len)) if len.parse::<u64>().is_ok() => (address, number(len)?.into()),
+            Some((address, len)) if len.parse::<u64>().is_ok() => {
+                let len = len.parse().unwrap_or(u64::MAX);
+                if len > MAX_MEMORY_BYTES {
+                    return Err(format!(
+                        "{len} bytes are too many, {MAX_MEMORY_BYTES} at most"
+                    ));
+                }
+                (address, len)
+            }
+            Some((_, len)) if len.starts_with('-') && len[1..].parse::<u64>().is_ok() => {
+                return Err(format!("`{len}` is no number of bytes"));
+            }
             _ => (text, MEMORY_BYTES),
         };
         let value = stopped.evaluate(self.frame, address)?;
@@ -633,7 +655,18 @@ fn enable(stopped: &mut Stopped<'_>, text: &str, on: bool) -> Outcome {
     Ok(None)
 }
 
+/// What is wrong with what stands behind `from`.
+fn from_problem(hit: &str) -> String {
+    match hit.contains(" if ") {
+        true => "`from` comes behind the condition: PLACE if CONDITION from HIT".to_owned(),
+        false => "`from` takes a number".to_owned(),
+    }
+}
+
 fn number(text: &str) -> std::result::Result<u32, String> {
+    if text.trim().is_empty() {
+        return Err("a number is missing".to_owned());
+    }
     text.trim()
         .parse()
         .map_err(|_| format!("`{text}` is no number"))
