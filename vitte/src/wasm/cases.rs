@@ -23,7 +23,7 @@ fn tables() -> HashMap<&'static str, Vec<u8>> {
     let [mut upper, mut lower, mut cased, mut ignored] = [const { Vec::new() }; 4];
     let [mut upper_long, mut lower_long] = [const { Vec::new() }; 2];
     for c in (0..=char::MAX as u32).filter_map(char::from_u32) {
-        let mut add = |mapped: Vec<char>, short: &mut Vec<(u32, i32)>, long: &mut Vec<[u32; 4]>| {
+        let add = |mapped: Vec<char>, short: &mut Vec<(u32, i32)>, long: &mut Vec<[u32; 4]>| {
             let code = c as u32;
             match &mapped[..] {
                 [same] if *same == c => {}

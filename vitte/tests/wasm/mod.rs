@@ -61,7 +61,7 @@ fn shortened(text: &str) -> String {
         } else if line.starts_with(CASE) {
             lines.push(line.to_owned());
             failed = false;
-        } else if !line.starts_with("  ") {
+        } else if !line.starts_with(' ') {
             lines.push(line.to_owned());
         }
     }
