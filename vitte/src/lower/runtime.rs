@@ -578,6 +578,20 @@ mod tests {
         assert!(module.bodies.len() > 200);
     }
 
+    /// So are those for modules of WebAssembly.
+    #[test]
+    fn every_function_for_webassembly_is_verified() {
+        let mut runtime = Runtime::for_wasm();
+        for name in WASM_LIBRARY.functions.keys() {
+            runtime.function(name);
+        }
+        let text = runtime.assembler();
+        let (module, _) =
+            dotvm::isa::text::assemble(&text).unwrap_or_else(|error| panic!("{error}"));
+        dotvm::isa::verify::verify_all(&module).unwrap_or_else(|error| panic!("{error}"));
+        assert!(module.bodies.len() > 80);
+    }
+
     #[test]
     fn expressions_become_instructions() {
         let mut translation = Translation::default();
