@@ -172,11 +172,11 @@ impl Engine for Embedded {
         let shared = &self.shared;
         let state = match access {
             Access::Read => shared.run(|database| {
-                Ok(State::Read(Reading {
+                Ok(State::Read(Box::new(Reading {
                     transaction: database.begin_read()?,
                     tables: BTreeMap::new(),
                     runs: Runs::new(Arc::clone(&shared.room)),
-                }))
+                })))
             })?,
             Access::Write | Access::Attempt => {
                 let started = Instant::now();
@@ -236,7 +236,7 @@ struct Reading {
 }
 
 enum State {
-    Read(Reading),
+    Read(Box<Reading>),
     Write(Writing),
 }
 
