@@ -6,7 +6,7 @@ use dotvm::isa::debug::Row;
 use dotvm::isa::objects::Storage;
 use dotvm::isa::ops::Group;
 use dotvm::isa::{Instr, Op, ValType};
-use wasm_encoder::{BlockType, Function, InstructionSink, MemArg};
+use wasm_encoder::{BlockType, Function, InstructionSink, MemArg, MemArgTarget};
 
 use super::analysis::{self, Facts};
 use super::control::{self, Scope};
@@ -672,6 +672,7 @@ fn word(offset: u32) -> MemArg {
     MemArg {
         offset: u64::from(offset),
         align: 0,
-        memory_index: 0,
+        target: MemArgTarget::Memory(0),
+        ordering: None,
     }
 }
