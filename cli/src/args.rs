@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Make a page that shows source, bytecode and native code side by side
     Explore(Explore),
+    /// Look at a core dump, which `run --coredump` writes, with the debugger
+    Debug(Debug),
     /// Run WebAssembly specification scripts (.wast)
     Wast(Wast),
     /// Debug programs from an editor, by the Debug Adapter Protocol
@@ -249,6 +251,10 @@ pub(crate) struct Run {
     /// Collect managed objects whenever that may be: slow, finds faults
     #[arg(long)]
     pub(crate) gc_torture: bool,
+    /// Where the program ends with a trap, a limit or an exception, write what it was like then: frames, variables,
+    /// memory. `dotvm debug FILE` shows it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) coredump: Option<PathBuf>,
     /// Write each instruction that the program executes, and its operands: on standard error, or in FILE (lines of
     /// JSON, where its name ends in .json or .jsonl). It runs in the interpreter
     #[arg(
@@ -412,6 +418,24 @@ pub(crate) struct Explore {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) profile_data: Option<PathBuf>,
     /// How it is compiled where it is not bytecode yet.
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// `dotvm debug`.
+#[derive(Args, Debug)]
+pub(crate) struct Debug {
+    /// The core dump
+    #[arg(value_name = "CORE", value_hint = ValueHint::FilePath)]
+    pub(crate) core: PathBuf,
+    /// The program, as for `dotvm run`; what is not bytecode yet gets debug information [default: the file that the
+    /// dump names]
+    #[arg(value_name = "PROGRAM", value_hint = ValueHint::AnyPath)]
+    pub(crate) program: Option<PathBuf>,
+    /// Take the debugger's commands from a file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) commands: Option<PathBuf>,
+    /// How it was compiled where it is not bytecode yet.
     #[command(flatten)]
     pub(crate) source: Source,
 }

@@ -58,6 +58,7 @@ fn execute(command: Command) -> Result<u8> {
         Command::Verify(args) => commands::verify::verify(&args),
         Command::Inspect(args) => commands::inspect::inspect(&args),
         Command::Explore(args) => commands::explore::explore(&args),
+        Command::Debug(args) => commands::debug::debug(&args),
         Command::Wast(args) => commands::wast::wast(&args),
         Command::Dap(args) => commands::dap::dap(&args),
         Command::Db(args) => commands::db::db(&args.args),

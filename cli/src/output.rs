@@ -52,12 +52,26 @@ fn no_output(error: &std::io::Error) -> Failure {
 /// # Errors
 /// Where it cannot be written.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result {
+    write_file_with(path, |file| file.write_all(bytes))
+}
+
+/// The same for a file that is written piece by piece.
+///
+/// # Errors
+/// Where it cannot be written.
+pub(crate) fn write_file_with(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result {
     let written = match std::fs::metadata(path) {
-        Ok(there) if !there.is_file() => std::fs::write(path, bytes),
+        Ok(there) if !there.is_file() => File::options()
+            .write(true)
+            .open(path)
+            .and_then(|mut file| write(&mut file)),
         _ => {
             // A signal that ends the process must not leave the temporary file behind.
             let interruption = Interruption::catch();
-            let written = target(path).and_then(|target| replace(&target, bytes));
+            let written = target(path).and_then(|target| replace(&target, write));
             interruption.resume();
             written
         }
@@ -103,7 +117,10 @@ fn target(path: &Path) -> std::io::Result<PathBuf> {
 }
 
 /// Replaces a file, or makes it.
-fn replace(target: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn replace(
+    target: &Path,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     // A short name, as that of the file may be as long as names can be. It must be a new file: in a
     // folder that others may write to, there could be a link of that name to somewhere else.
     let mut number = 0;
@@ -121,8 +138,7 @@ fn replace(target: &Path, bytes: &[u8]) -> std::io::Result<()> {
             Err(error) => return Err(error),
         }
     };
-    let written = file
-        .write_all(bytes)
+    let written = write(&mut file)
         .and_then(|()| keep_permissions(target, &temporary))
         .and_then(|()| std::fs::rename(&temporary, target));
     if written.is_err() {

@@ -216,7 +216,7 @@ impl Report {
             ..
         } = costs;
         let total = u128::from(self.total.fuel.max(1));
-        let tenths = u128::from(*fuel) * 1000 / total;
+        let tenths = (u128::from(*fuel) * 2000 + total) / (2 * total);
         let percent = format!("{}.{}", tenths / 10, tenths % 10);
         let _ = writeln!(
             text,

@@ -1,13 +1,19 @@
 //! Signals: which end the process, and what is cleaned up before they do.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// The signals by which people end a program.
 const INTERRUPTS: [i32; 3] = [SIGHUP, SIGINT, SIGTERM];
+
+/// Whether signals end the process as if nobody had put them off: what was registered for that stays registered.
+static DEADLY: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// How many there are that put signals off.
+static PUT_OFF: AtomicUsize = AtomicUsize::new(0);
 
 /// Sets up what holds for the whole process.
 pub(crate) fn prepare() {
@@ -26,8 +32,6 @@ pub(crate) struct Interruption {
     came: Arc<AtomicUsize>,
     /// Whether one came.
     any: Arc<AtomicBool>,
-    /// Whether signals end the process as if nobody had put them off.
-    deadly: Arc<AtomicBool>,
 }
 
 impl Interruption {
@@ -36,8 +40,9 @@ impl Interruption {
         let interruption = Interruption {
             came: Arc::default(),
             any: Arc::default(),
-            deadly: Arc::default(),
         };
+        PUT_OFF.fetch_add(1, Ordering::SeqCst);
+        DEADLY.store(false, Ordering::SeqCst);
         let ignored = ignored();
         for signal in INTERRUPTS {
             // What `nohup`, say, has switched off is to stay so.
@@ -50,8 +55,8 @@ impl Interruption {
     }
 
     fn register(&self, signal: i32) -> std::io::Result<()> {
-        let Interruption { came, any, deadly } = self;
-        flag::register_conditional_default(signal, Arc::clone(deadly))?;
+        let Interruption { came, any } = self;
+        flag::register_conditional_default(signal, Arc::clone(&DEADLY))?;
         flag::register_usize(signal, Arc::clone(came), signal as usize)?;
         flag::register(signal, Arc::clone(any))?;
         Ok(())
@@ -62,9 +67,18 @@ impl Interruption {
         Some(Arc::clone(&self.any))
     }
 
-    /// Lets signals end the process again; one that came meanwhile does so now.
-    pub(crate) fn resume(self) {
-        self.deadly.store(true, Ordering::SeqCst);
+    /// Lets the next signal end the process, while one that came is still put off.
+    pub(crate) fn resume_next(&self) {
+        DEADLY.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets signals end the process again; one that came meanwhile does so now. Where others put them off as well, they
+    /// see to that.
+    pub(crate) fn resume(&self) {
+        if PUT_OFF.fetch_sub(1, Ordering::SeqCst) > 1 {
+            return;
+        }
+        DEADLY.store(true, Ordering::SeqCst);
         let signal = self.came.load(Ordering::SeqCst);
         if signal != 0 {
             // Does not return for these signals.

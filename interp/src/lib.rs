@@ -20,5 +20,5 @@ mod machine;
 
 pub use code::{Catch, Code, CodeMemory, NativeCode, NativeEntry, Options, ResultKind};
 pub use frames::{Frame, walk};
-pub use lower::{Maps, Offsets, References, lower, maps};
+pub use lower::{Kept, Maps, Offsets, References, lower, maps, operands};
 pub use machine::{call, unlowered};

@@ -8,14 +8,16 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use dotvm_interp::{Code, Maps, Offsets, Options, References, lower, maps, unlowered};
+use dotvm_interp::{
+    Code, Kept, Maps, Offsets, Options, References, lower, maps, operands, unlowered,
+};
 use dotvm_isa::abi::CodeCell;
 use dotvm_isa::debug::{SourceTables, SubprogramName};
 use dotvm_isa::encode::{EncodeOptions, encode};
 use dotvm_isa::verify::{self, ModuleEnv};
 use dotvm_isa::{
     Arch, Bytes, ExternKind, FuncType, GlobalType, ImportDesc, InstrReader, Malformed, Names,
-    ObjectType, Op, RefType, TableType,
+    ObjectType, Op, RefType, TableType, ValType,
 };
 
 use dotvm_jit::{FileMemory, Image, Unit};
@@ -734,6 +736,29 @@ impl Module {
         maps(isa, env, defined, types.ids(), cells, self.options())
     }
 
+    /// Where the operands of a function are that is stopped in threaded code, as [`dotvm_interp::operands`] has it;
+    /// nothing where that cannot be told.
+    pub(crate) fn operands(&self, func: u32, offset: u32) -> Option<Vec<(ValType, Kept)>> {
+        let ModuleInner {
+            isa,
+            env,
+            types,
+            cells,
+            ..
+        } = &*self.0;
+        let defined = func - env.spaces.imported_funcs;
+        let found = operands(
+            isa,
+            env,
+            defined,
+            types.ids(),
+            cells,
+            self.options(),
+            offset,
+        );
+        found.ok().flatten()
+    }
+
     fn options(&self) -> Options {
         let config = self.engine().config();
         Options {
@@ -793,7 +818,7 @@ fn file_error(path: &Path, error: std::io::Error) -> Error {
 }
 
 /// A file's bytes: read, or mapped where they are many.
-fn open(path: &Path) -> std::io::Result<Bytes> {
+pub(crate) fn open(path: &Path) -> std::io::Result<Bytes> {
     let mut file = File::open(path)?;
     let metadata = file.metadata()?;
     if metadata.is_file() {

@@ -243,7 +243,7 @@ impl State {
 }
 
 /// What a program is: its bytecode, however it was stored and whatever is known about its source.
-fn digest(module: &Module) -> [u8; 32] {
+pub(crate) fn digest(module: &Module) -> [u8; 32] {
     let bytes = encode(
         module.bytecode(),
         &Names::default(),

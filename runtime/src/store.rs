@@ -21,6 +21,7 @@ use crate::profile::{ExactProfile, Extras};
 use crate::services::{self, Services};
 use crate::signals::{InterruptHandle, StoreSignals, Ticket};
 use crate::vm::alloc_places::AllocPlaces;
+use crate::vm::core_frames::CoreFrames;
 use crate::vm::entry::StoreVm;
 use crate::vm::exceptions::Exceptions;
 use crate::vm::funcs::Funcs;
@@ -66,6 +67,8 @@ pub struct StoreOpaque {
     pub(crate) extras: Option<Extras>,
     /// The debugger, where there is one. Nothing locks it: that is what makes it shareable.
     pub(crate) debug: Mutex<Option<Box<Session>>>,
+    /// What core dumps say of frames, where there are to be some.
+    pub(crate) core: Option<Box<Mutex<CoreFrames>>>,
     /// Samples of where programs are, while they are taken.
     pub(crate) sampler: Option<Box<Mutex<Sampler>>>,
     pub(crate) services: Services,
@@ -167,6 +170,7 @@ impl<T: 'static> Store<T> {
             heap: Heap::new(config.gc_torture),
             extras: config.counting.then(Extras::default),
             debug: Mutex::default(),
+            core: None,
             sampler: None,
             services: Services::default(),
             host_calls: 0,

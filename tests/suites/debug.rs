@@ -4,6 +4,8 @@
 //! Programs are in `debug/`: a Rust program that is compiled here, and modules made of a C program,
 //! which are kept, since compilers differ.
 
+#[path = "core_dumps.rs"]
+mod core_dumps;
 #[path = "debug_sessions.rs"]
 mod sessions;
 

@@ -23,6 +23,7 @@ use crate::modules::{Files, Loader};
 use crate::run;
 use crate::source::{Sources, is_turning};
 use crate::vitbc::{self, module, text, v2};
+use crate::wasm;
 
 /// The most levels of folders that are searched for sources.
 const FOLDERS_MAX: usize = 64;
@@ -44,13 +45,16 @@ enum Command {
         #[command(flatten)]
         given: Given,
     },
-    /// Compiles a program to a `.vitbc` file.
+    /// Compiles a program to a `.vitbc` file, or to a module of WebAssembly.
     Build {
         /// The program's file.
         file: PathBuf,
-        /// The file that is written; without it the program's name with `.vitbc`.
+        /// The file that is written; without it the program's name with `.vitbc` or `.wasm`.
         #[arg(short, long)]
         output: Option<PathBuf>,
+        /// What it is for: this machine (vitbc), or machines that run WebAssembly with WASI (wasm).
+        #[arg(long, value_name = "TARGET", default_value = "vitbc")]
+        target: Target,
         /// Packs sections with zstd.
         #[arg(long)]
         zstd: bool,
@@ -123,6 +127,13 @@ enum Command {
         /// The file.
         file: PathBuf,
     },
+}
+
+/// What programs are compiled to.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Target {
+    Vitbc,
+    Wasm,
 }
 
 /// How much is reported.
@@ -220,7 +231,20 @@ pub fn main() -> ExitCode {
             log,
             given,
         } => return ended(exec(&file, dump_vm, log, &given)),
-        Command::Build { file, output, zstd } => build(&file, output, zstd),
+        Command::Build {
+            file,
+            output,
+            target: Target::Vitbc,
+            zstd,
+        } => build(&file, output, "vitbc", |module| {
+            vitbc::encode(module, zstd).map_err(io::Error::other)
+        }),
+        Command::Build { zstd: true, .. } => Err(io::Error::other(
+            "`--zstd` packs `.vitbc` files: leave it out, or the target",
+        )),
+        Command::Build { file, output, .. } => build(&file, output, "wasm", |module| {
+            wasm::build(module, wasm::Options::default()).map_err(io::Error::other)
+        }),
         Command::Test {
             files,
             filter,
@@ -339,16 +363,22 @@ fn run(path: &Path, given: &Given) -> io::Result<Result<(), Error>> {
     Ok(execute(path, module, given, None)?.1.result)
 }
 
-fn build(path: &Path, output: Option<PathBuf>, packed: bool) -> io::Result<bool> {
+/// Compiles a program to a file with that end.
+fn build(
+    path: &Path,
+    output: Option<PathBuf>,
+    end: &str,
+    encode: impl FnOnce(&module::Module) -> io::Result<Vec<u8>>,
+) -> io::Result<bool> {
     let Some(module) = compiled(path)? else {
         return Ok(false);
     };
-    let output = output.unwrap_or_else(|| path.with_extension("vitbc"));
+    let output = output.unwrap_or_else(|| path.with_extension(end));
     if is_same(path, &output) {
         let error = io::Error::other("this is the program itself: name another file with `-o`");
         return Err(about(&output, &error));
     }
-    let bytes = vitbc::encode(&module, packed).map_err(|error| about(&output, &error))?;
+    let bytes = encode(&module).map_err(|error| about(&output, &error))?;
     fs::write(&output, bytes).map_err(|error| about(&output, &error))?;
     Ok(true)
 }

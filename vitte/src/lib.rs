@@ -26,6 +26,7 @@ pub mod source;
 pub mod syntax;
 pub mod types;
 pub mod vitbc;
+pub mod wasm;
 
 use std::io;
 use std::path::Path;

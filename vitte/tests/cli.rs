@@ -426,3 +426,91 @@ fn test_good() { }
     let (_, err) = check(folder.path(), &["test", "empty"], 1);
     assert!(err.contains("_test.vit"), "{err}");
 }
+
+/// Runs a module of WebAssembly on standard output.
+const NODE: &str = "import { readFileSync } from 'node:fs'
+import { WASI } from 'node:wasi'
+const wasi = new WASI({ version: 'preview1' })
+const module = await WebAssembly.compile(readFileSync(process.argv[2]))
+const instance = await WebAssembly.instantiate(module, wasi.getImportObject())
+process.exitCode = wasi.start(instance)
+";
+
+/// Programs are built for WebAssembly; where there is node, another machine runs the language's cases.
+#[test]
+fn webassembly_is_built_and_runs_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(
+        path.join("db.vit"),
+        "import db\nfn f() {\n    print(db.get(\"a\") ?? \"\")\n}\nf()\n",
+    )
+    .unwrap();
+    let (_, err) = check(path, &["build", "--target", "wasm", "db.vit"], 1);
+    assert!(
+        err.contains("db.vit:3: `db.get` in `f`: modules of WebAssembly do not have the database"),
+        "{err}"
+    );
+    fs::write(
+        path.join("fail.vit"),
+        "fn f(x: int) -> int {\n    return 1 / x\n}\nprint(f(0))\n",
+    )
+    .unwrap();
+    check(
+        path,
+        &["build", "--target", "wasm", "fail.vit", "-o", "fail.wasm"],
+        0,
+    );
+    let (_, err) = check(
+        path,
+        &["build", "--target", "wasm", "--zstd", "fail.vit"],
+        1,
+    );
+    assert!(err.contains("`--zstd` packs `.vitbc` files"), "{err}");
+    let module = fs::read(path.join("fail.wasm")).unwrap();
+    assert_eq!(module[..8], *b"\0asm\x01\0\0\0");
+    // What is not used is not there.
+    assert!(module.len() < 6000, "{}", module.len());
+    fs::write(path.join("run.mjs"), NODE).unwrap();
+    let node = |module: &str| {
+        let mut command = Command::new("node");
+        command
+            .current_dir(path)
+            .args(["--no-warnings", "run.mjs", module]);
+        command.output()
+    };
+    let output = match node("fail.wasm") {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("there is no node, by which modules would be run: {error}");
+            return;
+        }
+    };
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        err,
+        "error: trap: integer divide by zero\n  0: f\n      at fail.vit:2\n"
+    );
+    assert_eq!(output.status.code(), Some(134));
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run");
+    for name in [
+        "collections",
+        "functions",
+        "logic",
+        "numbers",
+        "strings",
+        "types",
+    ] {
+        let text = fs::read_to_string(cases.join(format!("cases_{name}.vit"))).unwrap();
+        let lines = text.lines().map(|line| match line.strip_prefix("//# ") {
+            Some(_) => format!("println({line:?})\n"),
+            None => format!("{line}\n"),
+        });
+        fs::write(path.join("cases.vit"), lines.collect::<String>()).unwrap();
+        check(path, &["build", "--target", "wasm", "cases.vit"], 0);
+        let output = node("cases.wasm").unwrap();
+        let found = String::from_utf8(output.stdout).unwrap();
+        let expected = fs::read_to_string(cases.join(format!("cases_{name}.expected"))).unwrap();
+        assert_eq!(found, expected, "{name}");
+    }
+}

@@ -1,6 +1,8 @@
 //! Programs that are run, in every tier: what they print and how they end stands beside them;
 //! `UPDATE_EXPECT=1` renews it.
 
+mod wasm;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

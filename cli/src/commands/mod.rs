@@ -5,6 +5,7 @@ pub(crate) mod compile;
 pub(crate) mod completion;
 pub(crate) mod dap;
 pub(crate) mod db;
+pub(crate) mod debug;
 pub(crate) mod disasm;
 pub(crate) mod explore;
 pub(crate) mod inspect;

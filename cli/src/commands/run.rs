@@ -1,6 +1,7 @@
 //! `dotvm run`: runs programs.
 
-mod debugger;
+mod core;
+pub(crate) mod debugger;
 mod invoke;
 mod kept;
 mod profiles;
@@ -10,7 +11,6 @@ mod trace;
 mod verbose;
 
 use std::mem::ManuallyDrop;
-use std::path::Path;
 
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder};
 use dotvm::{Engine, Error, Instance, Linker, Module, Store, add_wasi_to_linker};
@@ -34,6 +34,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         &args.source,
         args.debug_info
             || args.debug
+            || args.coredump.is_some()
             || matches!(args.profile, Some(Profile::Exact(_) | Profile::Sample(_))),
         &engine,
         &mut phases,
@@ -49,6 +50,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     if args.track_alloc {
         store.track_allocations();
     }
+    if args.coredump.is_some() {
+        store.keep_core();
+    }
     let linker = ManuallyDrop::new(linker(&engine, &module)?);
     phases.end("set up");
     if args.debug {
@@ -57,6 +61,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let trace = trace::begin(args, &mut store)?;
     kept::begin(&mut store, args)?;
     profiles::begin(args, &mut store)?;
+    let ending = profiles::Ending::begin(args, &store)?;
     let outcome = match linker.instantiate(&mut *store, &module) {
         Ok(instance) => {
             phases.end("instantiate");
@@ -69,7 +74,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
                 Ok(code)
             })
         }
-        Err(error) => Err(Failure::of(args.file(), error)),
+        Err(error) => ended(args, &store, error),
     };
     if args.db.is_some() || args.state.is_some() {
         // What a killed program leaves is to be the exception: then all of the file is read when it is next opened.
@@ -90,6 +95,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     let traced = trace.map_or(Ok(()), |trace| trace.end());
     let written = traced.and_then(|()| stats::write(args, &store, &module, &phases));
     let written = written.and_then(|()| profiles::write(args, &mut store));
+    if let Some(ending) = ending {
+        ending.end();
+    }
     match (outcome, written) {
         (Ok(code), written) => written.map(|()| code),
         (Err(failure), written) => {
@@ -156,14 +164,13 @@ fn execute(
     module: &Module,
     instance: Instance,
 ) -> Result<(u8, String)> {
-    let path = args.file();
     let state = kept::load(store, args, instance)?;
     if let Some(name) = &args.invoke {
         let is_set_up = state.as_ref().is_some_and(|state| state.version() > 0);
         let results = invoke::invoke(store, instance, module, name, args, is_set_up)?;
         let (code, results) = match results {
             Ok(results) => (0, results),
-            Err(error) => (exit_code(path, error)?, String::new()),
+            Err(error) => (ended(args, store, error)?, String::new()),
         };
         kept::commit(store, args, state)?;
         return Ok((code, results));
@@ -171,23 +178,26 @@ fn execute(
     let Some(entry) = instance.entry(&mut *store) else {
         let functions = invoke::exported_functions(module);
         return Err(Failure::at(
-            path,
+            args.file(),
             format_args!("the module has no entry point; --invoke calls a function: {functions}"),
         ));
     };
     let code = match entry.call(&mut *store, &[]) {
         Ok(_) => 0,
-        Err(error) => exit_code(path, error)?,
+        Err(error) => ended(args, store, error)?,
     };
     kept::commit(store, args, state)?;
     Ok((code, String::new()))
 }
 
-/// The exit code of a program that ended with an error.
-fn exit_code(path: &Path, error: Error) -> Result<u8> {
+/// The exit code of a program that ended with an error. A core dump is written, if there is to be one.
+fn ended(args: &Run, store: &Store<WasiCtx>, error: Error) -> Result<u8> {
     match error {
         // The low eight bits, which is all that a process can hand to its parent.
         Error::Exit(code) => Ok(code.cast_unsigned() as u8),
-        error => Err(Failure::of(path, error)),
+        error => {
+            core::write(args, store, &error);
+            Err(Failure::of(args.file(), error))
+        }
     }
 }

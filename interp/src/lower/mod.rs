@@ -19,6 +19,7 @@ mod select;
 mod span_forms;
 mod spans;
 mod stack;
+mod values;
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -32,6 +33,8 @@ use crate::machine::Handler;
 use block::Blocks;
 use regions::OpenRegions;
 use stack::{Accumulators, Entry, Where};
+
+pub use values::{Kept, operands};
 
 /// Verifies and lowers the defined function `defined`.
 ///

@@ -41,6 +41,7 @@
 #![forbid(unsafe_code)]
 
 mod breakpoint;
+pub mod core;
 mod expression;
 mod number;
 mod show;
@@ -58,7 +59,7 @@ pub(crate) use breakpoint::demangled;
 pub use breakpoint::{Breakpoint, Watch};
 pub use expression::check_expression;
 pub use step::{Step, StepUnit};
-pub(crate) use stopped::instruction;
+pub(crate) use stopped::{FrameValues, instruction};
 pub use stopped::{StackFrame, Stopped, Variable};
 pub use trace::{Traced, Tracer};
 pub use value::Value;
@@ -124,6 +125,9 @@ pub enum Reason {
     },
     /// The program traps, which nothing can stop any more.
     Trap(TrapCode),
+    /// It has ended, for the reason that is said: this is a [core dump](self::core), in which nothing goes on or
+    /// changes.
+    Core(String),
 }
 
 /// What a store keeps of its debugger.

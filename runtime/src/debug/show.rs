@@ -299,12 +299,16 @@ impl Text<'_> {
     }
 }
 
+/// A slot of a reference of which a core dump does not say more than that it is not null. References to functions are
+/// aligned addresses.
+pub(super) const UNKNOWN: u64 = 1;
+
 /// What a reference refers to.
 pub(super) fn reference(store: &StoreOpaque, ty: ValType, slot: u64) -> String {
     if slot == 0 {
         return "null".to_owned();
     }
-    if ty != ValType::FuncRef {
+    if ty != ValType::FuncRef || slot == UNKNOWN {
         return format!("some {}", ty.name());
     }
     let number = store.funcs.find(slot);

@@ -1,6 +1,8 @@
 //! What a debugger sees of a program that has stopped.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use dotvm_isa::abi::FRAME_HEADER_SLOTS;
 use dotvm_isa::debug::{Base, Place, Spot, SubprogramName, TypeKind};
@@ -61,10 +63,19 @@ pub struct Variable {
 }
 
 /// Locals and operands of a function, by their places in its frames.
-struct Layout {
-    locals: Vec<(ValType, u32)>,
+pub(super) struct Layout {
+    pub(super) locals: Vec<(ValType, u32)>,
     /// The operand stack in front of an instruction, from its bottom.
-    operands: Vec<(ValType, u32)>,
+    pub(super) operands: Vec<(ValType, u32)>,
+}
+
+/// The values of a frame that is not on the stack any more, from a core dump.
+#[derive(Debug)]
+pub(crate) struct FrameValues {
+    /// What is known, by its first slot in the frame.
+    pub(super) known: BTreeMap<u32, Arc<[u64]>>,
+    /// How many operands are the frame's own.
+    pub(super) operands: usize,
 }
 
 impl<'s> Stopped<'s> {
@@ -466,11 +477,19 @@ fn push_frames(frames: &mut Vec<StackFrame>, session: &mut Session, raw: &RawFra
 
 /// Where locals and operands are in a frame.
 fn layout(raw: &RawFrame) -> Result<Layout, String> {
-    let isa = raw.module.bytecode();
-    let env = raw.module.env();
-    let text = |error: crate::Malformed| error.to_string();
-    let defined = raw.func - env.spaces.imported_funcs;
-    let mut verifier = FuncVerifier::new(isa, env, defined).map_err(text)?;
+    let found = layout_at(&raw.module, raw.func, raw.offset)?;
+    found.ok_or_else(|| "there is no such instruction".to_owned())
+}
+
+/// Types of a function's locals, and their places in its frames.
+pub(super) fn locals_of(module: &Module, func: u32) -> Result<Vec<(ValType, u32)>, String> {
+    let env = module.env();
+    let defined = func - env.spaces.imported_funcs;
+    let verifier = FuncVerifier::new(module.bytecode(), env, defined);
+    Ok(local_slots(&verifier.map_err(|error| error.to_string())?))
+}
+
+fn local_slots(verifier: &FuncVerifier<'_>) -> Vec<(ValType, u32)> {
     let params = verifier.func_type().params.len();
     let mut slot = 0;
     let mut locals = Vec::new();
@@ -479,34 +498,53 @@ fn layout(raw: &RawFrame) -> Result<Layout, String> {
         locals.push((*ty, slot + header));
         slot += ty.slots();
     }
+    locals
+}
+
+/// Where locals and operands of a function are in front of the instruction at that offset; nothing where there is
+/// none.
+pub(super) fn layout_at(module: &Module, func: u32, offset: u32) -> Result<Option<Layout>, String> {
+    let env = module.env();
+    let text = |error: crate::Malformed| error.to_string();
+    let defined = func - env.spaces.imported_funcs;
+    let mut verifier = FuncVerifier::new(module.bytecode(), env, defined).map_err(text)?;
+    let locals = local_slots(&verifier);
     let base = verifier.local_slots() + FRAME_HEADER_SLOTS;
     let mut operands = Vec::new();
     while let Some(step) = verifier.step().map_err(text)? {
-        if step.instr.offset == raw.offset {
+        if step.instr.offset == offset {
             let mut shape = verifier.shape();
             while let Some((ty, below)) = verifier.pop(shape) {
                 operands.push((ty, base + verifier.slots(below)));
                 shape = below;
             }
             operands.reverse();
-            break;
+            return Ok(Some(Layout { locals, operands }));
         }
         verifier.apply(&step.instr).map_err(text)?;
     }
-    Ok(Layout { locals, operands })
+    Ok(None)
 }
 
 /// The value of a local or operand.
 fn slot_value(raw: &RawFrame, (ty, slot): (ValType, u32)) -> Value {
+    let home = match &raw.kept {
+        None => Home::Slots(raw.base + slot as usize * size_of::<u64>(), ty, 0),
+        Some(values) => Home::Kept(values.known.get(&slot).cloned(), ty, 0),
+    };
     Value {
         ty: Ty::Machine(ty),
-        home: Home::Slots(raw.base + slot as usize * size_of::<u64>(), ty, 0),
+        home,
     }
 }
 
 /// What is on the operand stack, but for what the frame that was called took as its parameters.
 fn operands(raw: &RawFrame, callee: Option<usize>) -> Result<Vec<Value>, String> {
     let layout = layout(raw)?;
+    if let Some(values) = &raw.kept {
+        let own = layout.operands.iter().take(values.operands);
+        return Ok(own.map(|&operand| slot_value(raw, operand)).collect());
+    }
     let end = callee
         .filter(|&callee| callee > raw.base)
         .unwrap_or(usize::MAX);
@@ -603,7 +641,7 @@ fn source_value(
     };
     let ty = match (&resolved.kind, &home) {
         // Vectors and references of assembler text.
-        (TypeKind::Opaque, Home::Slots(_, ty, 0)) => Ty::Machine(*ty),
+        (TypeKind::Opaque, Home::Slots(_, ty, 0) | Home::Kept(_, ty, 0)) => Ty::Machine(*ty),
         _ => Ty::Source(raw.module.clone(), ty),
     };
     Ok(Value { ty, home })

@@ -1,5 +1,7 @@
 //! Values of a stopped program: their types, and where they are.
 
+use std::sync::Arc;
+
 use dotvm_isa::ValType;
 use dotvm_isa::debug::{Scalar, Type, TypeKind};
 
@@ -46,6 +48,8 @@ pub(super) enum Home {
     Memory(u32, u64),
     /// In the slots of a value of that type, from some byte on.
     Slots(usize, ValType, u64),
+    /// As in slots, in a core dump; nothing where it is not known.
+    Kept(Option<Arc<[u64]>>, ValType, u64),
     /// In the global of the store with that number, from some byte on.
     Global(u32, ValType, u64),
 }
@@ -84,6 +88,7 @@ impl Home {
             }
             Home::Memory(memory, address) => Home::Memory(*memory, address.wrapping_add(offset)),
             Home::Slots(address, ty, at) => Home::Slots(*address, *ty, at.saturating_add(offset)),
+            Home::Kept(slots, ty, at) => Home::Kept(slots.clone(), *ty, at.saturating_add(offset)),
             Home::Global(number, ty, at) => Home::Global(*number, *ty, at.saturating_add(offset)),
         }
     }
@@ -122,6 +127,14 @@ impl Home {
                 let bytes = frames::slots(store, address + *at as usize, size);
                 bytes.map(<[u8]>::to_vec).ok_or_else(|| OUTSIDE.to_owned())
             }
+            Home::Kept(slots, ty, at) => {
+                let slots = slots.as_ref().ok_or(NOT_KNOWN)?;
+                if at.saturating_add(len) > machine_bytes(*ty) {
+                    return Err(OUTSIDE.to_owned());
+                }
+                let bytes = slots.iter().flat_map(|slot| slot.to_le_bytes());
+                Ok(bytes.skip(*at as usize).take(size).collect())
+            }
             Home::Global(number, ty, at) => {
                 let whole = machine_bytes(*ty);
                 if at.saturating_add(len) > whole {
@@ -144,7 +157,7 @@ impl Home {
         // What was read there before is what can be written.
         self.read(store, bytes.len() as u64)?;
         match *self {
-            Home::Here(..) => {
+            Home::Here(..) | Home::Kept(..) => {
                 Err("it is not kept anywhere, so that it cannot be changed".to_owned())
             }
             Home::Memory(memory, address) => {
@@ -197,6 +210,9 @@ fn fill(all: &mut [u8], at: usize, bytes: &[u8], rest: u8) {
     }
 }
 
+/// What is said of values that a core dump does not have.
+const NOT_KNOWN: &str = "not known, it was in a register";
+
 const OUTSIDE: &str = "it reaches outside of what it is in";
 
 fn bytes_of(store: &StoreOpaque, memory: u32) -> u64 {
@@ -213,7 +229,7 @@ impl Value {
 
     /// Whether it is in a place that can be changed.
     pub fn is_place(&self) -> bool {
-        !matches!(self.home, Home::Here(..))
+        !matches!(self.home, Home::Here(..) | Home::Kept(..))
     }
 
     /// Its address, where it is in a memory.
@@ -266,7 +282,9 @@ impl Value {
             Ty::Source(module, index) => {
                 let (_, ty) = resolve(module, *index)?;
                 let bytes = match (ty.bytes, &self.home) {
-                    (0, Home::Slots(_, ty, 0) | Home::Global(_, ty, 0)) => machine_bytes(*ty),
+                    (0, Home::Slots(_, ty, 0) | Home::Kept(_, ty, 0) | Home::Global(_, ty, 0)) => {
+                        machine_bytes(*ty)
+                    }
                     (bytes, _) => bytes,
                 };
                 match ty.kind {

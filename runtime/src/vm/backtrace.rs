@@ -7,6 +7,7 @@ use dotvm_interp::{Code, walk};
 use dotvm_jit::entry::{self, NativeFrame};
 use dotvm_jit::traps;
 
+use super::core_frames;
 use super::entry::Place;
 use crate::backtrace::{Backtrace, BacktraceBuilder, Frame};
 use crate::module::Module;
@@ -48,27 +49,78 @@ impl<'s> CodeMap<'s> {
     }
 }
 
+/// A frame of a function of the bytecode.
+pub(super) enum Visited<'v> {
+    /// Of threaded code: where it is, and the index of the word that was executing.
+    Threaded {
+        module: &'v Module,
+        code: &'v Code,
+        frame: dotvm_interp::Frame,
+        word: usize,
+    },
+    /// Of a function that stopped before its first instruction.
+    Entered { module: &'v Module, func: u32 },
+    /// Of native code, at the instruction with that offset.
+    Native {
+        module: &'v Module,
+        func: u32,
+        offset: u32,
+    },
+}
+
 /// The frames of all runs, innermost first: those below `innermost`, then those that wait for it.
 pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrace {
     let mut backtrace = BacktraceBuilder::default();
+    visit(store, innermost, &mut |visited| {
+        backtrace.push(|| match visited {
+            Visited::Threaded {
+                module, code, word, ..
+            } => Frame::new(module.clone(), code.func(), word),
+            Visited::Entered { module, func } => Frame::at(module.clone(), func, 0),
+            Visited::Native {
+                module,
+                func,
+                offset,
+            } => Frame::at(module.clone(), func, offset),
+        });
+    });
+    backtrace.finish()
+}
+
+/// The same where a run ends for good: what a core dump needs of the frames is noted as well, if there is to be one.
+pub(crate) fn capture_end(store: &StoreOpaque, innermost: Option<Place>) -> Backtrace {
+    core_frames::note(store, innermost);
+    capture(store, innermost)
+}
+
+/// Visits the frames of all runs, innermost first: those below `innermost`, then those that wait for it.
+pub(super) fn visit(
+    store: &StoreOpaque,
+    innermost: Option<Place>,
+    see: &mut dyn FnMut(Visited<'_>),
+) {
     let mut map = None;
     for place in innermost.into_iter().chain(store.vm.waiting()) {
         if traps::find(place.ip.addr()).is_some() {
             // SAFETY: as below; native code keeps frame pointers.
-            unsafe { walk_native(store, place, &mut backtrace) };
+            unsafe { walk_native(store, place, see) };
             continue;
         }
         let map = map.get_or_insert_with(|| CodeMap::new(store));
         let mut visit = |frame: dotvm_interp::Frame| {
             let known = map.find(frame.ip)?;
             let (code, module) = (&known.code, known.module);
-            backtrace.push(|| {
-                if !known.is_lowered {
-                    // It stopped before its first instruction.
-                    return Frame::at(module.clone(), code.func(), 0);
-                }
-                let word = code.word_index(frame.ip) - usize::from(frame.is_return_address);
-                Frame::new(module.clone(), code.func(), word)
+            see(match known.is_lowered {
+                true => Visited::Threaded {
+                    module,
+                    code,
+                    frame,
+                    word: code.word_index(frame.ip) - usize::from(frame.is_return_address),
+                },
+                false => Visited::Entered {
+                    module,
+                    func: code.func(),
+                },
             });
             Some(code.param_slots())
         };
@@ -76,7 +128,6 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
         // run ended, and nothing ran on its part of the stack since; the others are waiting.
         unsafe { walk(place.threaded_frame(), &mut visit) };
     }
-    backtrace.finish()
 }
 
 /// Visits the frames of one entry into native code.
@@ -84,7 +135,7 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
 /// # Safety
 /// `place` is a frame of native code that is stopped, and nothing ran on its part of the native stack
 /// since.
-unsafe fn walk_native(store: &StoreOpaque, place: Place, backtrace: &mut BacktraceBuilder) {
+unsafe fn walk_native(store: &StoreOpaque, place: Place, see: &mut dyn FnMut(Visited<'_>)) {
     // Of deep recursion, most frames are at the same place as the one before.
     let (mut known, mut module, mut frames) = (0, None, Vec::new());
     // SAFETY: the caller's promise.
@@ -104,7 +155,11 @@ unsafe fn walk_native(store: &StoreOpaque, place: Place, backtrace: &mut Backtra
         if let Some(module) = module {
             let imported = module.env().spaces.imported_funcs;
             for &(defined, offset) in &frames {
-                backtrace.push(|| Frame::at(module.clone(), imported + defined, offset));
+                see(Visited::Native {
+                    module,
+                    func: imported + defined,
+                    offset,
+                });
             }
         }
     }

@@ -1,11 +1,13 @@
 //! What a debugger reads and writes of stopped guest code: frames, and the slots of their values.
 
 use std::ptr;
+use std::sync::Arc;
 
 use dotvm_interp::{Frame, walk};
 use dotvm_isa::abi::VmContext;
 
 use super::entry::Place;
+use crate::debug::FrameValues;
 use crate::module::Module;
 use crate::store::StoreOpaque;
 
@@ -24,6 +26,8 @@ pub(crate) struct RawFrame {
     pub(crate) offset: u32,
     /// Address of the frame's first slot.
     pub(crate) base: usize,
+    /// The frame's values, where it is not on the stack.
+    pub(crate) kept: Option<Arc<FrameValues>>,
 }
 
 /// The base of the frame that asks.
@@ -72,6 +76,7 @@ fn frames(store: &StoreOpaque, innermost: Option<Place>, most: usize) -> Vec<Raw
                 func: code.func(),
                 offset: code.stop_before(word).unwrap_or_default(),
                 base: frame.fp.addr(),
+                kept: None,
             });
             Some(code.param_slots())
         };
@@ -82,7 +87,11 @@ fn frames(store: &StoreOpaque, innermost: Option<Place>, most: usize) -> Vec<Raw
 }
 
 /// The number of a frame's instance; where nobody noted it, that of the module's first one.
-fn instance_of(store: &StoreOpaque, module: &Module, ctx: *mut VmContext) -> Option<u32> {
+pub(super) fn instance_of(
+    store: &StoreOpaque,
+    module: &Module,
+    ctx: *mut VmContext,
+) -> Option<u32> {
     let instances = || (0..).zip(&store.instances);
     let known = instances().find(|(_, instance)| ptr::eq(instance.ctx(), ctx));
     let found = known.or_else(|| instances().find(|(_, it)| Module::same(&it.module, module)));

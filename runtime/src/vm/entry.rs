@@ -15,7 +15,7 @@ use dotvm_isa::abi::{
 use dotvm_jit::entry::NativeFrame;
 use dotvm_jit::traps::Running;
 
-use super::backtrace::capture;
+use super::backtrace::capture_end;
 use super::funcs::{Callee, FuncKind};
 use super::native::{NESTED_RESERVE_BYTES, NativeStackMemory, Stub};
 use super::pinned::Pinned;
@@ -274,6 +274,15 @@ impl StoreVm {
         self.noted = Some(backtrace);
     }
 
+    /// Whether the run that is ending is stopped by an error that knows already where it happened.
+    pub(super) fn is_passed_on(&self) -> bool {
+        match &self.pending {
+            Some(Stop::Error(Error::Trap(trap))) => !trap.backtrace().is_empty(),
+            Some(Stop::Error(Error::Exception(thrown))) => !thrown.backtrace().is_empty(),
+            _ => false,
+        }
+    }
+
     /// What contexts point to.
     pub(super) fn state(&self) -> *mut VmState {
         self.state.as_ptr().cast()
@@ -394,6 +403,12 @@ impl StoreVm {
         })
     }
 
+    /// Slots of the stack from an address on: as many as there are, but no more than `most`.
+    pub(super) fn stack_slots_at(&self, address: usize, most: usize) -> &[u64] {
+        let stack = self.stack.as_ref();
+        stack.map_or(&[], |stack| stack.slots_at(address, most))
+    }
+
     /// Bytes of the stack, where they are on it.
     pub(super) fn stack_bytes_at(&self, address: usize, len: usize) -> Option<&[u8]> {
         self.stack.as_ref()?.bytes_at(address, len)
@@ -467,7 +482,7 @@ fn open(store: &mut StoreOpaque, slots: u32) -> Result<Option<Outer>> {
 #[cold]
 #[inline(never)]
 fn exhausted(store: &StoreOpaque) -> Error {
-    let backtrace = capture(store, store.vm.caller());
+    let backtrace = capture_end(store, store.vm.caller());
     Error::Trap(Trap::new(TrapCode::StackExhausted, backtrace))
 }
 
@@ -603,7 +618,7 @@ fn settle(store: &mut StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Se
             ctx: ptr::null_mut(),
             is_return_address: false,
         });
-        capture(store, place)
+        capture_end(store, place)
     };
     match stop {
         Stop::Trap(code) => {

@@ -13,7 +13,7 @@ use dotvm_isa::{TrapCode, ValType};
 use dotvm_jit::entry::{self, NativeFrame};
 use dotvm_jit::traps;
 
-use super::backtrace::capture;
+use super::backtrace::capture_end;
 use super::entry::{Place, Stop};
 use super::table::{Global, Table};
 use crate::error::Error;
@@ -358,7 +358,7 @@ unsafe fn raise(
     }
     let backtrace = match thrown {
         Some(thrown) => thrown.backtrace().clone(),
-        None => capture(store, place),
+        None => capture_end(store, place),
     };
     let types = &store.tags[*tag as usize].ty.params;
     let values = read_vals(types, store, values);

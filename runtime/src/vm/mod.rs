@@ -18,6 +18,7 @@
 pub(crate) mod alloc_places;
 pub(crate) mod backtrace;
 pub(crate) mod code;
+pub(crate) mod core_frames;
 pub(crate) mod debug;
 pub(crate) mod entry;
 pub(crate) mod exceptions;

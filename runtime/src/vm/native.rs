@@ -11,7 +11,7 @@ use dotvm_isa::abi::{
 use dotvm_jit::entry::NativeFrame;
 use dotvm_jit::{Bailout, Code, entry, stops, traps};
 
-use super::backtrace::capture;
+use super::backtrace::{capture, capture_end};
 use super::code::CodeBlocks;
 use super::entry::{Place, StoreState};
 use super::mapping::{GRANULE_BYTES, Reservation, round_up};
@@ -209,7 +209,11 @@ pub(super) unsafe fn note(ctx: *mut VmContext, place: Place) {
         };
         let store: &mut StoreInner<dyn Any> = store.as_mut();
         if store.opaque.vm.noted().is_none() {
-            let backtrace = capture(&store.opaque, Some(place));
+            // An error that was passed on by a host function happened somewhere else.
+            let backtrace = match store.opaque.vm.is_passed_on() {
+                true => capture(&store.opaque, Some(place)),
+                false => capture_end(&store.opaque, Some(place)),
+            };
             store.opaque.vm.set_noted(backtrace);
         }
     }

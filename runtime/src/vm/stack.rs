@@ -90,6 +90,15 @@ impl Stack {
         (offset.checked_add(len)? <= room).then_some(offset)
     }
 
+    /// The slots from an address on: as many as there are, but no more than `most`.
+    pub(crate) fn slots_at(&self, address: usize, most: usize) -> &[u64] {
+        let base = self.base.addr();
+        let below = self.slots_below(self.end);
+        let first = address.checked_sub(base).map(|it| it / size_of::<u64>());
+        let from = first.and_then(|first| below.get(first..)).unwrap_or(&[]);
+        &from[..most.min(from.len())]
+    }
+
     /// Bytes of slots.
     pub(crate) fn bytes_at(&self, address: usize, len: usize) -> Option<&[u8]> {
         let offset = self.offset_of(address, len)?;

@@ -26,6 +26,7 @@ use dotvm::isa::{
 };
 
 use crate::vitbc::module::{Const, Module, Row, Ty};
+use crate::wasm;
 use runtime::{GLOBALS, Items, Runtime, STR};
 
 /// So many strings are made by one function at the start.
@@ -101,6 +102,8 @@ struct Lowerer<'m> {
     strings: HashMap<u32, u32>,
     /// Why it cannot be run.
     refused: Option<String>,
+    /// Where instructions come from, for WebAssembly.
+    rows: Vec<Vec<debug::Row>>,
 }
 
 /// Makes a module of DotVM; `traced` reports every instruction to the host.
@@ -110,37 +113,88 @@ struct Lowerer<'m> {
 /// # Errors
 /// Where it uses what cannot be run yet.
 pub(crate) fn lower(module: &Module, traced: bool) -> Result<(isa::Module, Names), Refused> {
-    let mut lowerer = Lowerer {
-        module,
-        traced,
-        runtime: Runtime::default(),
-        own: Vec::new(),
-        environments: HashMap::new(),
-        types: HashMap::new(),
-        new_types: Vec::new(),
-        first: 0,
-        wrapped: Vec::new(),
-        wrapper_numbers: HashMap::new(),
-        strings: HashMap::new(),
-        refused: None,
-    };
-    lowerer.declare();
-    lowerer.bodies();
-    if let Some(reason) = lowerer.refused {
-        return Err(Refused(reason));
+    let mut lowerer = Lowerer::new(module, traced, Runtime::default());
+    lowerer.lower()
+}
+
+/// What WebAssembly is made of: a module of DotVM that needs none of its functions, and more about it.
+pub(crate) struct ForWasm {
+    pub(crate) machine: isa::Module,
+    pub(crate) names: Names,
+    /// The index of the program's first function.
+    pub(crate) first: u32,
+    /// Where instructions of the program's functions come from.
+    pub(crate) rows: Vec<Vec<debug::Row>>,
+    /// The first variable that has a string that never changes.
+    pub(crate) strings_from: u32,
+    /// What is in memory behind the table of types.
+    pub(crate) texts: Vec<u8>,
+}
+
+/// The same for modules of WebAssembly.
+///
+/// # Errors
+/// Those of [`lower`].
+pub(crate) fn lower_for_wasm(module: &Module) -> Result<ForWasm, Refused> {
+    let mut lowerer = Lowerer::new(module, false, Runtime::for_wasm());
+    for name in wasm::ALWAYS {
+        lowerer.runtime.function(name);
     }
-    let text = lowerer.runtime.assembler();
-    let assembled = assemble(&text);
-    let (mut machine, mut names) =
-        assembled.map_err(|error| Refused(format!("our bug: {error}")))?;
-    lowerer.runtime.place(&names.funcs);
-    lowerer.first = (machine.imported_funcs().count() + machine.bodies.len()) as u32;
-    lowerer.types = machine.types.iter().cloned().zip(0..).collect();
-    let added_from = machine.types.len();
-    lowerer.new_types.clear();
-    let bodies = lowerer.bodies();
-    lowerer.finish(&mut machine, &mut names, bodies, added_from);
-    Ok((machine, names))
+    let (machine, names) = lowerer.lower()?;
+    Ok(ForWasm {
+        machine,
+        names,
+        first: lowerer.first,
+        rows: lowerer.rows,
+        strings_from: GLOBALS + module.globals.len() as u32,
+        texts: lowerer.runtime.into_texts(),
+    })
+}
+
+impl<'m> Lowerer<'m> {
+    fn new(module: &'m Module, traced: bool, runtime: Runtime) -> Lowerer<'m> {
+        Lowerer {
+            module,
+            traced,
+            runtime,
+            own: Vec::new(),
+            environments: HashMap::new(),
+            types: HashMap::new(),
+            new_types: Vec::new(),
+            first: 0,
+            wrapped: Vec::new(),
+            wrapper_numbers: HashMap::new(),
+            strings: HashMap::new(),
+            refused: None,
+            rows: Vec::new(),
+        }
+    }
+
+    fn lower(&mut self) -> Result<(isa::Module, Names), Refused> {
+        let lowerer = self;
+        lowerer.declare();
+        let bodies = lowerer.bodies();
+        if let Some(reason) = lowerer.refused.take() {
+            return Err(Refused(reason));
+        }
+        if lowerer.runtime.is_for_wasm() {
+            for name in bodies.iter().flat_map(|body| wasm::helpers(&body.code)) {
+                lowerer.runtime.function(name);
+            }
+        }
+        let text = lowerer.runtime.assembler();
+        let assembled = assemble(&text);
+        let (mut machine, mut names) =
+            assembled.map_err(|error| Refused(format!("our bug: {error}")))?;
+        lowerer.runtime.place(&names.funcs);
+        lowerer.first = (machine.imported_funcs().count() + machine.bodies.len()) as u32;
+        lowerer.types = machine.types.iter().cloned().zip(0..).collect();
+        let added_from = machine.types.len();
+        lowerer.new_types.clear();
+        let bodies = lowerer.bodies();
+        lowerer.finish(&mut machine, &mut names, bodies, added_from);
+        Ok((machine, names))
+    }
 }
 
 impl Lowerer<'_> {
@@ -394,6 +448,10 @@ impl Lowerer<'_> {
             let index = self.first + i as u32;
             all.push((self.ty(body.ty) as u32, body.code));
             names.funcs.push((index, body.name));
+            if self.runtime.is_for_wasm() {
+                self.rows.push(body.rows);
+                continue;
+            }
             if i < own && !body.rows.is_empty() {
                 source.funcs.push(debug::Func {
                     index,

@@ -11,12 +11,22 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::sync::LazyLock;
 
+use crate::wasm;
+
 const SOURCES: [&str; 5] = [
     include_str!("runtime/text.rt"),
     include_str!("runtime/array.rt"),
     include_str!("runtime/map.rt"),
     include_str!("runtime/system.rt"),
     include_str!("runtime/outside.rt"),
+];
+
+/// What modules of WebAssembly have in place of functions of the machine; these come first.
+const WASM_SOURCES: [&str; 4] = [
+    include_str!("runtime/wasm.rt"),
+    include_str!("runtime/wasm_float.rt"),
+    include_str!("runtime/wasm_case.rt"),
+    include_str!("runtime/wasm_math.rt"),
 ];
 
 /// Functions from outside: module, name, type.
@@ -200,12 +210,15 @@ struct Library {
     templates: HashMap<&'static str, (&'static str, &'static str)>,
 }
 
-static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
+static LIBRARY: LazyLock<Library> = LazyLock::new(|| library(&SOURCES));
+static WASM_LIBRARY: LazyLock<Library> = LazyLock::new(|| library(&WASM_SOURCES));
+
+fn library(sources: &[&'static str]) -> Library {
     let mut library = Library {
         functions: HashMap::new(),
         templates: HashMap::new(),
     };
-    for source in SOURCES {
+    for source in sources {
         for part in source.split("\n.func $").skip(1) {
             let end = part.find("\n.end").expect("every function has an end");
             let text = &part[..end];
@@ -222,7 +235,7 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
         }
     }
     library
-});
+}
 
 impl Library {
     /// The text of a function, from its name on.
@@ -259,6 +272,54 @@ pub(super) struct Runtime {
     objects: Vec<String>,
     /// Where functions are, once that is known.
     known: HashMap<String, u32>,
+    /// What modules of WebAssembly have in memory; nothing for the machine.
+    wasm: Option<Texts>,
+}
+
+/// Texts of a module's functions, and where they are.
+#[derive(Default)]
+struct Texts {
+    from: u32,
+    bytes: Vec<u8>,
+}
+
+impl Texts {
+    /// Puts addresses in place of the names of places, and addresses and lengths in place of texts.
+    fn placed(&mut self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (name, address) in wasm::PLACES {
+            text = text.replace(name, &address.to_string());
+        }
+        for name in wasm::TABLES {
+            if text.contains(name) {
+                let table = wasm::table(name).unwrap_or_default();
+                let at = self.add(table);
+                text = text.replace(name, &format!("{at} {}", table.len()));
+            }
+        }
+        let mut out = String::new();
+        for (i, part) in text.split('"').enumerate() {
+            if i % 2 == 0 {
+                out.push_str(part);
+                continue;
+            }
+            let part = part.replace("\\n", "\n");
+            let at = self.add(part.as_bytes());
+            let _ = write!(out, "{at} {}", part.len());
+        }
+        out
+    }
+
+    /// Adds bytes where they are not there; where they are.
+    fn add(&mut self, bytes: &[u8]) -> u32 {
+        let mut found = self.bytes.windows(bytes.len().max(1));
+        let at = found.position(|part| part == bytes);
+        let at = at.unwrap_or_else(|| {
+            self.bytes.extend_from_slice(bytes);
+            self.bytes.len() - bytes.len()
+        });
+        self.from + at as u32
+    }
 }
 
 impl Runtime {
@@ -293,8 +354,30 @@ impl Runtime {
         self.known = names.map(|(index, name)| (name.clone(), *index)).collect();
     }
 
+    /// Makes a runtime for modules of WebAssembly.
+    pub(super) fn for_wasm() -> Runtime {
+        Runtime {
+            wasm: Some(Texts::default()),
+            ..Runtime::default()
+        }
+    }
+
+    /// Whether it is for modules of WebAssembly.
+    pub(super) fn is_for_wasm(&self) -> bool {
+        self.wasm.is_some()
+    }
+
+    /// The bytes of texts that functions have, which follow the table of types.
+    pub(super) fn into_texts(self) -> Vec<u8> {
+        self.wasm.unwrap_or_default().bytes
+    }
+
     /// The assembler text of all that is wanted.
-    pub(super) fn assembler(&self) -> String {
+    pub(super) fn assembler(&mut self) -> String {
+        let types = FIRST_OWN as usize + self.objects.len();
+        if let Some(texts) = &mut self.wasm {
+            texts.from = wasm::TYPES + types as u32 * wasm::TYPE_BYTES;
+        }
         let mut out = String::from(DECLARATIONS);
         for (i, fields) in self.objects.iter().enumerate() {
             // Writing to a string does not fail.
@@ -306,11 +389,19 @@ impl Runtime {
         let mut waiting: Vec<String> = waiting.into_iter().map(str::to_owned).collect();
         let mut functions = String::new();
         while let Some(name) = waiting.pop() {
-            if let Some((module, _, ty)) = IMPORTS.iter().find(|(_, import, _)| *import == name) {
+            let other = self.wasm.as_mut().and_then(|texts| {
+                let text = WASM_LIBRARY.text(&name)?;
+                Some(texts.placed(&text))
+            });
+            if other.is_none()
+                && let Some((module, _, ty)) = IMPORTS.iter().find(|(_, import, _)| *import == name)
+            {
                 let _ = writeln!(out, ".import \"{module}\" \"{name}\" func ${name} {ty}");
                 continue;
             }
-            let made = self.wanted.get(&name).and_then(Option::as_ref);
+            let made = other
+                .as_ref()
+                .or_else(|| self.wanted.get(&name).and_then(Option::as_ref));
             let text = made.cloned().or_else(|| LIBRARY.text(&name));
             let text = text.unwrap_or_else(|| panic!("the runtime has no function {name}"));
             let mut translation = Translation::default();
@@ -485,6 +576,20 @@ mod tests {
             dotvm::isa::text::assemble(&text).unwrap_or_else(|error| panic!("{error}"));
         dotvm::isa::verify::verify_all(&module).unwrap_or_else(|error| panic!("{error}"));
         assert!(module.bodies.len() > 200);
+    }
+
+    /// So are those for modules of WebAssembly.
+    #[test]
+    fn every_function_for_webassembly_is_verified() {
+        let mut runtime = Runtime::for_wasm();
+        for name in WASM_LIBRARY.functions.keys() {
+            runtime.function(name);
+        }
+        let text = runtime.assembler();
+        let (module, _) =
+            dotvm::isa::text::assemble(&text).unwrap_or_else(|error| panic!("{error}"));
+        dotvm::isa::verify::verify_all(&module).unwrap_or_else(|error| panic!("{error}"));
+        assert!(module.bodies.len() > 80);
     }
 
     #[test]

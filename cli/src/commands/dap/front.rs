@@ -57,6 +57,8 @@ impl Debugger for Front {
         let why = match reason {
             Reason::Entry => self.begin(stopped),
             Reason::Pause => self.link.take_pause().then(|| json!({ "reason": "pause" })),
+            // Nobody opens these here.
+            Reason::Core(_) => None,
             Reason::Step => Some(json!({ "reason": "step" })),
             Reason::Breakpoint(_, problem) => {
                 let hit = self.link.breakpoints().hit(stopped);

@@ -7,12 +7,14 @@ mod input;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dotvm::Store;
 use dotvm::db::{Direction, Interval};
+use dotvm::debug::core::{CoreDump, PostMortem};
 use dotvm::debug::{
     Debugger, Reason, Resume, StackFrame, Step, StepUnit, Stopped, check_expression,
 };
@@ -32,6 +34,9 @@ const LIST_LINES: u32 = 4;
 
 /// Bytes that `memory` shows where nothing is said.
 const MEMORY_BYTES: u64 = 64;
+
+/// The most that it shows at once.
+const MAX_MEMORY_BYTES: u64 = 1 << 16;
 
 /// Rows that `db` shows.
 const MAX_ROWS: u64 = 64;
@@ -117,11 +122,7 @@ struct Front {
 /// # Errors
 /// Where the file of commands cannot be read.
 pub(super) fn attach(store: &mut Store<WasiCtx>, args: &Run) -> Result {
-    let names = COMMANDS.iter().map(|command| command.names[0]).collect();
-    let input = match &args.commands {
-        Some(path) => Input::file(path)?,
-        None => Input::standard(names).map_err(Failure::new)?,
-    };
+    let input = input(args.commands.as_deref())?;
     let ctrl_c = Arc::new(AtomicBool::new(false));
     let registered = signal_hook::flag::register(SIGINT, Arc::clone(&ctrl_c));
     let pause = store.pause_handle();
@@ -137,16 +138,49 @@ pub(super) fn attach(store: &mut Store<WasiCtx>, args: &Run) -> Result {
         });
         watching.map_err(Failure::new)?;
     }
-    store.attach(Front {
-        input,
-        out: String::new(),
-        frame: 0,
-        shows_entry: args.step,
-        files: HashMap::new(),
-        is_done: false,
-    });
+    store.attach(Front::new(input, args.step));
     Ok(())
 }
+
+/// Shows a core dump, with commands from a terminal, a pipe or a file.
+///
+/// # Errors
+/// Where commands cannot be read.
+pub(crate) fn look(core: &mut PostMortem, dump: &CoreDump, commands: Option<&Path>) -> Result {
+    let mut front = Front::new(input(commands)?, false);
+    let program = dump.program();
+    front.line(format_args!("core dump of {program}"));
+    let (omitted, inner) = dump.omitted();
+    if omitted > 0 {
+        front.line(format_args!(
+            "{omitted} frames are not in it, which were behind the first {inner}"
+        ));
+    }
+    core.show(&mut front);
+    Ok(())
+}
+
+/// Where commands come from.
+fn input(commands: Option<&Path>) -> Result<Input> {
+    let names = COMMANDS.iter().map(|command| command.names[0]).collect();
+    match commands {
+        Some(path) => Input::file(path),
+        None => Input::standard(names).map_err(Failure::new),
+    }
+}
+
+/// Commands that a core dump has no answer to, besides those that let a program go on.
+const LIVE: [&str; 9] = [
+    "break",
+    "tbreak",
+    "watch",
+    "breakpoints",
+    "delete",
+    "enable",
+    "disable",
+    "until",
+    "set",
+];
 
 impl Debugger for Front {
     fn stopped(&mut self, stopped: &mut Stopped<'_>) -> Resume {
@@ -154,13 +188,14 @@ impl Debugger for Front {
             return Resume::Continue;
         }
         self.frame = 0;
+        let is_core = matches!(stopped.reason(), Reason::Core(_));
         self.say_reason(stopped);
         loop {
             self.flush();
             let line = match self.input.next() {
                 Line::Text(line) => line,
                 Line::Aborted => continue,
-                Line::End if self.input.is_terminal() => return Resume::Quit(0),
+                Line::End if self.input.is_terminal() || is_core => return Resume::Quit(0),
                 Line::End => {
                     // The program runs to its end as if nobody had looked.
                     self.is_done = true;
@@ -178,6 +213,9 @@ impl Debugger for Front {
                 .iter()
                 .find(|command| command.names.contains(&name));
             let outcome = match found {
+                Some(command) if is_core && LIVE.contains(&command.names[0]) => Err(format!(
+                    "`{name}` needs a program that runs, this is a core dump"
+                )),
                 Some(command) if command.arguments.is_empty() && !rest.trim().is_empty() => {
                     Err(format!("`{name}` takes nothing behind it"))
                 }
@@ -186,6 +224,9 @@ impl Debugger for Front {
             };
             match outcome {
                 Ok(None) => {}
+                Ok(Some(resume)) if is_core && !matches!(resume, Resume::Quit(_)) => {
+                    self.line("error: the program has ended, it cannot go on");
+                }
                 Ok(Some(resume)) => {
                     self.flush();
                     return resume;
@@ -197,6 +238,17 @@ impl Debugger for Front {
 }
 
 impl Front {
+    fn new(input: Input, shows_entry: bool) -> Front {
+        Front {
+            input,
+            out: String::new(),
+            frame: 0,
+            shows_entry,
+            files: HashMap::new(),
+            is_done: false,
+        }
+    }
+
     /// Adds a line. Names, paths and sources are the program's: nothing in them is to reach a terminal as a
     /// command, or to look like another line.
     fn line(&mut self, text: impl fmt::Display) {
@@ -249,6 +301,7 @@ impl Front {
                 }
             }
             Reason::Trap(code) => self.line(format_args!("trap: {code}")),
+            Reason::Core(message) => self.line(message),
         }
         self.say_place(stopped);
     }
@@ -297,8 +350,8 @@ impl Front {
     fn new_break(&mut self, stopped: &mut Stopped<'_>, text: &str, temporary: bool) -> Outcome {
         let (text, from) = match text.rsplit_once(" from ") {
             Some((before, hit)) => {
-                let hit = hit.trim().parse().map_err(|_| "`from` takes a number")?;
-                (before, hit)
+                let number = hit.trim().parse();
+                (before, number.map_err(|_| from_problem(hit.trim()))?)
             }
             None => (text, 1),
         };
@@ -306,6 +359,14 @@ impl Front {
             Some((place, condition)) => (place, Some(condition.trim().to_owned())),
             None => (text, None),
         };
+        if place.is_empty() {
+            return Err("a place is missing: FILE:LINE, LINE, FUNCTION or #INDEX".to_owned());
+        }
+        for word in [" if", " from"] {
+            if place.ends_with(word) {
+                return Err(format!("nothing is behind `{}`", word.trim()));
+            }
+        }
         condition.as_deref().map_or(Ok(()), check_expression)?;
         let id = stopped.add_breakpoint(self.frame, place.trim())?;
         if let Some(breakpoint) = stopped.breakpoint_mut(id) {
@@ -457,7 +518,18 @@ impl Front {
 
     fn memory(&mut self, stopped: &mut Stopped<'_>, text: &str) -> Outcome {
         let (address, len) = match text.rsplit_once(' ') {
-            Some((address, len)) if len.parse::<u64>().is_ok() => (address, number(len)?.into()),
+            Some((address, len)) if len.parse::<u64>().is_ok() => {
+                let len = len.parse().unwrap_or(u64::MAX);
+                if len > MAX_MEMORY_BYTES {
+                    return Err(format!(
+                        "{len} bytes are too many, {MAX_MEMORY_BYTES} at most"
+                    ));
+                }
+                (address, len)
+            }
+            Some((_, len)) if len.starts_with('-') && len[1..].parse::<u64>().is_ok() => {
+                return Err(format!("`{len}` is no number of bytes"));
+            }
             _ => (text, MEMORY_BYTES),
         };
         let value = stopped.evaluate(self.frame, address)?;
@@ -484,6 +556,9 @@ impl Front {
     }
 
     fn database(&mut self, stopped: &mut Stopped<'_>, text: &str) -> Outcome {
+        if matches!(stopped.reason(), Reason::Core(_)) {
+            return Err("a core dump has nothing of databases".to_owned());
+        }
         let session = stopped.database();
         let session = session.ok_or("the program has not used its database")?;
         let reason = |error: dotvm::db::Error| error.to_string();
@@ -580,7 +655,18 @@ fn enable(stopped: &mut Stopped<'_>, text: &str, on: bool) -> Outcome {
     Ok(None)
 }
 
+/// What is wrong with what stands behind `from`.
+fn from_problem(hit: &str) -> String {
+    match hit.contains(" if ") {
+        true => "`from` comes behind the condition: PLACE if CONDITION from HIT".to_owned(),
+        false => "`from` takes a number".to_owned(),
+    }
+}
+
 fn number(text: &str) -> std::result::Result<u32, String> {
+    if text.trim().is_empty() {
+        return Err("a number is missing".to_owned());
+    }
     text.trim()
         .parse()
         .map_err(|_| format!("`{text}` is no number"))
