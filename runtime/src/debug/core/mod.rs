@@ -22,7 +22,7 @@
 //!     .func $half (i32 $n) -> i32
 //!         i32.push 1
 //!         local.get $n
-//!         i32.div_s
+//!         i32.div
 //!         ret
 //!     .end"#;
 //! let engine = Engine::default();
@@ -40,7 +40,7 @@
 //! let engine = Engine::new(&config);
 //! let module = Module::from_text(&engine, text)?;
 //! let dump = CoreDump::read(&file[..])?;
-//! assert_eq!(dump.message(), "trap: division by zero");
+//! assert_eq!(dump.message(), "trap: integer divide by zero");
 //! let mut core = dump.open(&module)?;
 //! core.show(&mut |stopped: &mut Stopped<'_>| {
 //!     assert_eq!(stopped.frames()[0].name, "half");
