@@ -1,6 +1,8 @@
 //! The same programs as modules of WebAssembly, which the machine runs as it does any other: they are valid, and do
 //! what stands beside the programs.
 
+mod node;
+
 use std::fs;
 use std::path::Path;
 
@@ -14,6 +16,12 @@ use vitte::wasm::{self, Options};
 
 use super::{CASE, compile, programs, tiers};
 
+/// What programs read.
+const INPUT: &str = "first line\nzwölf\n\nlast";
+
+/// What is in `/data/in.txt`.
+const FILE: &str = "one\nzwölf\n\u{1f600}";
+
 /// What a module prints, and how it ends.
 fn output(bytes: &[u8], config: &Config) -> String {
     let transpiled = transpile(bytes, &dotvm_transpiler::Options::default());
@@ -23,9 +31,9 @@ fn output(bytes: &[u8], config: &Config) -> String {
     let (out, err) = (MemoryOutput::new(), MemoryOutput::new());
     let mut wasi = WasiCtxBuilder::new();
     wasi.stdout(out.clone()).stderr(err.clone());
-    wasi.stdin(MemoryInput::new("first line\nzwölf\n\nlast"));
+    wasi.stdin(MemoryInput::new(INPUT));
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("in.txt"), "one\nzwölf\n\u{1f600}").unwrap();
+    fs::write(folder.path().join("in.txt"), FILE).unwrap();
     fs::create_dir(folder.path().join("inner")).unwrap();
     wasi.preopened_dir(folder.path(), "/data").unwrap();
     let mut store = Store::new(&engine, wasi.build());
@@ -121,6 +129,14 @@ fn programs_print_the_same_as_webassembly() {
 
 #[test]
 fn failures_are_the_same_as_webassembly() {
+    for (name, expected, module) in failures() {
+        check(Path::new(&name), &expected, &module, true);
+    }
+}
+
+/// The programs that fail, each with its name and what is expected of it.
+fn failures() -> Vec<(String, String, Module)> {
+    let mut all = Vec::new();
     for path in programs("tests/traps") {
         let text = fs::read_to_string(&path).unwrap();
         let expected = fs::read_to_string(path.with_extension("expected")).unwrap();
@@ -132,9 +148,10 @@ fn failures_are_the_same_as_webassembly() {
             let module = run::compile(Path::new("case.vit"), &mut texts).unwrap();
             let Ok(module) = module else { continue };
             let (_, expected) = expected.split_once('\n').expect("a case has a name");
-            check(Path::new(name), expected, &module, true);
+            all.push((name.to_owned(), expected.to_owned(), module));
         }
     }
+    all
 }
 
 /// Garbage is collected, also in circles, and what grows moves: memory stays small.
