@@ -27,8 +27,9 @@ function resolve(folder, config) {
 }
 
 function adapter(session) {
-  const { port } = session.configuration;
-  if (port !== undefined) {
+  const { port, request } = session.configuration;
+  // With `attach` it is the program's, to which the adapter goes.
+  if (port !== undefined && request === 'launch') {
     return new vscode.DebugAdapterServer(port, '127.0.0.1');
   }
   const path = vscode.workspace.getConfiguration('dotvm').get('path', 'dotvm');

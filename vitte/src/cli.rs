@@ -1,5 +1,6 @@
 //! The `vitte` command.
 
+mod repl;
 mod test;
 
 use std::ffi::OsStr;
@@ -19,6 +20,7 @@ use crate::diagnostics::Diagnostics;
 use crate::dump;
 use crate::format::{Refused, format};
 use crate::host::Log;
+use crate::lsp::{self, Ended};
 use crate::modules::{Files, Loader};
 use crate::run;
 use crate::source::{Sources, is_turning};
@@ -71,6 +73,17 @@ enum Command {
         log: Level,
         #[command(flatten)]
         given: Given,
+    },
+    /// Runs what is entered, line by line, and shows values and types.
+    Repl {
+        #[command(flatten)]
+        given: Given,
+    },
+    /// Answers editors, by the Language Server Protocol at standard input and output.
+    Lsp {
+        /// What clients may give; there is no other way to talk.
+        #[arg(long, hide = true)]
+        stdio: bool,
     },
     /// Runs tests: functions whose names start with `test_`, each with a machine of its own.
     Test {
@@ -231,6 +244,13 @@ pub fn main() -> ExitCode {
             log,
             given,
         } => return ended(exec(&file, dump_vm, log, &given)),
+        Command::Repl { given } => {
+            return match repl::run(&given) {
+                Ok(code) => ExitCode::from(code),
+                Err(error) => ended(Err(error)),
+            };
+        }
+        Command::Lsp { stdio: _ } => serve(),
         Command::Build {
             file,
             output,
@@ -270,6 +290,12 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Answers an editor; whether it ended as the protocol says.
+fn serve() -> io::Result<bool> {
+    let ended = lsp::serve(&mut io::stdin().lock(), &mut io::stdout().lock())?;
+    Ok(ended == Ended::Announced)
 }
 
 /// A text in one line, without characters that could make a terminal show other things than there are:

@@ -26,6 +26,8 @@ pub struct Program {
     pub globals: Vec<Global>,
     /// The functions that run the statements of modules, in their order; that of the program is last.
     pub inits: Vec<u32>,
+    /// The variable that takes the value of what was entered last in a session, if it has one.
+    pub(crate) value: Option<u32>,
 }
 
 impl Program {

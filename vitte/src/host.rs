@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use dotvm::wasi::Errno;
 use dotvm::{Caller, Error, Linker, Result, Trap, TrapCode};
 
 use crate::vitbc::module::Module;
@@ -179,7 +180,7 @@ fn fail<T>(mut caller: Caller<'_, T>, kind: i32, a: i64, b: i64) -> Result<()> {
             let _ = write!(message, "{a} characters");
         }
         6 => {
-            let _ = write!(message, "output failed: WASI error {a}");
+            let _ = write!(message, "output failed: {}", reason(a));
         }
         7 => {
             let _ = write!(message, "the format has more places than values, {a}");
@@ -188,7 +189,7 @@ fn fail<T>(mut caller: Caller<'_, T>, kind: i32, a: i64, b: i64) -> Result<()> {
             let _ = write!(message, "the format has {a} places for {b} values");
         }
         9 => {
-            let _ = write!(message, "input failed: WASI error {a}");
+            let _ = write!(message, "input failed: {}", reason(a));
         }
         10 => message.push_str("there are no random numbers"),
         11 => {
@@ -212,6 +213,20 @@ fn fail<T>(mut caller: Caller<'_, T>, kind: i32, a: i64, b: i64) -> Result<()> {
         return Err(Error::from(code));
     }
     Err(Error::Trap(Trap::with_detail(code, message)))
+}
+
+/// What an error number of WASI means, as the end of a sentence.
+fn reason(number: i64) -> String {
+    let errno = Errno::ALL.iter().find(|errno| **errno as i64 == number);
+    let Some(errno) = errno else {
+        return format!("WASI error {number}");
+    };
+    let meaning = errno.meaning().trim_end_matches('.');
+    let mut letters = meaning.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => String::new(),
+    }
 }
 
 /// Text in the program's memory; what is no UTF-8 is replaced.

@@ -82,6 +82,8 @@ pub struct Module {
     pub imports: HashMap<String, Target>,
     /// The place of its start.
     pub start: Span,
+    /// For what was entered in a session: what was entered before it, if anything, whose names it has, too.
+    pub(crate) entry: Option<Option<usize>>,
 }
 
 /// Reads a program: the file, and all modules that it imports, each behind those it imports itself.
@@ -105,6 +107,50 @@ pub fn load(
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     reader.read(path.to_owned(), &name, text);
     Ok(reader.modules)
+}
+
+/// The modules of a session: what was entered, and what that imports, in the order in which they run.
+#[derive(Default)]
+pub(crate) struct Entered {
+    pub(crate) modules: Vec<Module>,
+    states: HashMap<PathBuf, State>,
+    /// What was entered last.
+    last: Option<usize>,
+}
+
+impl Entered {
+    /// Adds what was entered, and the modules that it imports and that are new.
+    pub(crate) fn add(
+        &mut self,
+        path: &Path,
+        text: String,
+        loader: &mut dyn Loader,
+        sources: &mut Sources,
+        errors: &mut Diagnostics,
+    ) {
+        let mut reader = Reader {
+            loader,
+            sources,
+            errors,
+            modules: std::mem::take(&mut self.modules),
+            states: std::mem::take(&mut self.states),
+        };
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let number = reader.read(path.to_owned(), &name, text);
+        (self.modules, self.states) = (reader.modules, reader.states);
+        self.modules[number].entry = Some(self.last.replace(number));
+    }
+
+    /// Forgets what came behind the first `count` modules.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.modules.truncate(count);
+        self.states
+            .retain(|_, state| matches!(state, State::Done(number) if *number < count));
+        self.last = self
+            .modules
+            .iter()
+            .rposition(|module| module.entry.is_some());
+    }
 }
 
 /// How far reading a module is.
@@ -156,6 +202,7 @@ impl Reader<'_> {
                 start: 0,
                 end: 0,
             },
+            entry: None,
         });
         let number = self.modules.len() - 1;
         self.states.insert(path, State::Done(number));

@@ -167,6 +167,18 @@ pub struct Options {
     pub timeout: Option<Duration>,
 }
 
+impl Options {
+    /// Has the database opened when it is first used, if one is named.
+    pub(crate) fn open_database(&self, store: &mut Store<WasiCtx>) {
+        if let Some(path) = self.database.clone() {
+            store.set_database_with(move || {
+                Database::open(&path, db::Options::default())
+                    .map_err(|error| format!("{}: {error}", path.display()).into())
+            });
+        }
+    }
+}
+
 /// How a program ended.
 #[derive(Debug)]
 pub struct Outcome {
@@ -190,12 +202,7 @@ pub fn run(
     let (machine, names) = lowered.map_err(|refused| Error::Usage(refused.to_string()))?;
     let machine = dotvm::Module::from_parts(&engine, machine, names)?;
     let mut store = Store::new(&engine, wasi.build());
-    if let Some(path) = options.database.clone() {
-        store.set_database_with(move || {
-            Database::open(&path, db::Options::default())
-                .map_err(|error| format!("{}: {error}", path.display()).into())
-        });
-    }
+    options.open_database(&mut store);
     if let Some(timeout) = options.timeout {
         store.set_timeout(timeout)?;
     }

@@ -26,6 +26,13 @@ macro_rules! errnos {
                 }
             }
 
+            /// What it means, in a sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $( Errno::$variant => concat!($($doc),+).trim_ascii(), )*
+                }
+            }
+
             /// The number for a host error; [`Errno::Io`] for one WASI has no word for.
             fn from_host(error: rustix::io::Errno) -> Errno {
                 match error {

@@ -1,6 +1,7 @@
 //! Calls: of functions, methods, variants, native functions, values.
 
 use super::member::native_module;
+use super::notes::Referred;
 use super::scope::Found;
 use super::{Checker, Demand, Item};
 use crate::diagnostics::{Code, Diagnostic};
@@ -29,6 +30,7 @@ impl Checker<'_> {
         match &callee.kind {
             ast::ExprKind::Name(name) => match self.find(name) {
                 Some(Found::Item(item)) => {
+                    self.note_item(callee.span, item);
                     return self.call_item(item, callee, name, args, want, span);
                 }
                 Some(Found::Local(_)) => {}
@@ -136,6 +138,7 @@ impl Checker<'_> {
             }
             Item::Enum(number) => {
                 if let Some((variant, types)) = self.variant(number, name) {
+                    self.note(name.span, Referred::Variant(number, variant));
                     let args = self.args(None, &types, args, span, None);
                     return Expr {
                         kind: ExprKind::Variant(number, variant, args),
@@ -145,6 +148,7 @@ impl Checker<'_> {
                 }
                 match self.enums[number as usize].methods.get(&name.text) {
                     Some(&function) => {
+                        self.note(name.span, Referred::Function(function));
                         let item = Item::Function(function);
                         self.call_item(item, callee, &name.text, args, want, span)
                     }
@@ -157,6 +161,7 @@ impl Checker<'_> {
             }
             Item::Struct(number) => match self.structs[number as usize].methods.get(&name.text) {
                 Some(&function) => {
+                    self.note(name.span, Referred::Function(function));
                     let item = Item::Function(function);
                     self.call_item(item, callee, &name.text, args, want, span)
                 }
@@ -174,11 +179,14 @@ impl Checker<'_> {
     }
 
     fn call_method(&mut self, base: Expr, name: &Name, args: &[ast::Expr], span: Span) -> Expr {
+        self.ask_member(base.ty, name);
         let kind = self.kind(base.ty);
         if let Some(module) = native_module(&kind)
             && let Some(row) = natives::find(module, &name.text).next()
         {
+            let name_span = name.span;
             let name = NATIVES[row as usize].name;
+            self.note(name_span, Referred::Native(module, name));
             return self.call_native(module, name, Some(base), args, None, span);
         }
         let methods = match kind {
@@ -201,6 +209,7 @@ impl Checker<'_> {
                 return self.broken(span);
             }
             self.uses.function(function, name.span);
+            self.note(name.span, Referred::Function(function));
             let place = Some(signature.span);
             let args = self.args(Some(base), &signature.params, args, span, place);
             self.called();

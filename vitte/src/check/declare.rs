@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::notes::Referred;
 use super::scope::{Frame, closest};
 use super::{Checker, Demand, Item, Signature, TypeInfo};
 use crate::diagnostics::Code;
@@ -46,7 +47,7 @@ impl Checker<'_> {
 
     /// The name with that of the module, if it is not the program's own.
     fn full_name(&self, module: usize, name: &str) -> Arc<str> {
-        match module + 1 == self.modules.len() {
+        match module + 1 == self.modules.len() || self.modules[module].entry.is_some() {
             true => Arc::from(name),
             false => format!("{}.{name}", self.modules[module].name).into(),
         }
@@ -60,6 +61,7 @@ impl Checker<'_> {
             return;
         }
         items.insert(name.text.clone(), (item, name.span));
+        self.note_declared(name.span, item);
     }
 
     fn too_many(&mut self, count: usize, span: Span) -> bool {
@@ -109,6 +111,7 @@ impl Checker<'_> {
                 _ => {}
             }
         }
+        self.declare_value(module);
     }
 
     fn declare_imports(&mut self, module: usize) {
@@ -133,6 +136,13 @@ impl Checker<'_> {
 
     /// What a module has under a name.
     pub(super) fn member_of(&mut self, target: Target, name: &Name) -> Item {
+        self.ask_module(target, name);
+        let item = self.find_member(target, name);
+        self.note_item(name.span, item);
+        item
+    }
+
+    fn find_member(&mut self, target: Target, name: &Name) -> Item {
         match target {
             Target::Missing => Item::Error,
             Target::Native(module) => match natives::find(module, &name.text).next() {
@@ -256,6 +266,7 @@ impl Checker<'_> {
                 false => &mut self.structs[number],
             };
             let old = info.methods.insert(method.name.text.clone(), function);
+            self.note_place(method.name.span, Referred::Function(function));
             if let Some(old) = old {
                 let old = self.signatures[old as usize].span;
                 self.duplicate(&method.name, old);
@@ -346,6 +357,9 @@ impl Checker<'_> {
             return;
         };
         self.structs[number as usize].members = numbers(fields.iter().map(|(name, _)| name));
+        for (field, (name, _)) in (0..).zip(&decl.fields) {
+            self.note_place(name.span, Referred::Field(number, field));
+        }
         self.program.structs[number as usize].fields = fields;
         let this = self.add(Kind::Struct(number));
         self.method_signatures(false, number, this, &decl.methods);
@@ -371,6 +385,9 @@ impl Checker<'_> {
             return;
         };
         self.enums[number as usize].members = numbers(variants.iter().map(|(name, _)| name));
+        for (variant, (name, _)) in (0..).zip(&decl.variants) {
+            self.note_place(name.span, Referred::Variant(number, variant));
+        }
         self.program.enums[number as usize].variants = variants;
         let this = self.add(Kind::Enum(number));
         self.method_signatures(true, number, this, &decl.methods);
@@ -446,9 +463,18 @@ impl Checker<'_> {
     /// The struct or enum of that name; what is none is reported.
     pub(super) fn type_item(&mut self, path: &Path) -> Option<Item> {
         let item = match &path.module {
-            None => self.find_item(&path.name.text),
+            None => {
+                let item = self.find_item(&path.name.text);
+                if let Some(item) = item {
+                    self.note_item(path.name.span, item);
+                }
+                item
+            }
             Some(module) => match self.find_item(&module.text) {
-                Some(Item::Module(target)) => Some(self.member_of(target, &path.name)),
+                Some(Item::Module(target)) => {
+                    self.note_item(module.span, Item::Module(target));
+                    Some(self.member_of(target, &path.name))
+                }
                 _ => {
                     self.unknown_name(&module.text.clone(), module.span);
                     return None;
@@ -459,12 +485,13 @@ impl Checker<'_> {
             Some(Item::Struct(_) | Item::Enum(_)) => item,
             Some(Item::Error) => None,
             _ => {
+                self.ask_type(&path.name.text);
                 if self.is_only_counted(Code::UnknownType, path.span()) {
                     return None;
                 }
                 let name = &path.name.text;
                 let mut known = vec!["int", "float", "bool", "string", "array", "map"];
-                let items = self.items[self.module].iter();
+                let items = self.entered().flat_map(|module| &self.items[module]);
                 let types =
                     items.filter(|(_, (item, _))| matches!(item, Item::Struct(_) | Item::Enum(_)));
                 known.extend(types.map(|(name, _)| &**name));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::notes::Referred;
 use super::scope::{Found, Frame, Place};
 use super::{Checker, Demand, Item};
 use crate::diagnostics::{Code, Diagnostic};
@@ -15,6 +16,12 @@ impl Checker<'_> {
     /// Checks an expression; `want` is the type that it should have, where one is known: it helps
     /// inference, but is not asked for.
     pub(super) fn expr(&mut self, expr: &ast::Expr, want: Option<Ty>) -> Expr {
+        let checked = self.expr_kind(expr, want);
+        self.note_type(expr.span, checked.ty);
+        checked
+    }
+
+    fn expr_kind(&mut self, expr: &ast::Expr, want: Option<Ty>) -> Expr {
         let span = expr.span;
         let plain = |kind, ty| Expr { kind, ty, span };
         // What is optional is made of what is not.
@@ -149,7 +156,7 @@ impl Checker<'_> {
     }
 
     fn name(&mut self, name: &Arc<str>, span: Span) -> Expr {
-        match self.find(name) {
+        match self.find_noting(name, span) {
             Some(Found::Local(local)) => {
                 let ty = self.frame().locals[local as usize].ty;
                 self.read(Place::Local(local), ty, span)
@@ -283,10 +290,12 @@ impl Checker<'_> {
         let mut values = Vec::with_capacity(fields.len());
         for (name, value) in fields {
             let Some((field, ty)) = self.find_field(number, &name.text) else {
+                self.ask_field(number, name);
                 self.unknown_field(number, name);
                 self.value(value, None);
                 continue;
             };
+            self.note(name.span, Referred::Field(number, field));
             values.push((field, self.expr_of(value, ty)));
             if let Some(old) = given.insert(field, name.span) {
                 let message = format!("the field `{}` is given twice", name.text);

@@ -60,10 +60,13 @@ impl Checker<'_> {
             ..Frame::default()
         });
         let modules = self.modules;
-        let (body, _) = self.statements(&modules[module].stmts, true);
+        let body = match self.values.contains_key(&module) {
+            true => self.entry_body(module),
+            false => self.statements(&modules[module].stmts, true).0,
+        };
         let frame = self.frames.pop().unwrap_or_default();
         let span = modules[module].start;
-        let main = module + 1 == modules.len();
+        let main = module + 1 == modules.len() || modules[module].entry.is_some();
         let name: Arc<str> = match main {
             true => Arc::from("main"),
             false => format!("{}.main", modules[module].name).into(),

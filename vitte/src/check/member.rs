@@ -1,5 +1,6 @@
 //! What is behind a dot: fields, methods, variants, members of modules.
 
+use super::notes::{ASKED, Referred};
 use super::{Checker, Item, values};
 use crate::check::scope::closest;
 use crate::diagnostics::Code;
@@ -17,7 +18,9 @@ impl Checker<'_> {
                 if self.local(name).is_some() {
                     return None;
                 }
-                self.find_item(name)?
+                let item = self.find_item(name)?;
+                self.note_item(expr.span, item);
+                item
             }
             ast::ExprKind::Field(base, name) => {
                 let Item::Module(target) = self.static_item(base)? else {
@@ -51,11 +54,14 @@ impl Checker<'_> {
                 self.item_value(item, &name.text, span)
             }
             Item::Enum(number) => match self.variant(number, name) {
-                Some((variant, types)) if types.is_empty() => Expr {
-                    kind: ExprKind::Variant(number, variant, Vec::new()),
-                    ty: self.add(Kind::Enum(number)),
-                    span,
-                },
+                Some((variant, types)) if types.is_empty() => {
+                    self.note(name.span, Referred::Variant(number, variant));
+                    Expr {
+                        kind: ExprKind::Variant(number, variant, Vec::new()),
+                        ty: self.add(Kind::Enum(number)),
+                        span,
+                    }
+                }
                 Some((_, types)) => {
                     let message = format!("`{}` carries {}", name.text, values(types.len()));
                     let hint = format!("give them: `{}(…)`", name.text);
@@ -63,7 +69,10 @@ impl Checker<'_> {
                     self.broken(span)
                 }
                 None => match self.enums[number as usize].methods.get(&name.text) {
-                    Some(&function) => self.item_value(Item::Function(function), &name.text, span),
+                    Some(&function) => {
+                        self.note(name.span, Referred::Function(function));
+                        self.item_value(Item::Function(function), &name.text, span)
+                    }
                     None => {
                         self.unknown_variant(number, name);
                         self.broken(span)
@@ -71,7 +80,14 @@ impl Checker<'_> {
                 },
             },
             Item::Struct(number) => match self.structs[number as usize].methods.get(&name.text) {
-                Some(&function) => self.item_value(Item::Function(function), &name.text, span),
+                _ if &*name.text == ASKED => {
+                    self.ask_static(false, number, name);
+                    self.broken(span)
+                }
+                Some(&function) => {
+                    self.note(name.span, Referred::Function(function));
+                    self.item_value(Item::Function(function), &name.text, span)
+                }
                 None => {
                     self.unknown_field(number, name);
                     self.broken(span)
@@ -90,6 +106,7 @@ impl Checker<'_> {
 
     #[cold]
     pub(super) fn unknown_variant(&mut self, number: u32, name: &Name) {
+        self.ask_static(true, number, name);
         if self.is_only_counted(Code::UnknownMember, name.span) {
             return;
         }
@@ -128,8 +145,10 @@ impl Checker<'_> {
 
     /// A field of a value.
     pub(super) fn field_of(&mut self, base: Expr, name: &Name, span: Span) -> Expr {
+        self.ask_member(base.ty, name);
         if let Kind::Struct(number) = self.kind(base.ty) {
             if let Some((field, ty)) = self.find_field(number, &name.text) {
+                self.note(name.span, Referred::Field(number, field));
                 return Expr {
                     kind: ExprKind::Field(Box::new(base), number, field),
                     ty,

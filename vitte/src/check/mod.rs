@@ -12,9 +12,11 @@ mod expr;
 mod init;
 mod member;
 mod narrow;
+pub(crate) mod notes;
 mod operator;
 mod pattern;
 mod scope;
+mod session;
 mod stmt;
 
 use std::collections::{HashMap, HashSet};
@@ -100,6 +102,10 @@ struct Checker<'m> {
     shared: HashSet<Arc<str>>,
     /// All names that something is assigned to.
     assigned_names: HashSet<Arc<str>>,
+    /// What is noted for editors, if they ask.
+    notes: Option<Box<notes::Notes>>,
+    /// Variables for the values of what was entered in a session, by modules.
+    values: HashMap<usize, u32>,
     /// Second operands of `&&` and `||` that call what may change what the first ones say.
     forgetting: HashSet<Span>,
 }
@@ -114,6 +120,15 @@ fn values(count: usize) -> String {
 
 /// Checks a program.
 pub(crate) fn check(modules: &[Module], errors: &mut Diagnostics) -> Program {
+    check_noting(modules, errors, None).0
+}
+
+/// The same; also notes what editors ask for, if there is something to put it into.
+pub(crate) fn check_noting(
+    modules: &[Module],
+    errors: &mut Diagnostics,
+    notes: Option<Box<notes::Notes>>,
+) -> (Program, Option<Box<notes::Notes>>) {
     let mut checker = Checker {
         modules,
         program: Program::default(),
@@ -130,6 +145,8 @@ pub(crate) fn check(modules: &[Module], errors: &mut Diagnostics) -> Program {
         uses: init::Uses::default(),
         shared: HashSet::new(),
         assigned_names: HashSet::new(),
+        notes,
+        values: HashMap::new(),
         forgetting: HashSet::new(),
     };
     checker.declare();
@@ -145,14 +162,16 @@ pub(crate) fn check(modules: &[Module], errors: &mut Diagnostics) -> Program {
     }
     checker.check_initialization();
     checker.finish();
+    checker.finish_notes();
     let Checker {
         program,
+        notes,
         errors: mut found,
         ..
     } = checker;
     found.sort();
     errors.append(found);
-    program
+    (program, notes)
 }
 
 impl Checker<'_> {

@@ -262,7 +262,7 @@ impl Checker<'_> {
 
     fn share_members(&mut self, module: usize, members: HashSet<(Arc<str>, Arc<str>)>) {
         for (base, member) in members {
-            if let Some((Item::Module(_), _)) = self.items[module].get(&base) {
+            if let Some(Item::Module(_)) = self.item_in(module, &base) {
                 self.shared.insert(member);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::notes::Referred;
 use super::scope::Place;
 use super::{Checker, Item, exhaustive, values};
 use crate::diagnostics::Code;
@@ -263,7 +264,11 @@ impl Checker<'_> {
 
     fn name_pattern(&mut self, name: &Name, ty: Ty, binds: bool) -> Pattern {
         if let Kind::Enum(number) = self.kind(ty) {
-            match self.variant(number, name) {
+            let found = self.variant(number, name);
+            if let Some((variant, _)) = found {
+                self.note(name.span, Referred::Variant(number, variant));
+            }
+            match found {
                 Some((variant, types)) if types.is_empty() => {
                     return Pattern::Variant(number, variant, Vec::new());
                 }
@@ -333,6 +338,7 @@ impl Checker<'_> {
             self.unknown_variant(number, name);
             return Pattern::Any;
         };
+        self.note(name.span, Referred::Variant(number, variant));
         if types.len() != fields.len() {
             self.variant_count(name, types.len(), fields.len(), span);
         }

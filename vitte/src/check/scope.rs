@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::notes::Referred;
 use super::{Checker, Item};
 use crate::diagnostics::Code;
 use crate::hir::{Expr, ExprKind, Local};
@@ -80,6 +81,7 @@ impl Checker<'_> {
         frame.locals[local as usize].mutable = mutable;
         let scope = frame.scopes.last_mut();
         let old = scope.and_then(|scope| scope.insert(name.text.clone(), local));
+        self.note(name.span, Referred::Local(name.span));
         if let Some(old) = old
             && &*name.text != "_"
         {
@@ -181,8 +183,8 @@ impl Checker<'_> {
 
     /// What a name at top level stands for.
     pub(super) fn find_item(&self, name: &str) -> Option<Item> {
-        if let Some((item, _)) = self.items[self.module].get(name) {
-            return Some(*item);
+        if let Some(item) = self.item_in(self.module, name) {
+            return Some(item);
         }
         let module = natives::prelude(name)?;
         let row = natives::find(module, name).next()?;
@@ -191,10 +193,12 @@ impl Checker<'_> {
 
     #[cold]
     pub(super) fn unknown_name(&mut self, name: &str, span: Span) {
+        self.ask_name(name);
         if self.is_only_counted(Code::UnknownName, span) {
             return;
         }
-        let mut known: Vec<&str> = self.items[self.module].keys().map(|name| &**name).collect();
+        let items = self.entered().flat_map(|module| self.items[module].keys());
+        let mut known: Vec<&str> = items.map(|name| &**name).collect();
         for frame in &self.frames {
             known.extend(frame.scopes.iter().flatten().map(|(name, _)| &**name));
         }
@@ -297,7 +301,11 @@ pub(super) fn closest<'n>(name: &str, known: Vec<&'n str>) -> Option<&'n str> {
         .into_iter()
         .filter(|other| few && other.len() <= LEN_MAX)
         .map(|other| (distance(name, other), other))
-        .filter(|(distance, _)| *distance <= 1 + name.chars().count() / 4);
+        .filter(|(distance, other)| {
+            // Two of three letters at least are the same.
+            let longer = name.chars().count().max(other.chars().count());
+            *distance <= 1 + name.chars().count() / 4 && *distance * 3 <= longer
+        });
     // Names come in no order: the text decides between equals.
     near.min().map(|(_, other)| other)
 }
@@ -334,5 +342,6 @@ mod tests {
         assert_eq!(closest("lenght", known()), Some("length"));
         assert_eq!(closest("prnt", known()), Some("print"));
         assert_eq!(closest("xyz", known()), None);
+        assert_eq!(closest("Point", vec!["int"]), None);
     }
 }

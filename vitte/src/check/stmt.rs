@@ -194,7 +194,7 @@ impl Checker<'_> {
     fn target(&mut self, target: &ast::Expr) -> Option<(Target, Ty)> {
         match &target.kind {
             ast::ExprKind::Paren(inner) => self.target(inner),
-            ast::ExprKind::Name(name) => match self.find(name) {
+            ast::ExprKind::Name(name) => match self.find_noting(name, target.span) {
                 Some(Found::Local(local)) => {
                     let row = &self.frame().locals[local as usize];
                     let (ty, mutable, declared) = (row.ty, row.mutable, row.span);

@@ -40,6 +40,19 @@ pub(crate) fn generate_with(
     sources: &Sources,
     functions: &[u32],
 ) -> Result<(Module, Vec<u32>), Diagnostics> {
+    generate_from(program, sources, functions, 0)
+}
+
+/// The same, without the statements of the first modules, which have run.
+///
+/// # Errors
+/// Those of [`generate`].
+pub(crate) fn generate_from(
+    program: Program,
+    sources: &Sources,
+    functions: &[u32],
+    first: usize,
+) -> Result<(Module, Vec<u32>), Diagnostics> {
     let mut program = program;
     let mut generator = Gen {
         types: std::mem::take(&mut program.types),
@@ -55,7 +68,7 @@ pub(crate) fn generate_with(
         waiting: Vec::new(),
     };
     generator.declare();
-    let numbers = generator.functions(functions);
+    let numbers = generator.functions(functions, first);
     let Gen { module, errors, .. } = generator;
     let mut errors = errors;
     if errors.is_empty()
@@ -165,8 +178,9 @@ impl Gen<'_> {
         }
     }
 
-    /// All functions that the statements or some `wanted` ones lead to; gives the numbers of these.
-    fn functions(&mut self, wanted: &[u32]) -> Vec<u32> {
+    /// All functions that the statements of modules from the `first` on or some `wanted` ones lead to; gives the
+    /// numbers of these.
+    fn functions(&mut self, wanted: &[u32], first: usize) -> Vec<u32> {
         let program = self.program;
         let Some((main, inits)) = program.inits.split_last() else {
             return Vec::new();
@@ -175,7 +189,7 @@ impl Gen<'_> {
         self.numbers.insert(*main, 0);
         self.module.functions.push(Function::default());
         let mut before = Vec::with_capacity(inits.len());
-        for init in inits {
+        for init in inits.get(first..).unwrap_or(&[]) {
             // Most modules have no statements.
             if !program.functions[*init as usize].body.is_empty() {
                 before.push(self.number(*init));

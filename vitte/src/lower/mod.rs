@@ -13,6 +13,7 @@
 mod call;
 mod code;
 mod runtime;
+pub(crate) mod session;
 mod show;
 
 use std::collections::HashMap;
@@ -100,6 +101,10 @@ struct Lowerer<'m> {
     wrapper_numbers: HashMap<(u32, usize), u32>,
     /// Variables that have strings, by constants.
     strings: HashMap<u32, u32>,
+    /// The variable that is shown, for an entry of a session.
+    shows: Option<u32>,
+    /// How many structs and enums are around what is shown.
+    depth: u32,
     /// Why it cannot be run.
     refused: Option<String>,
     /// Where instructions come from, for WebAssembly.
@@ -113,8 +118,7 @@ struct Lowerer<'m> {
 /// # Errors
 /// Where it uses what cannot be run yet.
 pub(crate) fn lower(module: &Module, traced: bool) -> Result<(isa::Module, Names), Refused> {
-    let mut lowerer = Lowerer::new(module, traced, Runtime::default());
-    lowerer.lower()
+    Lowerer::new(module, traced, Runtime::default()).lower()
 }
 
 /// What WebAssembly is made of: a module of DotVM that needs none of its functions, and more about it.
@@ -165,34 +169,37 @@ impl<'m> Lowerer<'m> {
             wrapped: Vec::new(),
             wrapper_numbers: HashMap::new(),
             strings: HashMap::new(),
+            shows: None,
+            depth: 0,
             refused: None,
             rows: Vec::new(),
         }
     }
 
+    /// Lowers everything.
     fn lower(&mut self) -> Result<(isa::Module, Names), Refused> {
-        let lowerer = self;
-        lowerer.declare();
-        let bodies = lowerer.bodies();
-        if let Some(reason) = lowerer.refused.take() {
+        self.declare();
+        self.declare_shown();
+        let bodies = self.bodies();
+        if let Some(reason) = self.refused.take() {
             return Err(Refused(reason));
         }
-        if lowerer.runtime.is_for_wasm() {
+        if self.runtime.is_for_wasm() {
             for name in bodies.iter().flat_map(|body| wasm::helpers(&body.code)) {
-                lowerer.runtime.function(name);
+                self.runtime.function(name);
             }
         }
-        let text = lowerer.runtime.assembler();
+        let text = self.runtime.assembler();
         let assembled = assemble(&text);
         let (mut machine, mut names) =
             assembled.map_err(|error| Refused(format!("our bug: {error}")))?;
-        lowerer.runtime.place(&names.funcs);
-        lowerer.first = (machine.imported_funcs().count() + machine.bodies.len()) as u32;
-        lowerer.types = machine.types.iter().cloned().zip(0..).collect();
+        self.runtime.place(&names.funcs);
+        self.first = (machine.imported_funcs().count() + machine.bodies.len()) as u32;
+        self.types = machine.types.iter().cloned().zip(0..).collect();
         let added_from = machine.types.len();
-        lowerer.new_types.clear();
-        let bodies = lowerer.bodies();
-        lowerer.finish(&mut machine, &mut names, bodies, added_from);
+        self.new_types.clear();
+        let bodies = self.bodies();
+        self.finish(&mut machine, &mut names, bodies, added_from);
         Ok((machine, names))
     }
 }
@@ -503,8 +510,10 @@ impl Lowerer<'_> {
                 init: ConstExpr(vec![init]),
             });
         };
-        for (_, ty) in &self.module.globals {
-            add(self.rep(*ty).val());
+        if self.runtime.shared.is_none() {
+            for (_, ty) in &self.module.globals {
+                add(self.rep(*ty).val());
+            }
         }
         let mut bytes = Vec::new();
         for value in &self.module.consts {

@@ -69,18 +69,25 @@ const IMPORTS: &[(&str, &str, &str)] = &[
 
 const WASI: &str = "wasi_snapshot_preview1";
 
-/// What is there in every module: types of objects by the numbers below, and variables.
-const DECLARATIONS: &str = "\
-.arch arch64
+/// The memory of a module.
+const MEMORY: &str = "\
 .memory 1
 .export \"memory\" memory 0
-.global $out mut i32 = 8192
-.global $in mut i32 = 0
-.global $in_end mut i32 = 0
-.global $ascii mut anyref = ref.null anyref
-.global $environment mut anyref = ref.null anyref
-.global $files mut anyref = ref.null anyref
-.global $db mut i32 = 0
+";
+
+/// The variables that every module has, and their first values.
+pub(super) const VARIABLES: [(&str, &str, &str); GLOBALS as usize] = [
+    ("out", "i32", "8192"),
+    ("in", "i32", "0"),
+    ("in_end", "i32", "0"),
+    ("ascii", "anyref", "ref.null anyref"),
+    ("environment", "anyref", "ref.null anyref"),
+    ("files", "anyref", "ref.null anyref"),
+    ("db", "i32", "0"),
+];
+
+/// The types of objects that are there in every module, by the numbers below.
+const DECLARATIONS: &str = "\
 .array $a8 final (mut i8)
 .array $a32 final (mut i32)
 .array $a64 final (mut i64)
@@ -94,7 +101,7 @@ const DECLARATIONS: &str = "\
 .struct $fn final (funcref, anyref)
 ";
 
-/// How many variables [`DECLARATIONS`] has.
+/// How many [`VARIABLES`] there are.
 pub(super) const GLOBALS: u32 = 7;
 /// Objects of bytes.
 pub(super) const A8: u64 = 0;
@@ -270,6 +277,8 @@ pub(super) struct Runtime {
     wanted: BTreeMap<String, Option<String>>,
     /// Types of objects, behind those that are always there.
     objects: Vec<String>,
+    /// For an entry of a session: the types of the program's variables. Memory and all variables are imported then.
+    pub(super) shared: Option<Vec<&'static str>>,
     /// Where functions are, once that is known.
     known: HashMap<String, u32>,
     /// What modules of WebAssembly have in memory; nothing for the machine.
@@ -372,13 +381,40 @@ impl Runtime {
         self.wasm.unwrap_or_default().bytes
     }
 
+    /// Memory and variables.
+    fn variables(&self, out: &mut String) {
+        let session = super::session::MODULE;
+        // Writing to a string does not fail.
+        match &self.shared {
+            None => out.push_str(MEMORY),
+            Some(_) => {
+                let _ = writeln!(out, ".import \"{session}\" \"memory\" memory 1");
+            }
+        }
+        for (name, ty, value) in VARIABLES {
+            let _ = match self.shared {
+                None => writeln!(out, ".global ${name} mut {ty} = {value}"),
+                Some(_) => writeln!(
+                    out,
+                    ".import \"{session}\" \"{name}\" global ${name} mut {ty}"
+                ),
+            };
+        }
+        for (i, ty) in self.shared.iter().flatten().enumerate() {
+            let name = super::session::variable(i);
+            let _ = writeln!(out, ".import \"{session}\" \"{name}\" global mut {ty}");
+        }
+    }
+
     /// The assembler text of all that is wanted.
     pub(super) fn assembler(&mut self) -> String {
         let types = FIRST_OWN as usize + self.objects.len();
         if let Some(texts) = &mut self.wasm {
             texts.from = wasm::TYPES + types as u32 * wasm::TYPE_BYTES;
         }
-        let mut out = String::from(DECLARATIONS);
+        let mut out = String::from(".arch arch64\n");
+        self.variables(&mut out);
+        out.push_str(DECLARATIONS);
         for (i, fields) in self.objects.iter().enumerate() {
             // Writing to a string does not fail.
             let _ = writeln!(out, ".struct $own{i} final ({fields})");

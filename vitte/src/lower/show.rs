@@ -1,6 +1,7 @@
 //! Values as text: a function for each type that is not simple.
 
 use super::runtime::Items;
+use super::session::bytes;
 use super::{Lowerer, Rep};
 use crate::vitbc::module::{Row, Ty};
 
@@ -19,7 +20,10 @@ impl Lowerer<'_> {
         if let Some(name) = simple {
             return name.to_owned();
         }
-        let name = format!("show.{}{}", ty.0, if quoted { "q" } else { "" });
+        let mut name = format!("show.{}{}", ty.0, if quoted { "q" } else { "" });
+        if self.depth > 0 {
+            name.push_str(&format!(".{}", self.depth));
+        }
         if self.runtime.has(&name) {
             return name;
         }
@@ -27,7 +31,10 @@ impl Lowerer<'_> {
             Some(Row::Optional(inner)) => self.show_optional(&name, inner, quoted),
             Some(Row::Array(item)) => self.show_array(&name, item),
             Some(Row::Map(key, value)) => self.show_map(&name, key, value),
-            _ => unreachable!("verified to have a text"),
+            Some(Row::Struct(own, fields)) => self.show_struct(&name, ty, &own, &fields),
+            Some(Row::Enum(own, variants)) => self.show_enum(&name, ty, &own, &variants),
+            Some(Row::Fn(..)) => format!("{name} (anyref $value)\n{}\nreturn", bytes("fn")),
+            None => unreachable!("types are verified"),
         };
         self.runtime.add(&name, text);
         name

@@ -54,27 +54,33 @@ impl Parser<'_, '_> {
             }
             let place = self.bump();
             let right = self.deeper(|p| p.operators(strength))?;
-            self.check_chain(op, place, &left);
+            let is_chain = self.is_chain(op, place, &left);
             let span = left.span.to(right.span);
             let below = left.height.max(right.height);
-            let kind = ExprKind::Binary(op, place, Box::new(left), Box::new(right));
+            let kind = match is_chain {
+                // Nothing more is said about it.
+                true => ExprKind::Error,
+                false => ExprKind::Binary(op, place, Box::new(left), Box::new(right)),
+            };
             left = self.node(kind, span, below)?;
         }
         Ok(left)
     }
 
     /// Comparisons of comparisons are never what was meant.
-    fn check_chain(&mut self, op: BinaryOp, place: Span, left: &Expr) {
+    fn is_chain(&mut self, op: BinaryOp, place: Span, left: &Expr) -> bool {
         use BinaryOp::{Ge, Gt, Le, Lt};
         let compares = |op| matches!(op, Lt | Le | Gt | Ge);
-        if let ExprKind::Binary(first, ..) = &left.kind
-            && compares(op)
-            && compares(*first)
-        {
+        let is_chain = match &left.kind {
+            ExprKind::Binary(first, ..) => compares(op) && compares(*first),
+            _ => false,
+        };
+        if is_chain {
             let message = "comparisons cannot be chained".to_owned();
             let error = Diagnostic::new(Code::Expected, place, message, "write `a < b && b < c`");
             self.report(error);
         }
+        is_chain
     }
 
     fn prefix(&mut self) -> Result<Expr> {
