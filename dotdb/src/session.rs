@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use active::Active;
 use cache::RowCache;
 pub use cursor::Cursor;
-pub(crate) use cursor::{RangeSource, Source};
+pub(crate) use cursor::{Origin, RangeSource, Source};
 pub use indices::IndexInfo;
 pub use rows::Change;
 pub use tables::{TableId, TableInfo};
@@ -250,6 +250,11 @@ impl Session {
 
     fn limits(&self) -> &Limits {
         &self.database.options().limits
+    }
+
+    /// Changes whenever definitions may have changed.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Makes sure that there is something to read.

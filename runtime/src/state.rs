@@ -59,7 +59,7 @@ use crate::vm::table::Global;
 use crate::wasi::Clock;
 
 use versions::{Changed, check_name, damaged, refused};
-pub use versions::{StateVersion, States};
+pub use versions::{STATE_MAGIC, StateVersion, States};
 
 /// Versions of a state that are kept, where nobody says otherwise.
 const VERSIONS_KEPT: u64 = 10;

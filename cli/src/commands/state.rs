@@ -4,12 +4,14 @@ mod args;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory as _, Parser as _};
 use dotvm::Error;
 use dotvm::db::{Options, Place, Session};
-use dotvm::state::{StateVersion, States};
+use dotvm::state::{STATE_MAGIC, StateVersion, States};
 
 use crate::failure::{Failure, Result};
 use crate::{output, units};
@@ -77,7 +79,8 @@ fn execute(cli: &StateCli) -> Result {
     let path = file(cli.db.as_deref())?;
     if let StateCommand::Import(args) = &cli.command {
         make_folder(cli.db.as_deref(), &path)?;
-        let bytes = std::fs::read(&args.input).map_err(|error| Failure::at(&args.input, error))?;
+        let input = File::open(&args.input).map_err(|error| Failure::at(&args.input, error))?;
+        let bytes = exported(input).map_err(|error| Failure::at(&args.input, error))?;
         let database = Place::new(&path).open(Options::default());
         let mut session = database
             .map_err(|error| Failure::at(&path, error))?
@@ -162,6 +165,19 @@ fn export(path: &Path, states: &mut States<'_>, args: &Export) -> Result {
         None => PathBuf::from(format!("{}.dotstate", args.name)),
     };
     output::write_file(&output, &bytes)
+}
+
+/// The bytes of an exported state. Of what does not begin like one, no more than that is read.
+fn exported(mut input: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let start = STATE_MAGIC.len() as u64;
+    Read::by_ref(&mut input)
+        .take(start)
+        .read_to_end(&mut bytes)?;
+    if bytes == STATE_MAGIC {
+        input.read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn import(session: &mut Session, args: &Import, bytes: &[u8]) -> Result {

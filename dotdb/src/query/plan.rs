@@ -10,12 +10,12 @@ use std::fmt;
 
 use super::filter::{Field, Filter, field};
 use super::text::Query;
-use crate::catalog::TableDef;
+use crate::catalog::{IndexDef, TableDef};
 use crate::engine::{Budget, Rows, Space};
 use crate::error::Result;
 use crate::interval::{Interval, IntervalSet};
 use crate::limits::at_most;
-use crate::session::{Cursor, Direction, RangeSource, Session, Source};
+use crate::session::{Cursor, Direction, Origin, RangeSource, Session, Source};
 
 /// Entries are counted up to this; more are many.
 const COUNTED_MAX: u64 = 1000;
@@ -30,6 +30,8 @@ const READ_AT_ONCE: Budget = Budget {
 pub(super) struct Plan {
     table: String,
     space: Space,
+    /// The session's epoch when the table was looked up.
+    epoch: u64,
     /// What is read.
     way: Way,
     /// The other ways there are.
@@ -49,7 +51,7 @@ struct Way {
     /// What ranges are of: the key, or an index.
     field: Field,
     name: String,
-    index: Option<Space>,
+    index: Option<IndexDef>,
     ranges: IntervalSet,
     /// Entries in the ranges, up to [`COUNTED_MAX`].
     entries: u64,
@@ -68,6 +70,7 @@ struct Sort {
 pub(super) fn plan(session: &mut Session, query: Query) -> Result<Plan> {
     let table = session.table(&query.table)?;
     let def = session.def(table)?.clone();
+    let epoch = session.epoch();
     let filter = match &query.condition {
         Some(condition) => Some(Filter::new(&query.table, &def, condition)?),
         None => None,
@@ -118,6 +121,7 @@ pub(super) fn plan(session: &mut Session, query: Query) -> Result<Plan> {
     Ok(Plan {
         table: query.table,
         space: def.space,
+        epoch,
         way,
         others: ways,
         direction,
@@ -155,14 +159,14 @@ fn ways(
             ways.push(Way {
                 field,
                 name: index.name.clone(),
-                index: Some(index.space),
+                index: Some(index.clone()),
                 ranges: ranges(field),
                 entries: 0,
             });
         }
     }
     for way in &mut ways {
-        let space = way.index.unwrap_or(def.space);
+        let space = way.index.as_ref().map_or(def.space, |index| index.space);
         for range in way.ranges.ranges() {
             let left = COUNTED_MAX - way.entries;
             way.entries += session.reader()?.count(space, range, left)?;
@@ -183,18 +187,30 @@ impl Plan {
         }
         let source = RangeSource {
             table: self.space,
-            index: self.way.index,
+            index: self.way.index.as_ref().map(|index| index.space),
             ranges,
             direction: self.direction,
             filter: self.filter,
         };
+        let mut origin = Origin {
+            table: self.table,
+            space: self.space,
+            index: self.way.index,
+            epoch: self.epoch,
+        };
         let limit = self.limit.unwrap_or(u64::MAX);
         let Some(sort) = &self.sort else {
-            return Ok(Cursor::new(Source::Ranges(Box::new(source)), limit, 0));
+            let source = Source::Ranges(Box::new(source));
+            return Ok(Cursor::new(origin, source, limit, 0));
         };
         let (keys, examined) = sort.keys(session, source, limit, self.sort_bytes)?;
-        let table = self.space;
-        Ok(Cursor::new(Source::Keys { table, keys }, limit, examined))
+        // It has been read.
+        origin.index = None;
+        let source = Source::Keys {
+            table: origin.space,
+            keys,
+        };
+        Ok(Cursor::new(origin, source, limit, examined))
     }
 }
 

@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 
 use super::rows::damaged_entry;
 use super::{Session, TableId};
+use crate::catalog::IndexDef;
 use crate::engine::{Budget, Direction, Rows, Space};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interval::{Interval, after};
 use crate::query::Filter;
 use crate::value::field_len;
@@ -26,6 +27,7 @@ const VISITED_MAX: u64 = 4096;
 /// Rows in order, one after the other.
 #[derive(Debug)]
 pub struct Cursor {
+    origin: Origin,
     source: Source,
     /// Rows that may still come.
     limit: u64,
@@ -45,6 +47,18 @@ pub struct Cursor {
     keys_bytes: usize,
     /// Whether many rows were taken at once the last time.
     takes_many: bool,
+}
+
+/// The table that rows are of, as it was when the cursor was made. A space may be that of something else later, where
+/// what had it was rolled back.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) table: String,
+    pub(crate) space: Space,
+    /// The index that is read.
+    pub(crate) index: Option<IndexDef>,
+    /// The session's epoch when it was last the same.
+    pub(crate) epoch: u64,
 }
 
 /// Where rows come from.
@@ -83,21 +97,30 @@ impl Session {
         range: Interval,
         direction: Direction,
     ) -> Result<Cursor> {
-        let table = self.hold(|session| Ok(session.def(table)?.space))?;
+        let origin = self.hold(|session| {
+            let space = session.def(table)?.space;
+            Ok(Origin {
+                table: session.name(table)?.to_owned(),
+                space,
+                index: None,
+                epoch: session.epoch,
+            })
+        })?;
         let source = RangeSource {
-            table,
+            table: origin.space,
             index: None,
             ranges: VecDeque::from([range]),
             direction,
             filter: None,
         };
-        Ok(Cursor::new(Source::Ranges(Box::new(source)), u64::MAX, 0))
+        let source = Source::Ranges(Box::new(source));
+        Ok(Cursor::new(origin, source, u64::MAX, 0))
     }
 }
 
 impl Cursor {
     /// Rows from there; so many entries were read to find out where.
-    pub(crate) fn new(source: Source, limit: u64, examined: u64) -> Cursor {
+    pub(crate) fn new(origin: Origin, source: Source, limit: u64, examined: u64) -> Cursor {
         let keys_bytes = match &source {
             Source::Keys { keys, .. } => keys
                 .iter()
@@ -106,6 +129,7 @@ impl Cursor {
             Source::Ranges(_) => 0,
         };
         Cursor {
+            origin,
             source,
             keys_bytes,
             limit,
@@ -127,29 +151,30 @@ impl Cursor {
         self
     }
 
-    /// The next row: its key and its value; `None` at the end.
+    /// The next row: its key and its value; `None` at the end, which then stays the end.
     ///
     /// # Errors
-    /// Those of reading.
+    /// [`UnknownTable`](Error::UnknownTable) and [`UnknownIndex`](Error::UnknownIndex) where the table or the index
+    /// is not there any more, and those of reading.
     pub fn next<'a>(&'a mut self, session: &mut Session) -> Result<Option<(&'a [u8], &'a [u8])>> {
         if self.limit == 0 {
             return Ok(None);
         }
-        if self.next == self.rows.len() || self.stamp != session.stamp {
-            self.read(session)?;
-            if self.rows.is_empty() {
-                return Ok(None);
-            }
+        let is_over = self.next == self.rows.len() || self.stamp != session.stamp;
+        if is_over && !self.read(session)? {
+            self.limit = 0;
+            return Ok(None);
         }
         self.limit -= 1;
         self.next += 1;
         Ok(self.rows.get(self.next - 1))
     }
 
-    /// Shows the next rows to `row`, up to the first that it does not take: that one comes again.
+    /// Shows the next rows to `row`, up to the first that it does not take: that one comes again. The end stays the end
+    /// where there was no row any more.
     ///
     /// # Errors
-    /// Those of reading. Rows that were taken do not come again.
+    /// Those of [`Cursor::next`]. Rows that were taken do not come again.
     pub fn each(
         &mut self,
         session: &mut Session,
@@ -165,7 +190,12 @@ impl Cursor {
                 {
                     return outcome;
                 }
-                self.read(session)?;
+                if !self.read(session)? {
+                    if taken == 0 {
+                        self.limit = 0;
+                    }
+                    return Ok(());
+                }
             }
             match self.rows.get(self.next) {
                 Some((key, value)) if row(key, value) => {}
@@ -188,7 +218,7 @@ impl Cursor {
             return None;
         };
         let is_plain = source.index.is_none() && source.filter.is_none();
-        if !is_plain || self.next < self.rows.len() {
+        if !is_plain || source.ranges.is_empty() || self.next < self.rows.len() {
             return None;
         }
         match session.reader() {
@@ -217,6 +247,7 @@ impl Cursor {
         session: &mut Session,
         row: &mut impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<bool> {
+        self.origin.check(session)?;
         let Source::Ranges(source) = &mut self.source else {
             return Ok(false);
         };
@@ -241,12 +272,12 @@ impl Cursor {
         self.limit -= taken;
         self.examined += taken;
         // What was visited becomes a piece that has been read, of which the last row is enough.
-        let visited = match refused {
-            None => source.ranges.pop_front(),
+        let visited = match &refused {
+            None => source.ranges.front().cloned(),
             Some(_) if taken == 0 => None,
-            Some(refused) => source.split(refused),
+            Some(refused) => source.up_to(refused),
         };
-        if let Some(visited) = visited {
+        if let Some(mut visited) = visited {
             self.rows.clear();
             self.entries.clear();
             self.ranges.clear();
@@ -255,6 +286,17 @@ impl Cursor {
             let reader = session.reader()?;
             reader.scan(source.table, &visited, direction, last, &mut self.rows)?;
             self.next = self.rows.len();
+            match (refused, self.rows.get(0)) {
+                // What is written between it and the one that was refused is still to come.
+                (Some(_), Some((last, _))) => {
+                    match source.direction {
+                        Direction::Forward => visited.high = Some(after(last)),
+                        Direction::Backward => visited.low = last.to_vec(),
+                    }
+                    source.go_on_behind(last);
+                }
+                _ => drop(source.ranges.pop_front()),
+            }
             self.ranges.push_back(visited);
         }
         self.stamp = session.stamp;
@@ -297,13 +339,22 @@ impl Cursor {
         self.examined
     }
 
-    /// Reads the next piece. Where something was written since the last one, what is left of that is read again.
-    fn read(&mut self, session: &mut Session) -> Result {
+    /// Reads the next piece. Where something was written since the last one, what is left of that is read again. Returns
+    /// whether there are rows.
+    fn read(&mut self, session: &mut Session) -> Result<bool> {
         // Entries and their rows are of one state. It may be another one than before, which makes pieces stale.
         session.hold(|session| self.read_piece(session))
     }
 
-    fn read_piece(&mut self, session: &mut Session) -> Result {
+    fn read_piece(&mut self, session: &mut Session) -> Result<bool> {
+        self.origin.check(session)?;
+        if let Source::Ranges(source) = &self.source
+            && source.ranges.is_empty()
+            && self.stamp == session.stamp
+        {
+            // The last piece stays: what is written behind it may still be to come.
+            return Ok(false);
+        }
         if self.stamp != session.stamp && self.next < self.rows.len() {
             // Whoever writes while reading has few rows read again and again.
             self.rows_at_once = ROWS_MIN;
@@ -362,6 +413,30 @@ impl Cursor {
         }
         self.rows_at_once = (self.rows_at_once * 4).min(ROWS_MAX);
         self.stamp = session.stamp;
+        Ok(!self.rows.is_empty())
+    }
+}
+
+impl Origin {
+    /// Makes sure that the table, and the index, are still those.
+    fn check(&mut self, session: &mut Session) -> Result {
+        session.look()?;
+        if self.epoch == session.epoch {
+            return Ok(());
+        }
+        let def = session.find(&self.table)?;
+        if def.space != self.space {
+            return Err(Error::UnknownTable(self.table.clone()));
+        }
+        if let Some(index) = &self.index
+            && !def.indices.contains(index)
+        {
+            return Err(Error::UnknownIndex {
+                table: self.table.clone(),
+                index: index.name.clone(),
+            });
+        }
+        self.epoch = session.epoch;
         Ok(())
     }
 }
@@ -402,21 +477,14 @@ impl RangeSource {
         }
     }
 
-    /// Takes away the part of the first range in front of an entry, and returns it.
-    fn split(&mut self, entry: Vec<u8>) -> Option<Interval> {
-        let rest = self.ranges.front_mut()?;
-        let mut visited = rest.clone();
+    /// The part of the first range in front of an entry.
+    fn up_to(&self, entry: &[u8]) -> Option<Interval> {
+        let mut part = self.ranges.front()?.clone();
         match self.direction {
-            Direction::Forward => {
-                visited.high = Some(entry.clone());
-                rest.low = entry;
-            }
-            Direction::Backward => {
-                visited.low = after(&entry);
-                rest.high = Some(visited.low.clone());
-            }
+            Direction::Forward => part.high = Some(entry.to_vec()),
+            Direction::Backward => part.low = after(entry),
         }
-        Some(visited)
+        Some(part)
     }
 
     /// Puts ranges back that were taken away.

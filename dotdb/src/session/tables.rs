@@ -228,7 +228,7 @@ impl Session {
         Ok(Space(number))
     }
 
-    fn find(&mut self, name: &str) -> Result<TableDef> {
+    pub(super) fn find(&mut self, name: &str) -> Result<TableDef> {
         let mut def = None;
         self.hold(|session| {
             let reader = session.reader()?;

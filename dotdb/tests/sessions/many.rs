@@ -96,7 +96,7 @@ fn scan(session: &mut Session, table: TableId, map: &mut Map, numbers: &mut Numb
     let mut cursor = session.scan(table, range.clone(), direction).unwrap();
     let mut last = None;
     loop {
-        let count = [1, 17, 300, 5000][numbers.below(4) as usize];
+        let count = [0, 1, 17, 300, 5000][numbers.below(5) as usize];
         let expected = |last: Option<&Vec<u8>>| {
             let row = next(map, &range, direction, last);
             row.map(|(key, value)| (key.clone(), value.clone()))
@@ -106,6 +106,18 @@ fn scan(session: &mut Session, table: TableId, map: &mut Map, numbers: &mut Numb
         }
         if writes {
             write(session, table, map, numbers);
+        }
+        // Right behind where the cursor is.
+        if let Some(last) = last.as_ref().filter(|_| writes) {
+            let at = u16::from_be_bytes([last[0], last[1]]);
+            let by = 1 + numbers.below(3) as u16;
+            let at = match direction {
+                Direction::Forward => at.saturating_add(by),
+                Direction::Backward => at.saturating_sub(by),
+            };
+            let key = at.to_be_bytes().to_vec();
+            session.put(table, &key, b"behind").unwrap();
+            map.insert(key, b"behind".to_vec());
         }
     }
 }

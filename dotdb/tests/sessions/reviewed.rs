@@ -18,6 +18,9 @@ cases! {
     panics_of_callers_are_theirs,
     fields_that_queries_could_not_name_are_refused,
     tables_of_the_machine_are_nobody_elses,
+    cursors_are_of_the_table_that_they_were_made_of,
+    cursors_see_what_is_behind_them_until_they_have_told_the_end,
+    cursors_see_what_is_written_in_front_of_a_row_that_was_refused,
 }
 
 fn limited(engine: &crate::Engine, limit: impl FnOnce(&mut Limits)) -> Database {
@@ -443,4 +446,153 @@ fn tables_of_the_machine_are_nobody_elses(engine: &crate::Engine) {
     assert!(matches!(session.drop_table(".m"), Err(Error::Name(_))));
     assert!(session.query(".m", &[]).is_err());
     assert_eq!(session.table_names().unwrap(), [".m", "own"]);
+}
+
+fn cursors_are_of_the_table_that_they_were_made_of(engine: &crate::Engine) {
+    let database = engine.database(Options::default());
+    let mut session = database.session();
+    let table = session.create_table("t").unwrap();
+    for key in 0..100u8 {
+        let value = if key < 10 { b"bb" } else { b"cc" };
+        session.put(table, &[key], value).unwrap();
+    }
+    // Spaces of what is rolled back are given again.
+    session.begin().unwrap();
+    session.create_index(table, "i", "bytes 0..1").unwrap();
+    let mut by_index = session.query("t where i = 'b'", &[]).unwrap();
+    let rolled_back = session.create_table("x").unwrap();
+    for key in 0..100u8 {
+        session.put(rolled_back, &[key], b"x").unwrap();
+    }
+    let mut rows = session
+        .scan(rolled_back, Interval::all(), Direction::Forward)
+        .unwrap();
+    assert!(by_index.next(&mut session).unwrap().is_some());
+    assert!(rows.next(&mut session).unwrap().is_some());
+    session.rollback().unwrap();
+    for name in ["y", "z"] {
+        let other = session.create_table(name).unwrap();
+        session.put(other, b"other", b"").unwrap();
+    }
+    let unknown = by_index.next(&mut session).unwrap_err();
+    assert!(matches!(unknown, Error::UnknownIndex { .. }), "{unknown}");
+    let unknown = rows.next(&mut session).unwrap_err();
+    assert!(matches!(unknown, Error::UnknownTable(_)), "{unknown}");
+    // Whether it was begun, and whether there is another one of its name: a table that was removed is none.
+    for begins in [false, true] {
+        for comes_again in [false, true] {
+            let table = session.create_table("t").unwrap();
+            session.put(table, b"1", b"1").unwrap();
+            session.put(table, b"2", b"2").unwrap();
+            let mut rows = session
+                .scan(table, Interval::all(), Direction::Forward)
+                .unwrap();
+            if begins {
+                session.begin().unwrap();
+            }
+            assert!(rows.next(&mut session).unwrap().is_some());
+            session.drop_table("t").unwrap();
+            if comes_again {
+                let table = session.create_table("t").unwrap();
+                session.put(table, b"3", b"3").unwrap();
+            }
+            let unknown = rows.next(&mut session).unwrap_err();
+            assert!(matches!(unknown, Error::UnknownTable(_)), "{unknown}");
+            if begins {
+                session.commit().unwrap();
+            }
+        }
+    }
+}
+
+fn cursors_see_what_is_behind_them_until_they_have_told_the_end(engine: &crate::Engine) {
+    let database = engine.database(Options::default());
+    let mut session = database.session();
+    for (count, begins) in [0, 1, 15, 16, 17, 66, 3000]
+        .into_iter()
+        .flat_map(|count| [(count, false), (count, true)])
+    {
+        session.drop_table("t").unwrap();
+        let table = session.create_table("t").unwrap();
+        session.begin().unwrap();
+        for key in 0..count as u16 {
+            session.put(table, &key.to_be_bytes(), b"").unwrap();
+        }
+        if !begins {
+            session.commit().unwrap();
+        }
+        let scan = |session: &mut Session| {
+            session
+                .scan(table, Interval::all(), Direction::Forward)
+                .unwrap()
+        };
+        let (mut many, mut single) = (scan(&mut session), scan(&mut session));
+        // So many at once, and how many that were.
+        let some = |session: &mut Session, cursor: &mut dotvm_dotdb::Cursor| {
+            let mut seen = 0;
+            let each = cursor.each(session, |_, _| {
+                seen += 1;
+                true
+            });
+            each.unwrap();
+            seen
+        };
+        if count > 0 {
+            assert_eq!(some(&mut session, &mut many), count);
+        }
+        for _ in 0..count {
+            assert!(single.next(&mut session).unwrap().is_some());
+        }
+        // The end was not told yet.
+        for more in 0..3 {
+            session.put(table, &[255, 255, more], b"").unwrap();
+            assert_eq!(some(&mut session, &mut many), 1, "{count} rows, {more}");
+            assert!(single.next(&mut session).unwrap().is_some());
+        }
+        assert_eq!(some(&mut session, &mut many), 0);
+        assert!(single.next(&mut session).unwrap().is_none());
+        // Now it was.
+        session.put(table, &[255, 255, 255], b"").unwrap();
+        assert_eq!(some(&mut session, &mut many), 0);
+        assert!(single.next(&mut session).unwrap().is_none());
+        if begins {
+            session.rollback().unwrap();
+        }
+    }
+}
+
+fn cursors_see_what_is_written_in_front_of_a_row_that_was_refused(engine: &crate::Engine) {
+    let database = engine.database(Options::default());
+    let mut session = database.session();
+    let table = session.create_table("t").unwrap();
+    for direction in [Direction::Forward, Direction::Backward] {
+        for count in [1, 16, 66, 5000u16] {
+            session.drop_table("t").unwrap();
+            session.create_table("t").unwrap();
+            session.begin().unwrap();
+            for key in 0..count {
+                let at = 2 * key + 10;
+                session.put(table, &at.to_be_bytes(), b"").unwrap();
+            }
+            session.commit().unwrap();
+            let place = |at: u16| match direction {
+                Direction::Forward => at,
+                Direction::Backward => 2 * count + 18 - at,
+            };
+            let mut rows = session.scan(table, Interval::all(), direction).unwrap();
+            let last = place(2 * count + 8).to_be_bytes();
+            let refused = |key: &[u8], _: &[u8]| key != last;
+            for _ in 0..2 {
+                rows.each(&mut session, refused).unwrap();
+            }
+            // Between the last one that was taken and the one that was refused, which comes once more.
+            let between = place(2 * count + 7).to_be_bytes();
+            session.put(table, &between, b"").unwrap();
+            for key in [between, last] {
+                let (found, _) = rows.next(&mut session).unwrap().expect("a row");
+                assert_eq!(found, key, "{count} {direction:?}");
+            }
+            assert!(rows.next(&mut session).unwrap().is_none());
+        }
+    }
 }

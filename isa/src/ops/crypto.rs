@@ -23,7 +23,7 @@ macro_rules! with_crypto_ops {
             CryptoArgon2id Memory Blocks "crypto.argon2id" 0xe614 [] Crypto Arch32 1000 (I32 I32 I32 I32 I32 I32 I32 I32 -> ) "`key salt salt_len kib passes lanes dst len`: writes bytes derived from a secret by Argon2id (RFC 9106); KiB times passes are at most 2^22.";
             CryptoArgon2idKey Memory Blocks "crypto.argon2id_key" 0xe615 [] Crypto Arch32 1000 (I32 I32 I32 I32 I32 I32 I32 -> I32) "`key salt salt_len kib passes lanes kind -- key`: derives a key.";
             CryptoKeyGenerate Plain Fixed "crypto.key_generate" 0xe620 [] Crypto Arch32 20000 (I32 -> I32) "`kind -- key`: a new key that the program cannot read.";
-            CryptoKeyImport Memory Bytes "crypto.key_import" 0xe621 [] Crypto Arch32 20000 (I32 I32 I32 -> I32) "`kind src len -- key`: the key of these bytes, 0 where they are none.";
+            CryptoKeyImport Memory Bytes "crypto.key_import" 0xe621 [] Crypto Arch32 20000 (I32 I32 I32 -> I32) "`kind src len -- key`: the key of these bytes, 0 where they are none, or a weak one.";
             CryptoKeyExport Memory Bytes "crypto.key_export" 0xe622 [] Crypto Arch32 400 (I32 I32 I32 -> I32) "`key dst len -- i32`: writes the key where it fits, and pushes its length; -1 where it is not public and was not imported.";
             CryptoKeyPublic Plain Fixed "crypto.key_public" 0xe623 [] Crypto Arch32 20000 (I32 -> I32) "`key -- key`: the public key of a private one.";
             CryptoKeyDrop Plain Fixed "crypto.key_drop" 0xe624 [] Crypto Arch32 50 (I32 -> ) "`key`: ends the handle; what it named is zeroed.";

@@ -72,11 +72,9 @@ impl Material {
                 let key = ed25519_dalek::SigningKey::from_bytes(&boxed());
                 Some(Material::Ed25519(Box::new(key)))
             }
-            KeyKind::Ed25519Public => {
-                let point =
-                    public().filter(|bytes| ed25519_dalek::VerifyingKey::from_bytes(bytes).is_ok());
-                point.map(Material::Ed25519Public)
-            }
+            KeyKind::Ed25519Public => public()
+                .filter(is_strong_point)
+                .map(Material::Ed25519Public),
             KeyKind::P256 => {
                 let key = p256::ecdsa::SigningKey::from_slice(bytes).ok();
                 key.map(|key| Material::P256(Box::new(key)))
@@ -257,4 +255,11 @@ pub(super) fn end(call: &mut Call<'_>) -> Result<(), Stop> {
     key(call, handle)?;
     call.store.services.objects.remove(handle)?;
     Ok(())
+}
+
+/// Whether the bytes are the encoding of a point (RFC 8032, 5.1.3: numbers of the field below its prime) that is not of
+/// small order: with such a key, signatures would be genuine for any message.
+fn is_strong_point(bytes: &[u8; KEY_BYTES]) -> bool {
+    let key = ed25519_dalek::VerifyingKey::from_bytes(bytes);
+    key.is_ok_and(|key| !key.is_weak() && key.to_edwards().compress().as_bytes() == bytes)
 }

@@ -26,8 +26,8 @@ const TABLE: &str = ".state";
 const NAME_BYTES_MAX: usize = 64;
 /// What versions are written in.
 const FORMAT: u8 = 1;
-/// What exported states start with.
-const MAGIC: &[u8; 8] = b"dotstate";
+/// What [exported](States::export) states start with.
+pub const STATE_MAGIC: &[u8; 8] = b"dotstate";
 /// Pages of a memory that an export may have, all memories together: 1 TiB.
 const PAGES_MAX: u64 = 1 << 28;
 
@@ -481,7 +481,7 @@ impl<'s> States<'s> {
             Ok(())
         })?;
         let head = version.encode();
-        let mut bytes = MAGIC.to_vec();
+        let mut bytes = STATE_MAGIC.to_vec();
         bytes.extend((head.len() as u64).to_le_bytes());
         bytes.extend(head);
         bytes.extend(pages);
@@ -537,7 +537,7 @@ fn parse_exported(bytes: &[u8]) -> Option<(StateVersion, Pages<'_>)> {
     if crc32fast::hash(bytes) != u32::from_le_bytes(*crc) {
         return None;
     }
-    let (len, rest) = bytes.strip_prefix(MAGIC)?.split_first_chunk()?;
+    let (len, rest) = bytes.strip_prefix(STATE_MAGIC)?.split_first_chunk()?;
     let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
     let (head, mut rest) = rest.split_at_checked(len)?;
     let version = StateVersion::decode(0, head)?;

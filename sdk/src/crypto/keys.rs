@@ -101,9 +101,15 @@ impl Signer {
 }
 
 impl Verifier {
-    /// The key of 32 bytes of Ed25519, or 33 or 65 of other curves; `None` where they are none. Other lengths stop the
-    /// program.
+    /// The key of 32 bytes of Ed25519, or 33 or 65 of other curves; `None` where they are none, or weak.
     pub fn from_bytes(curve: Curve, bytes: &[u8]) -> Option<Verifier> {
+        let lengths: &[usize] = match curve {
+            Curve::Ed25519 => &[32],
+            _ => &[33, 65],
+        };
+        if !lengths.contains(&bytes.len()) {
+            return None;
+        }
         let key = Key::import(curve as u32 + 1, bytes)?;
         Some(Verifier { curve, key })
     }

@@ -70,6 +70,34 @@ fn genuine_or_not() {
     assert!(counts[0] > 200 && counts[1] > 300, "{counts:?}");
 }
 
+/// Under keys of small order, signatures would be genuine for any message.
+#[test]
+fn weak_keys_are_none() {
+    let mut both = Both::default();
+    let zeros = "00".repeat(31);
+    let ones = "ff".repeat(30);
+    for key in [
+        format!("01{zeros}"),
+        format!("00{zeros}"),
+        format!("{}80", "00".repeat(31)),
+        format!("ec{ones}7f"),
+        // Not below the field's prime: the same points.
+        format!("ed{ones}7f"),
+        format!("ee{ones}7f"),
+        format!("ee{ones}ff"),
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05".to_owned(),
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a".to_owned(),
+        // One of large order that is not: y = p + 3.
+        format!("f0{ones}7f"),
+    ] {
+        assert_eq!(
+            import(&mut both, KeyKind::Ed25519Public, &hex(&key)),
+            0,
+            "{key}"
+        );
+    }
+}
+
 #[test]
 fn made_signatures() {
     let mut both = Both::default();

@@ -26,6 +26,11 @@ pub(super) fn split(url: &str) -> (String, Option<PathBuf>) {
     };
     let mut authorities = None;
     let mut known = Vec::new();
+    // Who names authorities wants servers to be looked at.
+    let is_told = |parameter: &str| parameter.starts_with("sslmode=");
+    if parameters.contains("sslrootcert=") && !parameters.split('&').any(is_told) {
+        known.push("sslmode=require");
+    }
     for parameter in parameters.split('&') {
         match parameter.split_once('=') {
             Some(("sslrootcert", path)) => {
@@ -135,7 +140,16 @@ mod tests {
                 "postgres://h/d?sslmode=require&a=1",
                 Some("/a b/c.pem"),
             ),
-            ("postgres://h/d?sslrootcert=x", "postgres://h/d?", Some("x")),
+            (
+                "postgres://h/d?sslrootcert=x",
+                "postgres://h/d?sslmode=require",
+                Some("x"),
+            ),
+            (
+                "postgres://h/d?sslrootcert=x&sslmode=disable",
+                "postgres://h/d?sslmode=disable",
+                Some("x"),
+            ),
         ] {
             let expected = (left.to_owned(), file.map(PathBuf::from));
             assert_eq!(split(url), expected, "{url}");
