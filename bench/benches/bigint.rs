@@ -1,110 +1,29 @@
-//! Big integers: two libraries next to each other, and the machine's instructions next to the library called
-//! natively.
+//! Big integers through the machine's instructions, next to the library called natively. Prints medians of rounds that
+//! take turns, of what has such a name: `-- mul powmod`.
 //!
 //! Moduli are odd. Natively, powers are computed by the faster of the library's two ways for the size.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::time::Duration;
 
-use criterion::measurement::WallTime;
-use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use dashu_int::UBig;
 use dashu_int::fast_div::ConstDivisor;
 use dashu_int::monty::MontgomeryRepr;
-use dashu_int::ops::{DivRem, Gcd};
 use dotvm::{Linker, Module, Store};
+use dotvm_bench::digits;
 use dotvm_bench::guest::Tier;
-use num_bigint::BigUint;
-use num_integer::Integer;
+use dotvm_bench::turns::compare;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
-/// Exponents of the longest powers: a whole one would take minutes, and every step is like the others.
-const EXPONENT_BITS_MAX: usize = 10_000;
+/// Bits of exponents: those of the longest powers would take minutes, and every step is like the others.
+const EXPONENT_BITS: [usize; 3] = [1_000, 10_000, 1_000];
 
 /// From so many bits on, the library is faster by division than by Montgomery's way.
 const DIVISION_BITS: usize = 12_000;
 
-/// An odd number of so many bits, the same for each seed.
-fn digits(bits: usize, seed: u64) -> String {
-    let mut state = seed;
-    let mut text = String::from("f");
-    while text.len() * 4 < bits {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let left = (bits / 4 - text.len()).min(8);
-        let part = format!("{:08x}", state >> 32 | 1);
-        text += &part[8 - left..];
-    }
-    text
-}
-
 fn dashu(bits: usize, seed: u64) -> UBig {
     UBig::from_str_radix(&digits(bits, seed), 16).expect("digits")
-}
-
-fn num(bits: usize, seed: u64) -> BigUint {
-    BigUint::parse_bytes(digits(bits, seed).as_bytes(), 16).expect("digits")
-}
-
-/// Operations of both libraries.
-fn libraries(c: &mut Criterion) {
-    for bits in SIZES {
-        let mut group = c.benchmark_group(format!("libraries/{bits}"));
-        brief(&mut group);
-        let (a, b) = (dashu(bits, 1), dashu(bits, 2));
-        let (twice, text) = (&a * &b + 1u8, a.to_string());
-        group.bench_function("add/dashu", |t| t.iter(|| black_box(&a) + black_box(&b)));
-        group.bench_function("mul/dashu", |t| t.iter(|| black_box(&a) * black_box(&b)));
-        group.bench_function("divrem/dashu", |t| {
-            t.iter(|| black_box(&twice).div_rem(black_box(&a)));
-        });
-        group.bench_function("gcd/dashu", |t| t.iter(|| black_box(&a).gcd(black_box(&b))));
-        group.bench_function("to_text/dashu", |t| t.iter(|| black_box(&a).to_string()));
-        group.bench_function("from_text/dashu", |t| {
-            t.iter(|| UBig::from_str_radix(black_box(&text), 10));
-        });
-        let exponent = dashu(bits.min(1_000), 3);
-        group.bench_function("powmod/dashu", |t| {
-            t.iter(|| {
-                let ring = MontgomeryRepr::new(a.clone());
-                ring.reduce(black_box(b.clone())).pow(&exponent).residue()
-            });
-        });
-        group.bench_function("powmod/dashu-division", |t| {
-            t.iter(|| {
-                let ring = ConstDivisor::new(a.clone());
-                ring.reduce(black_box(b.clone())).pow(&exponent).residue()
-            });
-        });
-        let (a, b) = (num(bits, 1), num(bits, 2));
-        let (twice, exponent) = (&a * &b + 1u8, num(bits.min(1_000), 3));
-        group.bench_function("add/num", |t| t.iter(|| black_box(&a) + black_box(&b)));
-        group.bench_function("mul/num", |t| t.iter(|| black_box(&a) * black_box(&b)));
-        group.bench_function("divrem/num", |t| {
-            t.iter(|| black_box(&twice).div_rem(black_box(&a)));
-        });
-        if bits < 100_000 {
-            // What takes quadratic time with a large factor takes seconds.
-            group.bench_function("gcd/num", |t| t.iter(|| black_box(&a).gcd(black_box(&b))));
-        }
-        group.bench_function("to_text/num", |t| t.iter(|| black_box(&a).to_str_radix(10)));
-        group.bench_function("from_text/num", |t| {
-            t.iter(|| BigUint::parse_bytes(black_box(text.as_bytes()), 10));
-        });
-        group.bench_function("powmod/num", |t| {
-            t.iter(|| black_box(&b).modpow(&exponent, black_box(&a)));
-        });
-    }
-}
-
-fn brief(group: &mut BenchmarkGroup<'_, WallTime>) {
-    group
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(2));
 }
 
 /// A program with numbers in globals, and functions that compute with them so many times.
@@ -160,55 +79,47 @@ fn start(tier: Tier, bits: usize, exponent_bits: usize) -> (Store<()>, dotvm::In
     (store, instance)
 }
 
-/// Products and powers through the instructions, so many at a time, and natively.
-fn instructions(c: &mut Criterion) {
-    for (bits, count) in SIZES.into_iter().zip([1_000, 100, 10]) {
-        let mut group = c.benchmark_group(format!("mul/{bits}"));
-        brief(&mut group);
-        let (a, b) = (dashu(bits, 1), dashu(bits, 2));
-        group.bench_function("library", |t| {
-            t.iter(|| {
-                for _ in 0..count {
-                    black_box(black_box(&a) * black_box(&b));
-                }
-            });
-        });
-        for tier in Tier::ALL {
-            let (mut store, instance) = start(tier, bits, 8);
-            let func = instance.get_typed_func::<i32, ()>(&mut store, "mul");
-            let func = func.expect("a function");
-            group.bench_function(tier.name(), |t| {
-                t.iter(|| func.call(&mut store, count).expect("products"));
-            });
-        }
-    }
-    for bits in SIZES {
-        let exponent_bits = bits.min(EXPONENT_BITS_MAX);
-        let mut group = c.benchmark_group(format!("powmod/{bits}"));
-        brief(&mut group);
-        let (a, b, e) = (dashu(bits, 1), dashu(bits, 2), dashu(exponent_bits, 3));
-        group.bench_function("library", |t| {
-            t.iter(|| match bits < DIVISION_BITS {
-                true => {
-                    let ring = MontgomeryRepr::new(black_box(a.clone()));
-                    ring.reduce(b.clone()).pow(&e).residue()
-                }
-                false => {
-                    let ring = ConstDivisor::new(black_box(a.clone()));
-                    ring.reduce(b.clone()).pow(&e).residue()
-                }
-            });
-        });
-        for tier in Tier::ALL {
-            let (mut store, instance) = start(tier, bits, exponent_bits);
-            let func = instance.get_typed_func::<i32, ()>(&mut store, "powmod");
-            let func = func.expect("a function");
-            group.bench_function(tier.name(), |t| {
-                t.iter(|| func.call(&mut store, 1).expect("a power"));
-            });
-        }
-    }
+/// What calls an exported function of such a program.
+fn caller(tier: Tier, name: &str, bits: usize, exponent_bits: usize) -> impl FnMut(u32) {
+    let (mut store, instance) = start(tier, bits, exponent_bits);
+    let func = instance.get_typed_func::<i32, ()>(&mut store, name);
+    let func = func.expect("a function");
+    move |count| func.call(&mut store, count as i32).expect("numbers")
 }
 
-criterion_group!(benches, libraries, instructions);
-criterion_main!(benches);
+fn main() {
+    for (bits, count) in SIZES.into_iter().zip([10_000, 1_000, 300]) {
+        let (a, b) = (dashu(bits, 1), dashu(bits, 2));
+        let mut library = || {
+            for _ in 0..count {
+                black_box(black_box(&a) * black_box(&b));
+            }
+        };
+        let [mut interpreted, mut native] = Tier::ALL.map(|tier| caller(tier, "mul", bits, 8));
+        let (mut interpreted, mut native) = (|| interpreted(count), || native(count));
+        let ways: [&mut dyn FnMut(); 3] = [&mut library, &mut interpreted, &mut native];
+        compare(&format!("mul {bits}"), "dashu", count, ways);
+    }
+    for ((bits, exponent_bits), count) in SIZES.into_iter().zip(EXPONENT_BITS).zip([300, 1, 1]) {
+        let (a, b, e) = (dashu(bits, 1), dashu(bits, 2), dashu(exponent_bits, 3));
+        let mut library = || {
+            for _ in 0..count {
+                black_box(match bits < DIVISION_BITS {
+                    true => {
+                        let ring = MontgomeryRepr::new(black_box(a.clone()));
+                        ring.reduce(b.clone()).pow(&e).residue()
+                    }
+                    false => {
+                        let ring = ConstDivisor::new(black_box(a.clone()));
+                        ring.reduce(b.clone()).pow(&e).residue()
+                    }
+                });
+            }
+        };
+        let [mut interpreted, mut native] =
+            Tier::ALL.map(|tier| caller(tier, "powmod", bits, exponent_bits));
+        let (mut interpreted, mut native) = (|| interpreted(count), || native(count));
+        let ways: [&mut dyn FnMut(); 3] = [&mut library, &mut interpreted, &mut native];
+        compare(&format!("powmod {bits}"), "dashu", count, ways);
+    }
+}

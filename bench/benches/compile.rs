@@ -83,6 +83,7 @@ fn compile_all(compiler: &Compiler, module: &Module, env: &ModuleEnv) -> usize {
             unit: Unit::Func { func },
             metering: false,
             counting: false,
+            debugging: false,
             inlining: true,
             direct: &|func| Some(ids[func as usize]),
             frame_slots: &|_| 0,

@@ -2,16 +2,15 @@
 //! rounds that take turns.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use dotvm::{Linker, Module, Store};
 use dotvm_bench::guest::Tier;
+use dotvm_bench::turns::compare;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::digest;
 
 /// Bytes of a message.
 const BYTES: usize = 1 << 20;
-const ROUNDS: usize = 15;
 /// Messages of a round.
 const MESSAGES: u32 = 20;
 
@@ -48,29 +47,6 @@ const PROGRAM: &str = r#"
         ret
     .end"#;
 
-/// Prints the medians of rounds that take turns: called natively, and in each tier.
-fn compare(name: &str, ways: [&mut dyn FnMut(); 3]) {
-    let mut times = [const { Vec::new() }; 3];
-    for round in 0..ROUNDS {
-        for i in (0..3).map(|i| (i + round) % 3) {
-            let start = Instant::now();
-            for _ in 0..MESSAGES {
-                ways[i]();
-            }
-            times[i].push(start.elapsed() / MESSAGES);
-        }
-    }
-    let [ring, ours @ ..] = times.map(|mut times| {
-        times.sort();
-        times[times.len() / 2].as_secs_f64() * 1e6
-    });
-    print!("{name:12} ring {ring:7.1} µs");
-    for (tier, ours) in Tier::ALL.iter().zip(ours) {
-        print!(", {} {ours:7.1} µs ({:.2} x)", tier.name(), ring / ours);
-    }
-    println!();
-}
-
 fn main() {
     let len = BYTES as i32;
     let message = vec![0u8; BYTES];
@@ -78,12 +54,23 @@ fn main() {
         let (mut store, instance) = start(tier);
         let hash = instance.get_typed_func::<i32, ()>(&mut store, "hash");
         let hash = hash.expect("a function");
-        move || hash.call(&mut store, black_box(len)).expect("a digest")
+        move || {
+            for _ in 0..MESSAGES {
+                hash.call(&mut store, black_box(len)).expect("a digest");
+            }
+        }
     });
     let mut ring = || {
-        black_box(digest::digest(&digest::SHA256, black_box(&message)));
+        for _ in 0..MESSAGES {
+            black_box(digest::digest(&digest::SHA256, black_box(&message)));
+        }
     };
-    compare("SHA-256", [&mut ring, &mut interpreted, &mut native]);
+    compare(
+        "SHA-256",
+        "ring",
+        MESSAGES,
+        [&mut ring, &mut interpreted, &mut native],
+    );
 
     let key = UnboundKey::new(&AES_256_GCM, &[0; 32]).expect("a key");
     let key = LessSafeKey::new(key);
@@ -96,16 +83,25 @@ fn main() {
         let seal = instance.get_typed_func::<(i32, i32), ()>(&mut store, "seal");
         let seal = seal.expect("a function");
         move || {
-            seal.call(&mut store, black_box((key, len)))
-                .expect("sealed");
+            for _ in 0..MESSAGES {
+                seal.call(&mut store, black_box((key, len)))
+                    .expect("sealed");
+            }
         }
     });
     let mut ring = || {
-        let nonce = Nonce::assume_unique_for_key([0; 12]);
-        let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), black_box(&mut text));
-        let _tag = black_box(tag.expect("sealed"));
+        for _ in 0..MESSAGES {
+            let nonce = Nonce::assume_unique_for_key([0; 12]);
+            let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), black_box(&mut text));
+            let _tag = black_box(tag.expect("sealed"));
+        }
     };
-    compare("AES-256-GCM", [&mut ring, &mut interpreted, &mut native]);
+    compare(
+        "AES-256-GCM",
+        "ring",
+        MESSAGES,
+        [&mut ring, &mut interpreted, &mut native],
+    );
 }
 
 fn start(tier: Tier) -> (Store<()>, dotvm::Instance) {
