@@ -2,6 +2,7 @@
 'use strict';
 
 const assert = require('assert');
+const { spawn } = require('child_process');
 const fs = require('fs');
 const path = require('path');
 const { DebugClient } = require('@vscode/debugadapter-testsupport');
@@ -142,6 +143,50 @@ const checks = {
       client.assertOutput('stdout', '7'),
       client.send('continue', { threadId: 1 }),
     ]);
+  },
+
+  async 'coming to a program that runs, and leaving it'(client) {
+    // A loop that ends where somebody changes `stop`.
+    const hot = path.join(__dirname, 'hot.dasm');
+    fs.writeFileSync(hot, `.export "run" func $run
+.func $run () -> i32
+    .local i32 $stop
+again:
+    loop
+    local.get $stop
+    i32.eqz
+    jnz again
+    local.get $stop
+    ret
+.end
+`);
+    const program = spawn(dotvm, ['run', '--debug-listen', '0', '--invoke', 'run', hot]);
+    let [printed, said] = ['', ''];
+    program.stdout.on('data', (data) => { printed += data; });
+    const ended = new Promise((resolve) => { program.on('close', resolve); });
+    const port = await new Promise((resolve) => {
+      program.stderr.on('data', (data) => {
+        said += data;
+        const match = /listening for debuggers on \S+:(\d+)\n/.exec(said);
+        if (match) {
+          resolve(Number(match[1]));
+        }
+      });
+    });
+    await client.initializeRequest();
+    await Promise.all([client.waitForEvent('initialized'), client.attachRequest({ port })]);
+    await client.configurationDoneRequest();
+    const [stopped] = await Promise.all([
+      client.waitForEvent('stopped'),
+      client.setBreakpointsRequest({ source: { path: hot }, breakpoints: [{ line: 6 }] }),
+    ]);
+    assert.strictEqual(stopped.body.reason, 'breakpoint');
+    const { id: frameId } = await top(client);
+    const set = await client.send('evaluate', { expression: 'stop = 42', context: 'repl', frameId });
+    assert.strictEqual(set.body.result, '42');
+    await client.disconnectRequest({});
+    assert.strictEqual(await ended, 0);
+    assert.strictEqual(printed, '42\n');
   },
 };
 

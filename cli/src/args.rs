@@ -245,6 +245,9 @@ pub(crate) struct Run {
         value_hint = ValueHint::FilePath,
     )]
     pub(crate) stats: Option<Option<PathBuf>>,
+    /// Show on standard error what the program uses while it runs: time, native code, memory, calls, hot functions
+    #[arg(long, conflicts_with = "debug")]
+    pub(crate) watch: bool,
     /// Say on standard error what the collector of managed objects did
     #[arg(long)]
     pub(crate) gc_stats: bool,
@@ -269,9 +272,16 @@ pub(crate) struct Run {
     /// With --trace: only in functions of that name, in which * stands for any text; more than once for more
     #[arg(long, value_name = "NAME", requires = "trace")]
     pub(crate) trace_only: Vec<String>,
-    /// Debug the program: see `help` at its prompt. It runs in the interpreter
+    /// Debug the program: see `help` at its prompt
     #[arg(long)]
     pub(crate) debug: bool,
+    /// Let debuggers come while the program runs (`attach` of `dotvm dap`): listen at a port of this machine,
+    /// [HOST:]PORT, of which 0 is any, or at a socket, a path with a `/`
+    #[arg(long, value_name = "ADDR", conflicts_with = "debug")]
+    pub(crate) debug_listen: Option<String>,
+    /// With --debug-listen: wait for a debugger in front of the first instruction
+    #[arg(long, requires = "debug_listen")]
+    pub(crate) debug_wait: bool,
     /// With --debug: show where the program starts
     #[arg(long, requires = "debug")]
     pub(crate) step: bool,

@@ -204,6 +204,19 @@ impl Code {
         after.checked_sub(1).map(|at| self.stops[at].0)
     }
 
+    /// Where a debugger may stop in front of the instruction at that offset.
+    pub(crate) fn stop_at(&self, offset: u32) -> Option<*const u64> {
+        let mut stops = self.stops.iter();
+        let &(_, word) = stops.find(|&&(of, _)| of == offset)?;
+        Some(self.start().wrapping_add(word as usize))
+    }
+
+    /// Whether it has breakpoints.
+    pub fn has_breaks(&self) -> bool {
+        let mut stops = self.stops.iter();
+        stops.any(|&(_, word)| self.counter(word + 1).load(Ordering::Relaxed) != 0)
+    }
+
     /// Sets or clears a breakpoint in front of the instruction at that offset; returns whether there can be
     /// one.
     pub fn set_break(&self, offset: u32, on: bool) -> bool {

@@ -21,4 +21,4 @@ mod machine;
 pub use code::{Catch, Code, CodeMemory, NativeCode, NativeEntry, Options, ResultKind};
 pub use frames::{Frame, walk};
 pub use lower::{Kept, Maps, Offsets, References, lower, maps, operands};
-pub use machine::{call, unlowered};
+pub use machine::{call, go_on, unlowered};

@@ -12,12 +12,13 @@
 //!   it to builds where it holds and a test on a small native stack guards it.
 //! * *loop* (everything else): handlers return, a loop calls the next one.
 
+use std::ptr;
 use std::sync::atomic::Ordering;
 
 use dotvm_isa::TrapCode;
 use dotvm_isa::abi::{CodeCell, EXIT_CAUGHT, VmContext};
 
-use crate::code::ResultKind;
+use crate::code::{Code, ResultKind};
 #[cfg(dotvm_tail_dispatch)]
 use crate::features;
 use crate::handlers::calls::{self, Exit};
@@ -283,18 +284,72 @@ unsafe fn interpret(
     // SAFETY: the caller's promises are what `Exec::exec` needs.
     unsafe {
         let exit = Exit::<()>::stub(results);
-        let memory = (*ctx).memory;
-        let mut r = Regs {
-            ip: exit,
-            fp: base,
-            mem: (*memory).base,
-            len: (*memory).len,
-            acc: 0,
-            ctx,
-            f64: 0.0,
-            f32: 0.0,
+        let mut r = registers(ctx, exit, base);
+        let entered = calls::enter(&mut r, cell, base, exit, base);
+        run_entered(entered, r, exit, base)
+    }
+}
+
+/// Goes on with a frame in threaded code that was lowered for a debugger, until its function returns or the run is
+/// stopped: with the instruction at the offset `from`, or at the start of the function. Returns as [`call`] does.
+///
+/// # Safety
+/// * As for [`call`]; the function is that of `code`, has results of kind `results`, and its frame is at `base`.
+/// * Its parameters are in their slots there, and in front of an instruction all of its values. What is in the frame's
+///   header is not needed any more.
+/// * The instruction can be reached.
+pub unsafe fn go_on(
+    ctx: *mut VmContext,
+    code: &Code,
+    from: Option<u32>,
+    results: ResultKind,
+    base: *mut u64,
+) -> u32 {
+    let exit = Exit::<()>::stub(results);
+    // SAFETY: the caller's promises are what `Exec::exec` needs.
+    unsafe {
+        let mut r = registers(ctx, exit, base);
+        let Some(from) = from else {
+            let entered = calls::enter_code(&mut r, ptr::null(), code.entry(), base, exit, base);
+            return run_entered(entered, r, exit, base);
         };
-        match calls::enter(&mut r, cell, base, exit, base) {
+        let header = base.add(code.param_slots() as usize);
+        *header = exit.expose_provenance() as u64;
+        *header.add(1) = base.expose_provenance() as u64;
+        r.ip = code.stop_at(from).expect("the instruction can be reached");
+        run(r, base)
+    }
+}
+
+/// The registers of a run that starts in a frame.
+///
+/// # Safety
+/// As for [`call`].
+#[inline(always)]
+unsafe fn registers(ctx: *mut VmContext, ip: *const u64, fp: *mut u64) -> Regs {
+    // SAFETY: the caller's promises.
+    let memory = unsafe { &*(*ctx).memory };
+    Regs {
+        ip,
+        fp,
+        mem: memory.base,
+        len: memory.len,
+        acc: 0,
+        ctx,
+        f64: 0.0,
+        f32: 0.0,
+    }
+}
+
+/// Runs a function that was entered, or not.
+///
+/// # Safety
+/// As for [`call`].
+#[inline(always)]
+unsafe fn run_entered(entered: Flow, r: Regs, exit: *const u64, base: *mut u64) -> u32 {
+    // SAFETY: the caller's promises.
+    unsafe {
+        match entered {
             Flow::Next => run(r, base),
             // A safepoint or the stack check: both are handled by the handler itself.
             Flow::Slow(_) => run_slow(r, exit, base),
@@ -320,7 +375,7 @@ unsafe fn run(mut r: Regs, base: *mut u64) -> u32 {
                 return status;
             }
             (r.ip, r.ctx) = (landing.ip, landing.ctx);
-            r.fp = std::mem::replace(&mut landing.fp, std::ptr::null_mut());
+            r.fp = std::mem::replace(&mut landing.fp, ptr::null_mut());
             r.reload_memory();
         }
     }

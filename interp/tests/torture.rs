@@ -119,6 +119,7 @@ fn run(module: &Module, args: &[u64]) -> Result<u64, TrapCode> {
         memory_base: memory.base,
         owner: std::ptr::null_mut(),
         counts: std::ptr::null_mut(),
+        leaves: std::ptr::null(),
     };
     stack[..args.len()].copy_from_slice(args);
     let ty = &module.types[module.bodies[0].ty as usize];

@@ -21,7 +21,7 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32};
 
 /// Slots of a frame's header: return address and caller's frame base.
 pub const FRAME_HEADER_SLOTS: u32 = 2;
@@ -123,6 +123,8 @@ pub struct Activation {
     pub ctx: *mut VmContext,
     /// Whether `ip` is where the frame goes on, rather than what it is executing.
     pub is_return_address: bool,
+    /// Of native code for debuggers: what [`VmState::native_base`] was; null for other code.
+    pub native_base: *mut u64,
 }
 
 /// Where an exception is caught: in a frame of threaded code, whose slots have what the catch pushes, or in
@@ -222,6 +224,9 @@ pub struct VmState {
     /// The counter of the instruction that the runtime executes, see [`VmContext::counts`]; only set by code
     /// that counts.
     pub mark: *mut u64,
+    /// Where native code for debuggers is running: the base of its frame, whose header has
+    /// [`FRAME_IS_LEFT`] and then the base of the frame of such code that called it.
+    pub native_base: *mut u64,
 }
 
 /// An instance as handlers and machine code see it. The slots of the globals that its module defines
@@ -260,6 +265,9 @@ pub struct VmContext {
     /// A counter for each byte of all bodies, of which code that counts increments that of the first
     /// instruction of each block it has paid for; null where nothing is counted.
     pub counts: *mut u64,
+    /// For each defined function, whether native code for debuggers is to leave it to threaded code; null in
+    /// engines without debuggers.
+    pub leaves: *const AtomicU8,
 }
 
 impl VmContext {
@@ -297,6 +305,13 @@ pub const EXIT_ERROR: u32 = 0x100;
 
 /// Status: `halt` was executed.
 pub const EXIT_HALT: u32 = 0x101;
+
+/// What is in the header of a frame of native code for debuggers where threaded code is to go on with it, once
+/// what it called returns; else 0. A debugger has seen the frame, and may have changed what is in it.
+pub const FRAME_IS_LEFT: u64 = 1;
+
+/// What [`leave_native`](Libcalls::leave_native) is given as an offset to start a function.
+pub const LEAVE_AT_ENTRY: u32 = u32::MAX;
 
 /// Status: an exception is thrown that is caught at [`VmState::landing`]. Whatever runs above that frame
 /// ends.
@@ -359,6 +374,7 @@ libcalls! {
     exception_values "`-- values..`: the values of the exception whose reference is the immediate.";
     threaded_code "`-- code`: the threaded code of a defined function that has native code, or 0 where it is not verified or the native code is to be run after all; the immediate is its number among those.";
     native_exit "Native code is about to be left with the status given as immediate: notes where that was.";
+    leave_native "Goes on with a function in threaded code that was lowered for a debugger, until it returns; its frame is at the address of the operand slots, with every value in its slot, and gets the results. The immediate has the offset of the instruction in its upper half, or `LEAVE_AT_ENTRY`, and the number of the defined function in the lower one.";
     breakpoint "A debugger may look at the frame, whose base the operands' address is. The immediate has the offset of the instruction to be executed in its upper half, and in the lower one whether there is a breakpoint.";
     native_stack "Reserves the native stack, before the first native code runs.";
 }

@@ -28,7 +28,8 @@ bailouts! {
     Malformed "does not verify" "The function does not verify: calling it is an error.";
     TooLarge "too large" "The body is longer than what is worth the time and memory of compiling.";
     TooComplex "too many values where paths join, locals, or catches" "Joins of paths have more values on the operand stack than is reasonable, blocks more locals, or something thrown more ways to be caught.";
-    FrameTooLarge "frame too large for metering" "Its native frame is so large that recursion could end sooner than in the interpreter, which metering rules out.";
+    FrameTooLarge "frame too large to be tracked" "Its native frame is so large that recursion could end sooner than in the interpreter, which metering rules out.";
+    Debugged "tail calls or catches, under a debugger" "It tail-calls or catches exceptions, and a debugger is to be able to have its frames in threaded code.";
     NoSuchLoop "no such loop" "The loop to be entered cannot be reached.";
     Codegen "not supported by the code generator" "Cranelift refused the function.";
     Processor "instructions that this processor lacks" "The processor has no instructions for what it does with vectors.";

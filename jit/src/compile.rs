@@ -70,11 +70,14 @@ pub struct Request<'a> {
     /// With metering: whether blocks that are paid for are counted, and calls of the runtime say which
     /// instruction they are for (see [`VmContext::counts`](dotvm_isa::abi::VmContext::counts)).
     pub counting: bool,
+    /// Whether threaded code can go on with its frames (see [`VmContext::leaves`](dotvm_isa::abi::VmContext)): so
+    /// they are tracked, and nothing is inlined.
+    pub debugging: bool,
     /// Whether small callees are inlined.
     pub inlining: bool,
     /// The number that a defined function has in code memory, where it is or is being compiled.
     pub direct: &'a dyn Fn(u32) -> Option<u32>,
-    /// Slots of a defined function's frame in the interpreter; only asked for with metering.
+    /// Slots of a defined function's frame in the interpreter; only asked for where code tracks frames.
     pub frame_slots: &'a dyn Fn(u32) -> u32,
 }
 
@@ -93,6 +96,11 @@ impl Request<'_> {
 
     pub(crate) fn frame_slots(&self, defined: u32) -> u32 {
         (self.frame_slots)(defined)
+    }
+
+    /// Whether code knows where the interpreter's frames would be.
+    pub(crate) fn tracks_frames(&self) -> bool {
+        self.metering || self.debugging
     }
 
     /// The type of a defined function.
@@ -390,7 +398,7 @@ impl Compiler {
         let frame_bytes_max = lowered.base_slots.map_or(u32::MAX, |slots| {
             slots.saturating_mul(8 * METERED_FRAME_FACTOR)
         });
-        if request.metering && frame_bytes(code) > frame_bytes_max {
+        if request.tracks_frames() && frame_bytes(code) > frame_bytes_max {
             return Err(Bailout::FrameTooLarge);
         }
         let func = &context.func;

@@ -118,6 +118,7 @@ impl Config {
         Settings {
             metering: self.metering,
             counting: self.counting,
+            debugging: self.debug,
             inlining: self.jit_inlining,
         }
     }
@@ -253,15 +254,15 @@ impl Config {
 
     /// What is compiled, given the rest of the settings.
     pub(crate) fn effective_jit(&self) -> Jit {
-        if self.debug || self.memory_reservation_bytes < NATIVE_RESERVATION_BYTES {
+        if self.memory_reservation_bytes < NATIVE_RESERVATION_BYTES {
             return Jit::Off;
         }
         self.jit
     }
 
-    /// Whether stores may have a [debugger](crate::debug). Programs then run in the interpreter, in code that
-    /// has every value in its place in front of each instruction: slower, with the same results, traps and
-    /// fuel. Default: no.
+    /// Whether stores may have a [debugger](crate::debug). The interpreter then runs code that has every value in its
+    /// place in front of each instruction, and native code can be left for that: both are slower, with the same
+    /// results, traps and fuel. Default: no.
     pub fn debug(&mut self, on: bool) -> &mut Config {
         self.debug = on;
         self

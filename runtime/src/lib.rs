@@ -98,7 +98,8 @@ pub use module::Module;
 pub use object::AnyRef;
 pub use precompiled::{Precompiled, Unused, bytecode};
 pub use profile::{
-    Cost, ExactProfile, ProfileRow, Sample, SampledFrame, SampledProfile, SampledStack,
+    Cost, ExactProfile, FUNCS_MAX, Observation, ProfileRow, Sample, SampledFrame, SampledProfile,
+    SampledStack, WatchHandle, WatchedFunction,
 };
 pub use signals::{InterruptHandle, PauseHandle};
 pub use store::{Store, Usage};

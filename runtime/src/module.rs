@@ -5,7 +5,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::ptr;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dotvm_interp::{
@@ -51,6 +52,8 @@ struct ModuleInner {
     linked_types: BTreeMap<u32, FuncType>,
     /// Where the code of each defined function is. Code has their addresses in it.
     cells: Box<[CodeCell]>,
+    /// See [`VmContext::leaves`](dotvm_isa::abi::VmContext); empty in engines without debuggers.
+    leaves: Box<[AtomicU8]>,
     /// The code of functions lowered so far; whoever lowers holds the lock.
     codes: Mutex<Codes>,
     /// Indices of exports in the order of their names.
@@ -198,6 +201,11 @@ impl Module {
         let linked_types = linked.map(|(ty, i)| (i, ty.renumbered(number))).collect();
         let cell = || CodeCell::new(unlowered());
         let cells = isa.bodies.iter().map(|_| cell()).collect();
+        let debugged = match types.engine().config().debug {
+            true => isa.bodies.len(),
+            false => 0,
+        };
+        let leaves = (0..debugged).map(|_| AtomicU8::new(0)).collect();
         let (image, unused) = match loaded {
             Ok(image) => (image, None),
             Err(unused) => (None, Some(unused)),
@@ -209,6 +217,7 @@ impl Module {
             objects,
             linked_types,
             cells,
+            leaves,
             codes: Mutex::default(),
             exports_by_name: OnceLock::new(),
             names: names.map(OnceLock::from).unwrap_or_default(),
@@ -506,6 +515,42 @@ impl Module {
         let _codes = self.lock();
         cell.native.store(native.cast_mut(), Ordering::Release);
         cell.code.store(stub.entry().cast_mut(), Ordering::Release);
+    }
+
+    /// Has threaded code run a defined function, whatever native code it has, or not any more.
+    pub(crate) fn leave_native(&self, defined: u32, on: bool) {
+        let Some(leaves) = self.0.leaves.get(defined as usize) else {
+            return;
+        };
+        leaves.store(u8::from(on), Ordering::Relaxed);
+        let cell = &self.0.cells[defined as usize];
+        if !on {
+            return self.0.native.install_again(self, defined);
+        }
+        let codes = self.lock();
+        // Native code looks for itself; calls from threaded code need not go through it.
+        if let Some(code) = codes.by_func.get(&defined)
+            && !cell
+                .native
+                .swap(ptr::null_mut(), Ordering::AcqRel)
+                .is_null()
+        {
+            cell.code.store(code.entry().cast_mut(), Ordering::Release);
+        }
+    }
+
+    /// Whether threaded code is to run a defined function.
+    pub(crate) fn is_left(&self, defined: u32) -> bool {
+        let leaves = self.0.leaves.get(defined as usize);
+        leaves.is_some_and(|it| it.load(Ordering::Relaxed) != 0)
+    }
+
+    /// See [`VmContext::leaves`](dotvm_isa::abi::VmContext).
+    pub(crate) fn leaves(&self) -> *const AtomicU8 {
+        match self.0.leaves.is_empty() {
+            true => ptr::null(),
+            false => self.0.leaves.as_ptr(),
+        }
     }
 
     /// Slots of the frame of a defined function in the interpreter.

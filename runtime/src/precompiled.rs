@@ -43,13 +43,16 @@ pub(crate) struct Settings {
     pub(crate) metering: bool,
     /// It counts what it executes.
     pub(crate) counting: bool,
+    /// Debuggers can have its frames.
+    pub(crate) debugging: bool,
     /// Small functions are inlined.
     pub(crate) inlining: bool,
 }
 
 impl Settings {
     fn bits(self) -> u32 {
-        u32::from(self.metering) | u32::from(self.inlining) << 1 | u32::from(self.counting) << 2
+        let flags = [self.metering, self.inlining, self.counting, self.debugging];
+        (0..).zip(flags).map(|(bit, on)| u32::from(on) << bit).sum()
     }
 }
 
@@ -320,6 +323,7 @@ mod tests {
         Settings {
             metering,
             counting: false,
+            debugging: false,
             inlining,
         }
     }

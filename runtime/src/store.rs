@@ -394,24 +394,7 @@ impl<T: 'static> Store<T> {
 
     /// What programs did with `alloc` and `free`, summed up over all memories.
     pub fn heap_stats(&self) -> HeapStats {
-        let mut sum = HeapStats::default();
-        for memory in &self.0.opaque.memories {
-            let HeapStats {
-                live_blocks,
-                live_bytes,
-                peak_bytes,
-                allocations,
-                frees,
-                region_bytes,
-            } = memory.heap.stats();
-            sum.live_blocks += live_blocks;
-            sum.live_bytes += live_bytes;
-            sum.peak_bytes += peak_bytes;
-            sum.allocations += allocations;
-            sum.frees += frees;
-            sum.region_bytes += region_bytes;
-        }
-        sum
+        self.0.opaque.heap_stats()
     }
 
     /// The blocks that programs allocated and did not free, memory by memory, by address: after a
@@ -709,6 +692,28 @@ impl StoreOpaque {
         Ok(self.fuel_used + (self.fuel_set - self.fuel()?))
     }
 
+    /// What programs did with `alloc` and `free`, summed up over all memories.
+    pub(crate) fn heap_stats(&self) -> HeapStats {
+        let mut sum = HeapStats::default();
+        for memory in &self.memories {
+            let HeapStats {
+                live_blocks,
+                live_bytes,
+                peak_bytes,
+                allocations,
+                frees,
+                region_bytes,
+            } = memory.heap.stats();
+            sum.live_blocks += live_blocks;
+            sum.live_bytes += live_bytes;
+            sum.peak_bytes += peak_bytes;
+            sum.allocations += allocations;
+            sum.frees += frees;
+            sum.region_bytes += region_bytes;
+        }
+        sum
+    }
+
     /// What other threads stop programs with.
     pub(crate) fn signals(&self) -> &Arc<StoreSignals> {
         &self.signals
@@ -785,7 +790,7 @@ impl StoreOpaque {
         number
     }
 
-    fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         Usage {
             memory_bytes: self.memory_bytes,
             peak_memory_bytes: self.peak_memory_bytes,

@@ -204,10 +204,19 @@ impl Tier {
     pub(crate) fn hot_limit(&self) -> Option<u32> {
         match self.jit {
             Jit::Off => None,
-            Jit::Tiered => Some(self.threshold),
             // What could not be compiled need not be asked for again.
-            Jit::Eager => Some(u32::MAX),
+            _ => Some(if self.is_by_heat() {
+                self.threshold
+            } else {
+                u32::MAX
+            }),
         }
+    }
+
+    /// Whether what is hot is compiled. Under a debugger also where everything has been compiled: frames that were
+    /// left come back to native code through their loops.
+    fn is_by_heat(&self) -> bool {
+        self.jit == Jit::Tiered || self.is_on() && self.settings.debugging
     }
 
     pub(crate) fn report(&self) -> TierReport {
@@ -282,7 +291,7 @@ impl Tier {
 
     /// Has a unit compiled, unless that was done or is being done.
     fn request(&self, module: &Module, unit: Unit) {
-        if self.jit != Jit::Tiered || module.native().is_loaded(unit) {
+        if !self.is_by_heat() || module.native().is_loaded(unit) {
             return;
         }
         {
@@ -503,6 +512,7 @@ impl Tier {
             unit,
             metering: self.settings.metering,
             counting: self.settings.counting,
+            debugging: self.settings.debugging,
             inlining: self.settings.inlining,
             direct,
             // One that cannot be lowered cannot be called, whatever the size of its frame.
@@ -694,44 +704,13 @@ impl NativeModule {
         self.loaded(unit).is_some()
     }
 
-    /// Makes the native code of a function that came from a file what calls run. Returns whether there
-    /// is some.
-    pub(crate) fn install_loaded(module: &Module, func: u32) -> bool {
-        let native = module.native();
-        let Some(code) = native.loaded(Unit::Func { func }) else {
-            return false;
-        };
-        let Some(adapter) = native.loaded(adapter_of(module, func)) else {
-            return false;
-        };
-        let stub = native::stub(module, func, &adapter, Some(&code));
-        module.replace(func, &stub, code.entry());
-        true
-    }
-
-    /// Where to resume a loop whose native code came from a file.
-    fn load_loop(&self, module: &Module, unit: Unit) -> Option<Stub> {
-        let Unit::Loop { func, .. } = unit else {
-            return None;
-        };
-        let code = self.loaded(unit)?;
-        let mut state = self.lock();
-        if let Some(UnitState::Ready { stub, .. }) = state.units.get(&unit) {
-            return *stub;
+    /// Makes the native code of a function what calls run once more, where it has some.
+    pub(crate) fn install_again(&self, module: &Module, func: u32) {
+        let native = self.lock();
+        if let Some(UnitState::Ready { .. }) = native.units.get(&Unit::Func { func }) {
+            // Its adapter was published with it.
+            let _ = native.install_func(module, func);
         }
-        let stub = Some(native::stub(module, func, &code, None));
-        let code = Arc::new(code);
-        let id = None;
-        state.units.insert(
-            unit,
-            UnitState::Ready {
-                id,
-                code,
-                stub,
-                since: Instant::now(),
-            },
-        );
-        stub
     }
 
     /// Whether that code is among this.

@@ -11,6 +11,9 @@
 //! * stopped {"reason":"step"}
 //! ```
 //!
+//! `$ ARGS` starts `dotvm` with these arguments, a program that listens for debuggers, and waits until it does; `=`
+//! waits until it has ended, and shows behind it what it has printed and its exit code (`|`).
+//!
 //! `>` sends a request and waits for its response, `~` waits for an event. What comes until then stands behind
 //! them: responses (`<`; `<!` where a request was refused, with the reason), and events (`*`), with their bodies.
 //! Expected lines may have holes (see [`crate::pattern`]); `[DIR]` is the folder with the files, `[DEBUG]` that of the
@@ -19,9 +22,10 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -128,6 +132,74 @@ fn read(reader: &mut impl BufRead) -> Option<Value> {
     serde_json::from_slice(&body).ok()
 }
 
+/// A program that listens for debuggers.
+pub struct Listening {
+    child: Child,
+    /// Where it listens.
+    pub place: String,
+}
+
+impl Listening {
+    /// Starts `dotvm` with arguments, which spaces separate, in a folder, and waits until it listens.
+    ///
+    /// # Errors
+    /// Where it does not.
+    pub fn start(dotvm: &Path, args: &str, folder: &Path) -> Result<Listening, String> {
+        let mut child = Command::new(dotvm)
+            .args(args.split(' '))
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let stderr = child.stderr.take().ok_or("no pipe")?;
+        let mut line = String::new();
+        let mut stderr = BufReader::new(stderr);
+        let read = stderr.read_line(&mut line);
+        read.map_err(|error| error.to_string())?;
+        // What it says later is of no interest; it must not wait for somebody to read it.
+        thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        let place = line.trim_end().strip_prefix("listening for debuggers on ");
+        match place.map(str::to_owned) {
+            Some(place) => Ok(Listening { child, place }),
+            None => Err(format!("it does not listen: {line:?}")),
+        }
+    }
+
+    /// Waits until it has ended; returns lines with what it has printed and its exit code.
+    ///
+    /// # Errors
+    /// Where it does not end for longer than any test needs.
+    pub fn end(mut self) -> Result<Vec<String>, String> {
+        let start = Instant::now();
+        let status = loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => break status,
+                Ok(None) if start.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(2)),
+                Ok(None) => return Err("the program does not end".to_owned()),
+                Err(error) => return Err(error.to_string()),
+            }
+        };
+        let mut printed = String::new();
+        if let Some(stdout) = &mut self.child.stdout {
+            let read = stdout.read_to_string(&mut printed);
+            read.map_err(|error| error.to_string())?;
+        }
+        let mut lines: Vec<String> = printed.lines().map(|line| format!("| {line}")).collect();
+        lines.push(format!("| {status}"));
+        Ok(lines)
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A line of a session, and what is expected behind it.
 struct Step {
     line: String,
@@ -154,6 +226,7 @@ pub fn check(path: &Path, dotvm: &Path) -> Result<(), String> {
         return Err("no pipes".to_owned());
     };
     let mut client = Client::new(stdout, stdin);
+    let mut program = None;
     let names = [
         (folder.path().display().to_string(), "[DIR]"),
         (
@@ -164,8 +237,20 @@ pub fn check(path: &Path, dotvm: &Path) -> Result<(), String> {
     let (mut faults, mut found) = (String::new(), String::new());
     for step in &steps {
         found += &format!("{}\n", step.line);
-        let Some(lines) = play(&mut client, &step.line, &names)? else {
+        if let Some(args) = step.line.strip_prefix("$ ") {
+            program = Some(Listening::start(dotvm, args, folder.path())?);
             continue;
+        }
+        let lines = match (step.line.as_str(), program.take()) {
+            ("=", Some(program)) => program.end()?,
+            ("=", None) => return Err("nothing was started".to_owned()),
+            (line, running) => {
+                program = running;
+                match play(&mut client, line, &names)? {
+                    Some(lines) => lines,
+                    None => continue,
+                }
+            }
         };
         let expected: Vec<&str> = step.expected.iter().map(String::as_str).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -203,7 +288,7 @@ fn parse(text: &str, folder: &Path) -> Result<Vec<Step>, String> {
     let mut steps: Vec<Step> = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        if line.starts_with(['<', '*']) {
+        if line.starts_with(['<', '*', '|']) {
             let step = steps
                 .last_mut()
                 .ok_or("a message before anything was asked")?;

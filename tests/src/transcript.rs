@@ -49,25 +49,7 @@ struct Step {
 /// # Errors
 /// What does not hold.
 pub fn check(path: &Path, dotvm: &Path) -> Result<(), String> {
-    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let items = parse(&text)?;
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let mut found = Vec::new();
-    let mut faults = String::new();
-    for item in items {
-        found.push(match item {
-            Item::Command(step) => {
-                let outcome = execute(&step.command, folder.path(), dotvm);
-                Item::Command(compare(step, &outcome, folder.path(), &mut faults))
-            }
-            Item::File(name, content) => {
-                let written = fs::write(folder.path().join(&name), &content);
-                written.map_err(|error| format!("{name}: {error}"))?;
-                Item::File(name, content)
-            }
-            text => text,
-        });
-    }
+    let (found, faults) = replay(path, dotvm, str::to_owned)?;
     if faults.is_empty() {
         return Ok(());
     }
@@ -78,6 +60,47 @@ pub fn check(path: &Path, dotvm: &Path) -> Result<(), String> {
         "{faults}\nUPDATE_EXPECT=1 writes what is found into {}",
         path.display()
     ))
+}
+
+/// The same where the options of every `dotvm run --debug` have one more in front, which is to make no difference.
+///
+/// # Errors
+/// What does not hold.
+pub fn check_debugged(path: &Path, dotvm: &Path, option: &str) -> Result<(), String> {
+    let with = format!("dotvm run {option} --debug");
+    let (_, faults) = replay(path, dotvm, |line| line.replace("dotvm run --debug", &with))?;
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(format!("with {option}:\n{faults}")),
+    }
+}
+
+/// Runs a transcript's commands, changed as `change` does; what is found, and what does not hold.
+fn replay(
+    path: &Path,
+    dotvm: &Path,
+    change: impl Fn(&str) -> String,
+) -> Result<(Vec<Item>, String), String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let items = parse(&text)?;
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let mut found = Vec::new();
+    let mut faults = String::new();
+    for item in items {
+        found.push(match item {
+            Item::Command(step) => {
+                let outcome = execute(&change(&step.command), folder.path(), dotvm);
+                Item::Command(compare(step, &outcome, folder.path(), &mut faults))
+            }
+            Item::File(name, content) => {
+                let written = fs::write(folder.path().join(&name), &content);
+                written.map_err(|error| format!("{name}: {error}"))?;
+                Item::File(name, content)
+            }
+            text => text,
+        });
+    }
+    Ok((found, faults))
 }
 
 fn parse(text: &str) -> Result<Vec<Item>, String> {

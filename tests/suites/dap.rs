@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use dotvm_tests::command;
-use dotvm_tests::dap::{Client, check};
+use dotvm_tests::dap::{Client, Listening, check};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::{Value, json};
 
@@ -53,6 +53,8 @@ fn main() -> ExitCode {
         "two_clients_and_one_that_hangs_up",
         two_clients,
     ));
+    trials.push(Trial::test("clients_of_a_program_that_runs", come_and_go));
+    trials.push(Trial::test("places_to_listen_at", places_to_listen_at));
     trials.push(Trial::test("hostile_bytes", hostile_bytes));
     trials.push(Trial::test("hostile_requests", hostile_requests));
     trials.sort_by(|a, b| a.name().cmp(b.name()));
@@ -166,6 +168,113 @@ fn two_clients() -> Result<(), Failed> {
     assert_eq!(a.wait("output")["output"], "42\n");
     assert_eq!(a.wait("exited")["exitCode"], 0);
     assert_eq!(a.ask("disconnect", &Value::Null)["success"], true);
+    Ok(())
+}
+
+/// A client of a program that listens.
+fn visitor(place: &str) -> Client {
+    let stream = TcpStream::connect(place).expect("somebody listens");
+    let mut client = Client::new(stream.try_clone().expect("a stream"), stream);
+    assert_eq!(client.ask("initialize", &json!({}))["success"], true);
+    client
+}
+
+/// Attaches, as soon as the client before has gone.
+fn attach(client: &mut Client) {
+    let start = Instant::now();
+    while client.ask("attach", &json!({}))["success"] != true {
+        assert!(start.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    client.wait("initialized");
+    assert_eq!(
+        client.ask("configurationDone", &Value::Null)["success"],
+        true
+    );
+}
+
+/// Clients come to a program that runs, one at a time, and go in any way; it goes on, and forgets what they had set.
+fn come_and_go() -> Result<(), Failed> {
+    let (folder, path) = program();
+    let args = "run --debug-listen 0 --invoke run loop.dasm";
+    let program = Listening::start(dotvm(), args, folder.path())?;
+    let lines = json!({ "source": { "path": path }, "breakpoints": [{ "line": 9 }] });
+    let mut a = visitor(&program.place);
+    attach(&mut a);
+    let mut b = visitor(&program.place);
+    let refused = b.ask("attach", &json!({}));
+    assert_eq!(refused["message"], "another debugger is at this program");
+    let refused = b.ask("launch", &json!({ "program": path }));
+    assert_eq!(
+        refused["message"],
+        "this program runs already: use `attach`"
+    );
+    assert_eq!(
+        a.ask("setBreakpoints", &lines)["body"]["breakpoints"][0]["verified"],
+        true
+    );
+    assert_eq!(a.wait("stopped")["reason"], "breakpoint");
+    assert_eq!(a.ask("restart", &Value::Null)["success"], false);
+    // It detaches with the breakpoint set, the next one hangs up in the middle of a step.
+    assert_eq!(a.ask("disconnect", &Value::Null)["success"], true);
+    attach(&mut b);
+    let while_running = b.ask("stackTrace", &json!({ "threadId": 1 }));
+    assert_eq!(while_running["message"], "the program is running");
+    pause(&mut b);
+    b.send(
+        "next",
+        &json!({ "threadId": 1, "granularity": "instruction" }),
+    )?;
+    drop(b);
+    let mut c = visitor(&program.place);
+    attach(&mut c);
+    pause(&mut c);
+    let set = json!({ "expression": "stop", "value": "42" });
+    assert_eq!(c.ask("setExpression", &set)["body"]["value"], "42");
+    assert_eq!(c.ask("continue", &Value::Null)["success"], true);
+    assert_eq!(c.wait("exited")["exitCode"], 0);
+    assert_eq!(program.end()?, ["| 42", "| exit status: 0"]);
+    // One that is told to end says so.
+    for request in ["terminate", "disconnect"] {
+        let program = Listening::start(dotvm(), args, folder.path())?;
+        let mut client = visitor(&program.place);
+        attach(&mut client);
+        let ends = json!({ "terminateDebuggee": true });
+        assert_eq!(client.ask(request, &ends)["success"], true);
+        assert_eq!(program.end()?, ["| exit status: 143"]);
+    }
+    Ok(())
+}
+
+/// Only this machine is listened to; what is no address, or taken, is an error.
+fn places_to_listen_at() -> Result<(), Failed> {
+    let (folder, path) = program();
+    fs::write(folder.path().join("file"), "")?;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let taken = taken.local_addr()?.to_string();
+    for (place, reason) in [
+        ("0.0.0.0:0", "only addresses of this machine"),
+        ("[::]:0", "only addresses of this machine"),
+        ("x", "it is no port"),
+        ("", "it is no port"),
+        ("65536", "it is no port"),
+        ("localhost:x", "it is no port"),
+        (&taken, "in use"),
+        ("./file", "there is a file already"),
+        ("./no/folder", "No such file"),
+    ] {
+        let mut command = Command::new(dotvm());
+        command
+            .current_dir(folder.path())
+            .args(["run", "--debug-listen", place]);
+        let outcome = command::run(command.arg(&path), b"");
+        assert_eq!(outcome.code(), 1, "{place:?}");
+        assert!(
+            outcome.stderr.contains(reason),
+            "{place:?}: {}",
+            outcome.stderr
+        );
+    }
     Ok(())
 }
 

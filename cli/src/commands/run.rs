@@ -9,6 +9,7 @@ mod setup;
 mod stats;
 mod trace;
 mod verbose;
+mod watch;
 
 use std::mem::ManuallyDrop;
 
@@ -16,6 +17,7 @@ use dotvm::wasi::{WasiCtx, WasiCtxBuilder};
 use dotvm::{Engine, Error, Instance, Linker, Module, Store, add_wasi_to_linker};
 
 use crate::args::{Profile, Run};
+use crate::commands::dap::Listening;
 use crate::failure::{Failure, Result};
 use crate::load::load;
 use crate::output;
@@ -35,6 +37,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         args.debug_info
             || args.debug
             || args.coredump.is_some()
+            || args.debug_listen.is_some()
             || matches!(args.profile, Some(Profile::Exact(_) | Profile::Sample(_))),
         &engine,
         &mut phases,
@@ -44,7 +47,9 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         output::say(&verbose::module_facts(args.file(), &module));
         phases.restart();
     }
-    let mut store = ManuallyDrop::new(Store::new(&engine, setup::wasi(args, inherit)?));
+    let mut screen = watch::Screen::new(args)?;
+    let wasi = setup::wasi(args, |builder| screen.streams(builder))?;
+    let mut store = ManuallyDrop::new(Store::new(&engine, wasi));
     setup::limit(&mut store, args)?;
     setup::database(&mut store, args)?;
     if args.track_alloc {
@@ -58,9 +63,11 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     if args.debug {
         debugger::attach(&mut store, args)?;
     }
+    let listening = Listening::begin(args, &mut store)?;
     let trace = trace::begin(args, &mut store)?;
     kept::begin(&mut store, args)?;
     profiles::begin(args, &mut store)?;
+    let watching = screen.watch(args, &mut store)?;
     let ending = profiles::Ending::begin(args, &store)?;
     let outcome = match linker.instantiate(&mut *store, &module) {
         Ok(instance) => {
@@ -76,6 +83,12 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         }
         Err(error) => ended(args, &store, error),
     };
+    if let Some(watching) = watching {
+        watching.end();
+    }
+    if let Some(listening) = listening {
+        listening.end(&outcome);
+    }
     if args.db.is_some() || args.state.is_some() {
         // What a killed program leaves is to be the exception: then all of the file is read when it is next opened.
         store.close_database();
@@ -136,11 +149,6 @@ pub(crate) fn run_debugged(
     };
     store.close_database();
     outcome
-}
-
-/// The program's streams are this process's.
-fn inherit(builder: &mut WasiCtxBuilder) {
-    builder.inherit_stdio();
 }
 
 /// What there is for a program to import.

@@ -114,7 +114,7 @@ pub(crate) unsafe fn enter(
 /// # Safety
 /// As for [`enter`]; the code is the function's.
 #[inline(always)]
-pub(super) unsafe fn enter_code(
+pub(crate) unsafe fn enter_code(
     r: &mut Regs,
     cell: *const CodeCell,
     code: *const u64,

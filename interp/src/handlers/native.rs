@@ -124,6 +124,7 @@ unsafe fn run(ctx: *mut VmContext, fp: *mut u64, words: *const u64, ip: u64, cal
             fp: caller,
             ctx: own,
             is_return_address: true,
+            native_base: ptr::null_mut(),
         };
         (*state).activation = &raw const waiting;
         (*state).native_depth += 1;

@@ -60,9 +60,9 @@ impl<'a> Lowerer<'a, '_> {
         body.ty.clone()
     }
 
-    /// Where metering tracks frames: notes the frame's base and checks that the frame fits.
-    pub(super) fn metered_prologue(&mut self) {
-        if !self.request.metering {
+    /// Where code tracks frames: notes the frame's base and checks that the frame fits.
+    pub(super) fn tracking_prologue(&mut self) {
+        if !self.request.tracks_frames() {
             return;
         }
         let state = self.state();
@@ -103,7 +103,7 @@ impl<'a> Lowerer<'a, '_> {
     }
 
     /// Slots of the VM stack for what is called: those `offset` slots from the unit's frame base
-    /// where metering tracks frames, else those behind the frame that native code was entered with.
+    /// where code tracks frames, else those behind the frame that native code was entered with.
     pub(super) fn next_slots(&mut self, offset: u32) -> Value {
         if let Some(fp) = self.fp {
             return self.b.ins().iadd_imm_s(fp, i64::from(offset) * 8);
@@ -114,7 +114,7 @@ impl<'a> Lowerer<'a, '_> {
         self.b.ins().load(types::I64, flags, state, at)
     }
 
-    /// Says where the frame of a native callee starts, where metering tracks frames.
+    /// Says where the frame of a native callee starts, where code tracks frames.
     fn announce_frame(&mut self, slots: Value) {
         if self.fp.is_some() {
             let state = self.state();
@@ -149,7 +149,9 @@ impl<'a> Lowerer<'a, '_> {
         {
             return self.inline(analysis, &ty, &args, offset, instr);
         }
+        self.keep_operands();
         let results = self.emit_call(callee, &ty, &args, offset);
+        self.look_behind_call(&ty, &results);
         self.push_results(&ty, &results);
         Ok(())
     }
@@ -174,7 +176,9 @@ impl<'a> Lowerer<'a, '_> {
     pub(super) fn call_indirect(&mut self, instr: &Instr) {
         let (callee, ty) = self.indirect_callee(instr);
         let (args, offset) = self.pop_args(&ty);
+        self.keep_operands();
         let results = self.emit_call(callee, &ty, &args, offset);
+        self.look_behind_call(&ty, &results);
         self.push_results(&ty, &results);
     }
 
@@ -385,7 +389,7 @@ impl<'a> Lowerer<'a, '_> {
         self.load_results(ty, slots)
     }
 
-    fn load_results(&mut self, ty: &FuncType, slots: Value) -> Vec<Value> {
+    pub(super) fn load_results(&mut self, ty: &FuncType, slots: Value) -> Vec<Value> {
         let mut limbs = Vec::new();
         let mut at = 0;
         for &ty in &ty.results {
@@ -427,7 +431,7 @@ impl<'a> Lowerer<'a, '_> {
         self.load_results(ty, slots)
     }
 
-    /// Where metering tracks frames, those of other instances are a few slots further up.
+    /// Where code tracks frames, those of other instances are a few slots further up.
     fn shift_across(&mut self, ctx: Value, slots: Value) -> Value {
         if ctx == self.ctx {
             return slots;
@@ -489,6 +493,7 @@ impl<'a> Lowerer<'a, '_> {
             .count();
         if !small
             || !request.inlining
+            || request.debugging
             || self.cold
             || self.around.len() >= MAX_INLINED_DEPTH
             || self.places.is_full()

@@ -30,7 +30,7 @@ impl Lowerer<'_, '_> {
     pub(super) fn kernel_at(&mut self, header: u32) -> Option<usize> {
         let body = &self.body;
         if !self.processor.kernels
-            || self.request.metering
+            || self.request.tracks_frames()
             || !body.analysis.loops.contains_key(&header)
         {
             return None;

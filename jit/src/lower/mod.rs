@@ -25,6 +25,7 @@ mod control;
 mod exceptions;
 mod functions;
 mod kernels;
+mod leaving;
 mod memory;
 mod numeric;
 mod objects;
@@ -197,7 +198,7 @@ struct Body {
     last_return: Option<Vec<Value>>,
     /// Number of the place it is inlined at.
     site: u32,
-    /// Slots from the unit's frame base to its own, where metering tracks frames.
+    /// Slots from the unit's frame base to its own, where code tracks frames.
     frame_offset: u32,
     /// World of the block being lowered.
     world: u8,
@@ -230,7 +231,7 @@ pub(crate) struct Lowerer<'a, 'b> {
     processor: Processor,
     regions: Regions,
     ctx: Value,
-    /// Base of the frame on the VM stack, where metering tracks frames.
+    /// Base of the frame on the VM stack, where code tracks frames.
     fp: Option<Value>,
     /// Slots of the frame that a loop was entered with, or of an adapter.
     slots: Option<Value>,
@@ -280,6 +281,9 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             Unit::Adapter { .. } => unreachable!("lowered above"),
         };
         let analysis = Analysis::new(request.module, request.env, defined)?;
+        if request.debugging {
+            leaving::check(&analysis)?;
+        }
         let body = Body::new(&mut b, request, analysis, header)?;
         let variables = body.variables();
         let mut lowerer = Lowerer {
@@ -320,9 +324,12 @@ impl<'a, 'b> Lowerer<'a, 'b> {
 
     /// The start of a function: parameters to locals.
     fn enter_function(&mut self, entry: Block) {
-        self.metered_prologue();
+        self.tracking_prologue();
+        self.link_frame();
         let params: Vec<Value> = self.b.block_params(entry)[1..].to_vec();
         self.define_locals(&params);
+        self.keep_locals();
+        self.look_at_entry();
         self.jump_to_first();
     }
 
@@ -352,9 +359,10 @@ impl<'a, 'b> Lowerer<'a, 'b> {
     fn enter_loop(&mut self, entry: Block, header: u32) {
         let slots = self.b.block_params(entry)[1];
         self.slots = Some(slots);
-        if self.request.metering {
+        if self.request.tracks_frames() {
             self.fp = Some(slots);
         }
+        self.link_frame();
         let params = self.body.ty.params.len();
         let mut at = 0;
         for i in 0..self.body.locals.len() {

@@ -23,7 +23,7 @@ rules! {
     trap |l, _instr| l.unreachable();
     nop |_l, _instr| ();
     cold |_l, _instr| ();
-    loop_header |_l, _instr| ();
+    loop_header |l, _instr| l.look_at_header();
     jmp |l, instr| l.jump(instr.a as u32, instr.offset);
     jz |l, instr| l.jump_if(instr, false);
     jnz |l, instr| l.jump_if(instr, true);

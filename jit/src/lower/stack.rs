@@ -73,6 +73,7 @@ impl Lowerer<'_, '_> {
         for (i, &limb) in value.limbs().iter().enumerate() {
             self.b.def_var(self.body.locals[local][i], limb);
         }
+        self.keep_local(local, value);
     }
 
     /// Where a global's slots are.

@@ -285,7 +285,10 @@ impl Spot {
         let code = module.threaded_code(defined);
         let code = code.map_err(|error| error.to_string())?;
         match code.set_break(*offset, on) {
-            true => Ok(()),
+            true => {
+                module.leave_native(defined, code.has_breaks());
+                Ok(())
+            }
             false => Err(format!(
                 "there is no instruction at offset {offset:#x} that can be reached"
             )),

@@ -1,7 +1,8 @@
 //! Debugging: stopping a program where somebody wants to look, and looking.
 //!
 //! An engine with [`Config::debug`](crate::Config::debug) lowers functions so that all values are in their
-//! slots in front of each instruction, and that a [`Debugger`] can be asked there. A store gets one by
+//! slots in front of each instruction, and that a [`Debugger`] can be asked there. Native code of such an engine is
+//! left for that where somebody wants to look. A store gets one by
 //! [`Store::attach`]. It is called on the thread that runs the program, while that waits; through the
 //! [`Stopped`] that it is given it sees frames, variables and memory, changes them, and sets breakpoints.
 //! What it returns says how the program goes on.
@@ -174,6 +175,11 @@ fn session_slot(store: &mut StoreOpaque) -> &mut Option<Box<Session>> {
     slot.unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Whether somebody is asked where a store's programs stop.
+pub(crate) fn has_debugger(store: &mut StoreOpaque) -> bool {
+    session_slot(store).is_some()
+}
+
 /// The program is in front of the instruction at that offset of a function of the instance.
 pub(crate) fn at_instruction(
     store: &mut StoreOpaque,
@@ -303,6 +309,9 @@ impl Session {
         let Some(mut debugger) = self.debugger.take() else {
             return Resume::Continue;
         };
+        if !matches!(reason, Reason::Trap(_) | Reason::Core(_)) {
+            frames::leave_native(store, &frames);
+        }
         let resume = debugger.stopped(&mut Stopped::new(store, self, reason, frames));
         self.debugger = Some(debugger);
         resume

@@ -478,7 +478,11 @@ fn push_frames(frames: &mut Vec<StackFrame>, session: &mut Session, raw: &RawFra
 /// Where locals and operands are in a frame.
 fn layout(raw: &RawFrame) -> Result<Layout, String> {
     let found = layout_at(&raw.module, raw.func, raw.offset)?;
-    found.ok_or_else(|| "there is no such instruction".to_owned())
+    let mut layout = found.ok_or_else(|| "there is no such instruction".to_owned())?;
+    if !raw.has_operands {
+        layout.operands.clear();
+    }
+    Ok(layout)
 }
 
 /// Types of a function's locals, and their places in its frames.
@@ -529,6 +533,8 @@ pub(super) fn layout_at(module: &Module, func: u32, offset: u32) -> Result<Optio
 /// The value of a local or operand.
 fn slot_value(raw: &RawFrame, (ty, slot): (ValType, u32)) -> Value {
     let home = match &raw.kept {
+        // Native code that has trapped may not have needed it any more, so that its object may be gone.
+        None if ty == ValType::AnyRef && !raw.has_operands => Home::Kept(None, ty, 0),
         None => Home::Slots(raw.base + slot as usize * size_of::<u64>(), ty, 0),
         Some(values) => Home::Kept(values.known.get(&slot).cloned(), ty, 0),
     };
@@ -544,6 +550,9 @@ fn operands(raw: &RawFrame, callee: Option<usize>) -> Result<Vec<Value>, String>
     if let Some(values) = &raw.kept {
         let own = layout.operands.iter().take(values.operands);
         return Ok(own.map(|&operand| slot_value(raw, operand)).collect());
+    }
+    if !raw.has_operands {
+        return Err("native code that traps has its operands in registers".to_owned());
     }
     let end = callee
         .filter(|&callee| callee > raw.base)

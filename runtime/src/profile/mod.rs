@@ -9,8 +9,11 @@
 //! Profiles by samples ([`SampledProfile`]) are of any code.
 
 mod sample;
+mod watch;
 
 pub use sample::{Sample, SampledFrame, SampledProfile, SampledStack};
+pub(crate) use watch::Observer;
+pub use watch::{FUNCS_MAX, Observation, WatchHandle, WatchedFunction};
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;

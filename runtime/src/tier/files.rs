@@ -8,11 +8,12 @@ use std::time::Instant;
 use dotvm_isa::Bytes;
 use dotvm_jit::{Bailout, Code, Compiled, FileMemory, Image, Listing, Piece, Scratch, Unit, link};
 
-use super::{Batch, NativeModule, Queue, Tier, lock};
+use super::{Batch, NativeModule, Queue, Tier, UnitState, adapter_of, lock};
 use crate::code_cache::Key;
 use crate::config::Jit;
 use crate::module::Module;
 use crate::precompiled::{self, Contents, Fingerprint, Unused};
+use crate::vm::native::{self, Stub};
 
 /// Functions that are called before it is worth to start a thread for keeping them.
 const CALLED_MIN: usize = 32;
@@ -221,5 +222,47 @@ impl Tier {
             Ok(()) => Ok(file.len() as u64),
             Err(error) => Err((cache.folder().to_owned(), error)),
         }
+    }
+}
+
+impl NativeModule {
+    /// Makes the native code of a function that came from a file what calls run. Returns whether there
+    /// is some.
+    pub(crate) fn install_loaded(module: &Module, func: u32) -> bool {
+        let native = module.native();
+        let Some(code) = native.loaded(Unit::Func { func }) else {
+            return false;
+        };
+        let Some(adapter) = native.loaded(adapter_of(module, func)) else {
+            return false;
+        };
+        let stub = native::stub(module, func, &adapter, Some(&code));
+        module.replace(func, &stub, code.entry());
+        true
+    }
+
+    /// Where to resume a loop whose native code came from a file.
+    pub(super) fn load_loop(&self, module: &Module, unit: Unit) -> Option<Stub> {
+        let Unit::Loop { func, .. } = unit else {
+            return None;
+        };
+        let code = self.loaded(unit)?;
+        let mut state = self.lock();
+        if let Some(UnitState::Ready { stub, .. }) = state.units.get(&unit) {
+            return *stub;
+        }
+        let stub = Some(native::stub(module, func, &code, None));
+        let code = Arc::new(code);
+        let id = None;
+        state.units.insert(
+            unit,
+            UnitState::Ready {
+                id,
+                code,
+                stub,
+                since: Instant::now(),
+            },
+        );
+        stub
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dotvm_interp::{Code, walk};
+use dotvm_isa::abi::FRAME_HEADER_SLOTS;
 use dotvm_jit::entry::{self, NativeFrame};
 use dotvm_jit::traps;
 
@@ -65,6 +66,8 @@ pub(super) enum Visited<'v> {
         module: &'v Module,
         func: u32,
         offset: u32,
+        /// Address of the frame's first slot on the VM stack; 0 where native code has none there.
+        base: usize,
     },
 }
 
@@ -81,6 +84,7 @@ pub(crate) fn capture(store: &StoreOpaque, innermost: Option<Place>) -> Backtrac
                 module,
                 func,
                 offset,
+                ..
             } => Frame::at(module.clone(), func, offset),
         });
     });
@@ -135,9 +139,14 @@ pub(super) fn visit(
 /// # Safety
 /// `place` is a frame of native code that is stopped, and nothing ran on its part of the native stack
 /// since.
-unsafe fn walk_native(store: &StoreOpaque, place: Place, see: &mut dyn FnMut(Visited<'_>)) {
+pub(super) unsafe fn walk_native(
+    store: &StoreOpaque,
+    place: Place,
+    see: &mut dyn FnMut(Visited<'_>),
+) {
     // Of deep recursion, most frames are at the same place as the one before.
     let (mut known, mut module, mut frames) = (0, None, Vec::new());
+    let mut base = place.native_base.addr();
     // SAFETY: the caller's promise.
     for NativeFrame { pc, .. } in unsafe { entry::frames(place.native_frame()) } {
         if pc != known {
@@ -159,8 +168,22 @@ unsafe fn walk_native(store: &StoreOpaque, place: Place, see: &mut dyn FnMut(Vis
                     module,
                     func: imported + defined,
                     offset,
+                    base,
                 });
+            }
+            // Code for debuggers has no function inlined into another one.
+            if let ([(defined, _)], true) = (&frames[..], base != 0) {
+                base = caller_base(store, module, *defined, base);
             }
         }
     }
+}
+
+/// The base of the frame of native code that called the one at `base`, where both are for debuggers.
+fn caller_base(store: &StoreOpaque, module: &Module, defined: u32, base: usize) -> usize {
+    let isa = module.bytecode();
+    let ty = &isa.types[isa.bodies[defined as usize].ty as usize];
+    let header = base + ty.param_slots() as usize * size_of::<u64>();
+    let slots = store.vm.stack_slots_at(header, FRAME_HEADER_SLOTS as usize);
+    slots.get(1).map_or(0, |&caller| caller as usize)
 }

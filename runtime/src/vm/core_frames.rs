@@ -116,6 +116,7 @@ fn frame(store: &StoreOpaque, visited: &Visited<'_>, room: usize) -> CoreFrame {
             module,
             func,
             offset,
+            ..
         } => (module, func, At::Offset(offset), ptr::null_mut()),
     };
     let slots = match visited {

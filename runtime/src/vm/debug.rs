@@ -4,10 +4,13 @@ use std::ptr;
 use std::sync::Arc;
 
 use dotvm_interp::{Frame, walk};
-use dotvm_isa::abi::VmContext;
+use dotvm_isa::FuncType;
+use dotvm_isa::abi::{FRAME_IS_LEFT, VmContext};
+use dotvm_jit::traps;
 
+use super::backtrace::{Visited, walk_native};
 use super::entry::Place;
-use crate::debug::FrameValues;
+use crate::debug::{FrameValues, has_debugger};
 use crate::module::Module;
 use crate::store::StoreOpaque;
 
@@ -26,6 +29,10 @@ pub(crate) struct RawFrame {
     pub(crate) offset: u32,
     /// Address of the frame's first slot.
     pub(crate) base: usize,
+    /// Whether it is one of native code, for debuggers.
+    pub(crate) is_native: bool,
+    /// Whether its operands are in their slots.
+    pub(crate) has_operands: bool,
     /// The frame's values, where it is not on the stack.
     pub(crate) kept: Option<Arc<FrameValues>>,
 }
@@ -53,15 +60,68 @@ pub(crate) fn asking_frames(store: &StoreOpaque, instance: u32, most: usize) -> 
 }
 
 /// The frames of the run that has just trapped.
-pub(crate) fn trapped_frames(store: &StoreOpaque) -> Vec<RawFrame> {
-    frames(store, store.vm.trapped(), usize::MAX)
+pub(crate) fn trapped_frames(store: &mut StoreOpaque) -> Vec<RawFrame> {
+    let noted = store.vm.take_noted_frames();
+    noted.unwrap_or_else(|| frames(store, store.vm.trapped(), usize::MAX))
+}
+
+/// Notes the frames of a run that is about to end at a place, where there is a debugger: those of native code are
+/// not there any more when it is asked.
+pub(super) fn note_frames(store: &mut StoreOpaque, place: Place) {
+    if has_debugger(store) {
+        let mut frames = frames(store, Some(place), usize::MAX);
+        if let Some(innermost) = frames.first_mut() {
+            // Native code has the operands of what it is at in registers.
+            innermost.has_operands = !innermost.is_native;
+        }
+        store.vm.set_noted_frames(frames);
+    }
+}
+
+/// Has threaded code go on with frames of native code once what they have called returns: a debugger sees them, and
+/// may change them.
+pub(crate) fn leave_native(store: &mut StoreOpaque, frames: &[RawFrame]) {
+    for frame in frames.iter().filter(|frame| frame.is_native) {
+        let params = frame.module.func_type(frame.func);
+        let header = params.map_or(0, FuncType::param_slots) as usize * size_of::<u64>();
+        if let Some(mark) = slots_mut(store, frame.base + header, size_of::<u64>()) {
+            mark.copy_from_slice(&FRAME_IS_LEFT.to_le_bytes());
+        }
+    }
 }
 
 fn frames(store: &StoreOpaque, innermost: Option<Place>, most: usize) -> Vec<RawFrame> {
+    let most = most.min(MAX_FRAMES);
     let mut frames = Vec::new();
     for place in innermost.into_iter().chain(store.vm.waiting()) {
+        if traps::find(place.ip.addr()).is_some() {
+            let mut see = |visited: Visited<'_>| {
+                if let Visited::Native {
+                    module,
+                    func,
+                    offset,
+                    base,
+                } = visited
+                    && frames.len() < most
+                {
+                    frames.push(RawFrame {
+                        module: module.clone(),
+                        instance: instance_of(store, module, ptr::null_mut()),
+                        func,
+                        offset,
+                        base,
+                        is_native: true,
+                        has_operands: true,
+                        kept: None,
+                    });
+                }
+            };
+            // SAFETY: as below; native code keeps frame pointers.
+            unsafe { walk_native(store, place, &mut see) };
+            continue;
+        }
         let mut visit = |frame: Frame| {
-            if frames.len() >= most.min(MAX_FRAMES) {
+            if frames.len() >= most {
                 return None;
             }
             let found = store.modules.iter().find_map(|module| {
@@ -76,6 +136,8 @@ fn frames(store: &StoreOpaque, innermost: Option<Place>, most: usize) -> Vec<Raw
                 func: code.func(),
                 offset: code.stop_before(word).unwrap_or_default(),
                 base: frame.fp.addr(),
+                is_native: false,
+                has_operands: true,
                 kept: None,
             });
             Some(code.param_slots())

@@ -16,6 +16,7 @@ use dotvm_jit::entry::NativeFrame;
 use dotvm_jit::traps::Running;
 
 use super::backtrace::capture_end;
+use super::debug::RawFrame;
 use super::funcs::{Callee, FuncKind};
 use super::native::{NESTED_RESERVE_BYTES, NativeStackMemory, Stub};
 use super::pinned::Pinned;
@@ -53,6 +54,8 @@ pub(crate) struct StoreVm {
     is_watched: bool,
     /// Where the run that is ending was, noted before native code was left.
     noted: Option<Backtrace>,
+    /// The frames then, for a debugger.
+    noted_frames: Option<Vec<RawFrame>>,
     /// Calls from host to guest that have not returned, and host functions called by the host.
     depth: u32,
     /// Where on the native stack the outermost of these calls was made.
@@ -82,6 +85,8 @@ pub(crate) struct Place {
     pub(super) ctx: *mut VmContext,
     /// Whether `ip` is an address to return to; always so in native code.
     pub(super) is_return_address: bool,
+    /// The base of the frame on the VM stack, of native code for debuggers.
+    pub(super) native_base: *mut u64,
 }
 
 impl Place {
@@ -175,6 +180,7 @@ impl StoreVm {
             last_fp: ptr::null_mut(),
             last_ip: ptr::null(),
             mark: ptr::null_mut(),
+            native_base: ptr::null_mut(),
         };
         StoreVm {
             state: Pinned::new(StoreState { vm, store: None }),
@@ -188,6 +194,7 @@ impl StoreVm {
             native_stack: None,
             is_watched,
             noted: None,
+            noted_frames: None,
             depth: 0,
             native_base: 0,
             pending: None,
@@ -274,6 +281,16 @@ impl StoreVm {
         self.noted = Some(backtrace);
     }
 
+    /// Notes the frames of the run that is ending, for a debugger.
+    pub(super) fn set_noted_frames(&mut self, frames: Vec<RawFrame>) {
+        self.noted_frames = Some(frames);
+    }
+
+    /// The frames of the run that is ending, if they were noted.
+    pub(super) fn take_noted_frames(&mut self) -> Option<Vec<RawFrame>> {
+        self.noted_frames.take()
+    }
+
     /// Whether the run that is ending is stopped by an error that knows already where it happened.
     pub(super) fn is_passed_on(&self) -> bool {
         match &self.pending {
@@ -341,6 +358,7 @@ impl StoreVm {
                 fp: activation.fp,
                 ctx: activation.ctx,
                 is_return_address: activation.is_return_address,
+                native_base: activation.native_base,
             })
         })
     }
@@ -400,6 +418,7 @@ impl StoreVm {
             fp: trap_fp,
             ctx: ptr::null_mut(),
             is_return_address: false,
+            native_base: ptr::null_mut(),
         })
     }
 
@@ -422,13 +441,17 @@ impl StoreVm {
     /// Where the guest code that called the running host function waits.
     pub(crate) fn caller(&self) -> Option<Place> {
         let VmState {
-            last_ip, last_fp, ..
+            last_ip,
+            last_fp,
+            native_base,
+            ..
         } = self.state.get().vm;
         (!last_ip.is_null()).then_some(Place {
             ip: last_ip,
             fp: last_fp,
             ctx: ptr::null_mut(),
             is_return_address: false,
+            native_base,
         })
     }
 }
@@ -439,6 +462,7 @@ struct Outer {
     /// Where the guest code waits that called the host function that makes the call; null for none.
     last_ip: *const u64,
     last_fp: *mut u64,
+    native_base: *mut u64,
 }
 
 /// Opens a frame of `slots` slots for a call from the host; nothing where that does not fit.
@@ -464,7 +488,10 @@ fn open(store: &mut StoreOpaque, slots: u32) -> Result<Option<Outer>> {
     }
     vm.depth += 1;
     let VmState {
-        last_ip, last_fp, ..
+        last_ip,
+        last_fp,
+        native_base,
+        ..
     } = vm.state.get().vm;
     if !last_ip.is_null() {
         suspend(vm);
@@ -476,6 +503,7 @@ fn open(store: &mut StoreOpaque, slots: u32) -> Result<Option<Outer>> {
         base,
         last_ip,
         last_fp,
+        native_base,
     }))
 }
 
@@ -496,6 +524,7 @@ fn suspend(vm: &mut StoreVm) {
         fp: std::mem::replace(&mut state.last_fp, ptr::null_mut()),
         ctx: ptr::null_mut(),
         is_return_address: false,
+        native_base: state.native_base,
     });
     state.activation = waiting.as_ptr();
     vm.suspended.push(waiting);
@@ -511,6 +540,7 @@ fn close(vm: &mut StoreVm, outer: &Outer) {
     }
     let state = &mut vm.state.get_mut().vm;
     (state.last_ip, state.last_fp) = (outer.last_ip, outer.last_fp);
+    state.native_base = outer.native_base;
     if let Some(stack) = &mut vm.stack {
         stack.set_next(outer.base);
     }
@@ -617,13 +647,14 @@ fn settle(store: &mut StoreOpaque, stop: Stop) -> Result<Error, Box<dyn Any + Se
             fp: trap_fp,
             ctx: ptr::null_mut(),
             is_return_address: false,
+            native_base: ptr::null_mut(),
         });
         capture_end(store, place)
     };
     match stop {
         Stop::Trap(code) => {
             let backtrace = backtrace();
-            // Nothing of what was running has been overwritten yet.
+            // On the VM stack, nothing of what was running has been overwritten yet.
             debug::at_trap(store, code);
             Ok(Error::Trap(Trap::new(code, backtrace)))
         }

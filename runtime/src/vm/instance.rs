@@ -79,6 +79,7 @@ impl InstanceData {
                 true => ptr::null_mut(),
                 false => counts.first(),
             },
+            leaves: module.leaves(),
         };
         InstanceData {
             module: module.clone(),

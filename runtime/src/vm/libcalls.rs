@@ -14,7 +14,7 @@ use dotvm_isa::ops::Service;
 
 use super::entry::{Place, Stop, StoreState, run_host};
 use super::exceptions;
-use super::native::{interpret, note, result_kind};
+use super::native::{Left, go_on, interpret, note, result_kind};
 use super::objects;
 use super::ops;
 use super::sample;
@@ -71,6 +71,7 @@ pub(super) static LIBCALLS: Libcalls = Libcalls {
     exception_values,
     threaded_code,
     native_exit,
+    leave_native,
     breakpoint,
     native_stack,
 };
@@ -256,11 +257,30 @@ unsafe extern "C" fn native_exit(ctx: *mut VmContext, _: *mut u64, status: u64) 
                 fp: (*state).last_fp,
                 ctx: ptr::null_mut(),
                 is_return_address: true,
+                native_base: (*state).native_base,
             };
             note(ctx, place);
         }
     }
     status as u32
+}
+
+/// Goes on in threaded code with a frame of native code.
+unsafe extern "C" fn leave_native(ctx: *mut VmContext, slots: *mut u64, place: u64) -> u32 {
+    // SAFETY: native code for debuggers is calling with a frame of a function of its module, which it does not use
+    // any more.
+    unsafe {
+        let mut left = None;
+        let status = with_store(ctx, |store, instance| {
+            let module = &store.opaque.instances[instance as usize].module;
+            left = Some(Left::new(module, place)?);
+            Ok(())
+        });
+        match left {
+            Some(left) => go_on(ctx, &left, slots),
+            None => status,
+        }
+    }
 }
 
 /// Has a debugger look.
@@ -284,8 +304,9 @@ unsafe extern "C" fn native_stack(ctx: *mut VmContext, _: *mut u64, _: u64) -> u
     unsafe {
         with_store(ctx, |store, _| {
             let store = &mut store.opaque;
-            let metering = store.engine.config().metering;
-            store.vm.reserve_native_stack(metering).map_err(Stop::from)
+            let config = store.engine.config();
+            let exact = config.metering || config.debug;
+            store.vm.reserve_native_stack(exact).map_err(Stop::from)
         })
     }
 }

@@ -2,17 +2,20 @@
 
 use std::any::Any;
 use std::ptr;
+use std::sync::Arc;
 
 use dotvm_interp::{NativeCode, ResultKind};
 use dotvm_isa::TrapCode;
 use dotvm_isa::abi::{
-    Activation, CodeCell, EXIT_CAUGHT, EXIT_HALT, FuncRef, NativeStack, VmContext, VmState,
+    Activation, CodeCell, EXIT_CAUGHT, EXIT_HALT, FuncRef, LEAVE_AT_ENTRY, NativeStack, VmContext,
+    VmState,
 };
 use dotvm_jit::entry::NativeFrame;
 use dotvm_jit::{Bailout, Code, entry, stops, traps};
 
 use super::backtrace::{capture, capture_end};
 use super::code::CodeBlocks;
+use super::debug;
 use super::entry::{Place, StoreState};
 use super::mapping::{GRANULE_BYTES, Reservation, round_up};
 use super::sample;
@@ -72,7 +75,7 @@ pub(crate) fn stub(module: &Module, defined: u32, adapter: &Code, code: Option<&
         code: code.map_or(ptr::null(), Code::entry),
         param_slots: ty.param_slots(),
         result_slots: ty.result_slots(),
-        frame_slots: if code.is_some() && module.engine().config().metering {
+        frame_slots: if code.is_some() && tracks_frames(module) {
             // One that cannot be lowered has no native code either.
             module.frame_slots(defined).unwrap_or(0)
         } else {
@@ -86,6 +89,12 @@ pub(crate) fn stub(module: &Module, defined: u32, adapter: &Code, code: Option<&
         unsafe { dotvm_interp::Code::native(func, &native, memory) }
     });
     Stub(stub.entry())
+}
+
+/// Whether native code knows where the interpreter's frames would be.
+fn tracks_frames(module: &Module) -> bool {
+    let config = module.engine().config();
+    config.metering || config.debug
 }
 
 /// A store's native stack.
@@ -149,6 +158,7 @@ unsafe fn stop_hook(state: *mut VmState, frame: NativeFrame) -> Option<TrapCode>
                 fp: frame.fp.cast_mut(),
                 ctx: ptr::null_mut(),
                 is_return_address: true,
+                native_base: (*state).native_base,
             };
             sample::take(&store.opaque, Some(place), 0);
         }
@@ -168,26 +178,88 @@ pub(super) unsafe fn interpret(
     results: ResultKind,
     slots: *mut u64,
 ) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let base = (*(*ctx).state).native_base;
+        wait(caller, base, || {
+            dotvm_interp::call(ctx, cell, results, slots)
+        })
+    }
+}
+
+/// A function whose frame threaded code goes on with.
+#[derive(Debug)]
+pub(super) struct Left {
+    code: Arc<dotvm_interp::Code>,
+    /// Offset of the instruction, or the function's start.
+    from: Option<u32>,
+    results: ResultKind,
+}
+
+impl Left {
+    /// What a frame of a module's native code is left for; `place` is as
+    /// [`leave_native`](dotvm_isa::abi::Libcalls::leave_native) has it.
+    ///
+    /// # Errors
+    /// Where the function does not verify, which it did.
+    pub(super) fn new(module: &Module, place: u64) -> Result<Left> {
+        let (offset, defined) = ((place >> 32) as u32, place as u32);
+        let isa = module.bytecode();
+        let ty = &isa.types[isa.bodies[defined as usize].ty as usize];
+        let code = module.threaded_code(defined);
+        Ok(Left {
+            code: code.map_err(|error| Error::Bug(error.to_string()))?,
+            from: (offset != LEAVE_AT_ENTRY).then_some(offset),
+            results: ResultKind::of(ty),
+        })
+    }
+}
+
+/// Goes on in threaded code with a frame of native code, until its function returns.
+///
+/// # Safety
+/// As for [`dotvm_interp::go_on`]; the native code of that frame is calling through a trampoline, and
+/// has linked it to the one that called it.
+pub(super) unsafe fn go_on(ctx: *mut VmContext, left: &Left, slots: *mut u64) -> u32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        // Of the frames that wait, this is none: the next one is.
+        let header = slots.add(left.code.param_slots() as usize);
+        let caller = ptr::with_exposed_provenance_mut(*header.add(1) as usize);
+        wait(ctx, caller, || {
+            dotvm_interp::go_on(ctx, &left.code, left.from, left.results, slots)
+        })
+    }
+}
+
+/// Runs threaded code that native code of the instance `caller` waits for, whose frame is at `base` where it is
+/// for debuggers.
+///
+/// # Safety
+/// Native code is calling through a trampoline.
+unsafe fn wait(caller: *mut VmContext, base: *mut u64, run: impl FnOnce() -> u32) -> u32 {
     // SAFETY: the caller's promise; the record is taken off the list before it goes.
     unsafe {
-        let state = (*ctx).state;
+        let state = (*caller).state;
         let waiting = Activation {
             outer: (*state).activation,
             ip: (*state).last_ip,
             fp: (*state).last_fp,
             ctx: caller,
             is_return_address: true,
+            native_base: base,
         };
         (*state).activation = &raw const waiting;
-        let status = dotvm_interp::call(ctx, cell, results, slots);
+        let status = run();
         if ![0, EXIT_HALT, EXIT_CAUGHT].contains(&status) {
             let place = Place {
                 ip: (*state).trap_ip,
                 fp: (*state).trap_fp,
                 ctx: ptr::null_mut(),
                 is_return_address: false,
+                native_base: ptr::null_mut(),
             };
-            note(ctx, place);
+            note(caller, place);
         }
         (*state).activation = waiting.outer;
         (*state).last_ip = waiting.ip;
@@ -215,6 +287,7 @@ pub(super) unsafe fn note(ctx: *mut VmContext, place: Place) {
                 false => capture_end(&store.opaque, Some(place)),
             };
             store.opaque.vm.set_noted(backtrace);
+            debug::note_frames(&mut store.opaque, place);
         }
     }
 }

@@ -49,6 +49,9 @@ pub(super) fn count(store: &mut StoreOpaque, instance: u32, address: usize, word
     let Some((defined, index)) = module.find_code(address) else {
         return;
     };
+    if module.is_left(defined) {
+        return;
+    }
     if index == 0 {
         return tier.hot_func(module, defined);
     }

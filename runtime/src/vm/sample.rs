@@ -13,6 +13,7 @@ use dotvm_interp::{Code, Frame, walk};
 use dotvm_jit::{entry, traps};
 
 use super::entry::Place;
+use crate::profile::Observer;
 use crate::store::StoreOpaque;
 
 /// Frames that a sample has at most: those further out are left out.
@@ -71,6 +72,10 @@ pub(crate) struct Sampler {
     pub(crate) lost: Duration,
     /// The frames of the sample that is being taken, innermost first.
     frames: Vec<Address>,
+    /// Whether samples are kept.
+    pub(crate) is_kept: bool,
+    /// Who sees them as they are taken.
+    pub(crate) observer: Option<Observer>,
 }
 
 impl Sampler {
@@ -83,6 +88,8 @@ impl Sampler {
             samples: Vec::new(),
             lost: Duration::ZERO,
             frames: Vec::with_capacity(FRAMES_MAX + 1),
+            is_kept: true,
+            observer: None,
         }
     }
 
@@ -157,8 +164,14 @@ pub(crate) fn take(store: &StoreOpaque, place: Option<Place>, counter: usize) {
     let mut frames = std::mem::take(&mut sampler.frames);
     frames.clear();
     look(store, place, counter, &mut frames);
+    let innermost = frames.first().copied();
     sampler.frames = frames;
-    sampler.add(time);
+    if sampler.is_kept {
+        sampler.add(time);
+    }
+    if let Some(observer) = &mut sampler.observer {
+        observer.sampled(store, innermost, time);
+    }
 }
 
 /// Notes frames, innermost first.

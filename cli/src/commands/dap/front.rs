@@ -1,5 +1,6 @@
 //! The machine's debugger, as a client has it: where the program stops, what the client asks is done here.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use dotvm::TrapCode;
@@ -23,6 +24,8 @@ pub(super) struct Front {
     outputs: Vec<Arc<Output>>,
     stop_on_entry: bool,
     no_debug: bool,
+    /// Whether the program has begun without the client.
+    is_attached: bool,
     /// The trap that it has stopped at.
     trap: Option<TrapCode>,
 }
@@ -43,8 +46,38 @@ impl Front {
             outputs,
             stop_on_entry: launch.stop_on_entry,
             no_debug: launch.no_debug,
+            is_attached: false,
             trap: None,
         }
+    }
+
+    /// The view of a client that has come to a program that runs; relative paths of its debug information are
+    /// relative to `folder`.
+    pub(super) fn attached(link: Arc<Link>, folder: PathBuf) -> Front {
+        Front {
+            code: Code::new(folder, link.settings),
+            link,
+            values: Values::new(),
+            outputs: Vec::new(),
+            stop_on_entry: false,
+            no_debug: false,
+            is_attached: true,
+            trap: None,
+        }
+    }
+
+    /// The client that sees it.
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// The program waits in front of its first instruction: until the client has said where it is to stop, or has
+    /// left.
+    pub(super) fn configure(&mut self, stopped: &mut Stopped<'_>) {
+        while let Some(request) = self.link.next() {
+            self.answer_while_running(stopped, &request);
+        }
+        self.stop_on_entry = true;
     }
 }
 
@@ -109,7 +142,7 @@ impl Front {
         if let Some(start) = self.link.take_start() {
             self.link.client.respond(&start, Value::Null);
         }
-        if !self.link.is_restart {
+        if !self.link.is_restart && !self.is_attached {
             self.link.enter(Phase::Configuring);
             self.link.client.event("initialized", Value::Null);
             while let Some(request) = self.link.next() {
@@ -173,7 +206,11 @@ impl Front {
                 }
             }
         }
-        Resume::Quit(0)
+        // It is to end, or goes on without the client.
+        match self.link.ends() {
+            true => Resume::Quit(0),
+            false => Resume::Continue,
+        }
     }
 
     /// Does what a request asks for that needs no program that stands.

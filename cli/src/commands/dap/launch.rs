@@ -150,7 +150,7 @@ fn object<'v>(
 ///
 /// # Errors
 /// Where it is something else.
-fn flag(arguments: &Value, name: &str) -> Result<bool, String> {
+pub(super) fn flag(arguments: &Value, name: &str) -> Result<bool, String> {
     match &arguments[name] {
         Value::Null => Ok(false),
         Value::Bool(on) => Ok(*on),

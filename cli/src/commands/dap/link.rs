@@ -55,9 +55,11 @@ struct State {
     wants_pause: bool,
     /// Whether it is to end.
     ends: bool,
+    /// Whether the client has left a program that goes on without it.
+    left: bool,
     /// Whether nobody is to hear of its end.
     is_mute: bool,
-    handles: Option<(PauseHandle, InterruptHandle)>,
+    handles: Option<(PauseHandle, Option<InterruptHandle>)>,
 }
 
 impl Link {
@@ -69,21 +71,53 @@ impl Link {
         start: Request,
         is_restart: bool,
     ) -> Link {
+        let state = State {
+            phase: Phase::Loading,
+            start: Some(start),
+            is_configured: is_restart,
+            queue: VecDeque::new(),
+            wants_pause: false,
+            ends: false,
+            left: false,
+            is_mute: false,
+            handles: None,
+        };
         Link {
             client,
             settings,
             breakpoints,
             is_restart,
-            state: Mutex::new(State {
-                phase: Phase::Loading,
-                start: Some(start),
-                is_configured: is_restart,
-                queue: VecDeque::new(),
-                wants_pause: false,
-                ends: false,
-                is_mute: false,
-                handles: None,
-            }),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// A run that has begun without the client, and is in that phase.
+    pub(super) fn attached(
+        client: Client,
+        settings: Settings,
+        breakpoints: Arc<Mutex<Breakpoints>>,
+        phase: Phase,
+        pause: PauseHandle,
+    ) -> Link {
+        let state = State {
+            phase,
+            start: None,
+            is_configured: false,
+            queue: VecDeque::new(),
+            wants_pause: false,
+            ends: false,
+            left: false,
+            is_mute: false,
+            // Where it is ended, it says so itself: an interrupt would be a trap that is nobody's fault.
+            handles: Some((pause, None)),
+        };
+        Link {
+            client,
+            settings,
+            breakpoints,
+            is_restart: false,
+            state: Mutex::new(state),
             changed: Condvar::new(),
         }
     }
@@ -185,6 +219,30 @@ impl Link {
         Ok(())
     }
 
+    /// Has the program stop once the client has said everything, where it does not stand already.
+    pub(super) fn stop_soon(&self) {
+        let mut state = self.lock();
+        if matches!(state.phase, Phase::Configuring | Phase::Running) {
+            state.wants_pause = true;
+            if let Some((pause, _)) = &state.handles {
+                pause.pause();
+            }
+        }
+    }
+
+    /// Leaves the program alone, which goes on.
+    pub(super) fn leave(&self) {
+        let mut state = self.lock();
+        state.left = true;
+        state.is_mute = true;
+        state.queue.clear();
+        if let Some((pause, _)) = &state.handles {
+            // So that it forgets the client's breakpoints.
+            pause.pause();
+        }
+        self.changed.notify_all();
+    }
+
     /// Ends the program, and waits for that; returns whether it has ended. What the host is doing for it cannot be
     /// stopped.
     pub(super) fn end(&self, is_mute: bool, patience: Duration) -> bool {
@@ -193,7 +251,9 @@ impl Link {
         state.is_mute |= is_mute;
         if let Some((pause, interrupt)) = &state.handles {
             pause.pause();
-            interrupt.interrupt();
+            if let Some(interrupt) = interrupt {
+                interrupt.interrupt();
+            }
         }
         self.changed.notify_all();
         let running = |state: &mut State| state.phase != Phase::Ended;
@@ -210,12 +270,17 @@ impl Link {
 impl Link {
     /// The program is about to run: so it is paused and interrupted.
     pub(super) fn loaded(&self, pause: PauseHandle, interrupt: InterruptHandle) {
-        self.lock().handles = Some((pause, interrupt));
+        self.lock().handles = Some((pause, Some(interrupt)));
     }
 
     /// Whether the program is to end.
     pub(super) fn ends(&self) -> bool {
         self.lock().ends
+    }
+
+    /// Whether the client has left a program that goes on.
+    pub(super) fn has_left(&self) -> bool {
+        self.lock().left
     }
 
     /// The request that started the program, if that has not been answered.
@@ -239,11 +304,11 @@ impl Link {
     }
 
     /// The next request, as soon as there is one; nothing where there will be none: the client has said
-    /// everything before the program starts, or the program is to end.
+    /// everything before the program starts, or has left, or the program is to end.
     pub(super) fn next(&self) -> Option<Request> {
         let mut state = self.lock();
         loop {
-            if state.ends {
+            if state.ends || state.left {
                 return None;
             }
             if let Some(request) = state.queue.pop_front() {

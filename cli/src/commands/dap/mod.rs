@@ -11,18 +11,23 @@ mod front;
 mod guest;
 mod launch;
 mod link;
+mod listen;
 mod output;
+mod remote;
 mod session;
 mod sources;
+mod transport;
 mod values;
 mod wire;
 
 use std::io::{BufReader, Read};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use listen::Desk;
+pub(crate) use listen::Listening;
+use transport::{Listener, Stream};
 use wire::Client;
 
 use crate::args::Dap;
@@ -40,45 +45,60 @@ pub(crate) fn dap(args: &Dap) -> Result<u8> {
         Some(port) => listen(port),
         None => {
             let client = Client::new(std::io::stdout());
-            serve(std::io::stdin(), client).map_err(Failure::new)?;
+            serve(std::io::stdin(), client, None).map_err(Failure::new)?;
             Ok(0)
         }
     }
 }
 
-/// Serves a client until it goes.
+/// Serves a client until it goes: one that starts programs, or that comes to the program of `desk`.
 ///
 /// # Errors
 /// Where what it sends is not the protocol.
-fn serve(input: impl Read, client: Client) -> std::result::Result<(), String> {
-    session::Session::new(client).run(&mut BufReader::new(input))
+fn serve(
+    input: impl Read,
+    client: Client,
+    desk: Option<Arc<Desk>>,
+) -> std::result::Result<(), String> {
+    session::Session::new(client, desk).run(&mut BufReader::new(input))
 }
 
 /// Serves whoever comes to a port of this machine, for ever.
 fn listen(port: u16) -> Result<u8> {
     let fail = |error: std::io::Error| Failure::new(format_args!("port {port}: {error}"));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(fail)?;
-    let address = listener.local_addr().map_err(fail)?;
+    let listener = Listener::bind_port(port).map_err(fail)?;
+    let address = listener.place().map_err(fail)?;
     crate::output::print(&format!("listening on {address}\n"))?;
+    serve_all(&listener, None)
+}
+
+/// Serves whoever comes, for ever.
+fn serve_all(listener: &Listener, desk: Option<&Arc<Desk>>) -> ! {
     let sessions = Arc::new(AtomicUsize::new(0));
+    let send_away = |reason: &str| {
+        crate::output::say(&format!("a client was sent away: {reason}\n"));
+    };
     loop {
         // A client that is gone before anybody has looked is no reason to stop.
-        let Ok((stream, _)) = listener.accept() else {
+        let Ok(stream) = listener.accept() else {
             // Such as where there are no more file descriptors: until some are free again.
             thread::sleep(std::time::Duration::from_millis(100));
             continue;
         };
+        if !stream.is_own_users() {
+            send_away("it is another user's");
+            continue;
+        }
         if sessions.fetch_add(1, Ordering::SeqCst) >= MAX_SESSIONS {
             sessions.fetch_sub(1, Ordering::SeqCst);
-            crate::output::say(&format!(
-                "a client was sent away: there are {MAX_SESSIONS}\n"
-            ));
+            send_away(&format!("there are {MAX_SESSIONS}"));
             continue;
         }
         let count = Arc::clone(&sessions);
+        let desk = desk.cloned();
         let session = move || {
-            if let Err(reason) = serve_stream(&stream) {
-                crate::output::say(&format!("a client was sent away: {reason}\n"));
+            if let Err(reason) = serve_stream(&stream, desk) {
+                send_away(&reason);
             }
             count.fetch_sub(1, Ordering::SeqCst);
         };
@@ -90,13 +110,11 @@ fn listen(port: u16) -> Result<u8> {
     }
 }
 
-fn serve_stream(stream: &TcpStream) -> std::result::Result<(), String> {
+fn serve_stream(stream: &Stream, desk: Option<Arc<Desk>>) -> std::result::Result<(), String> {
     let reason = |error: std::io::Error| error.to_string();
-    // Messages are small, and somebody waits for each.
-    stream.set_nodelay(true).map_err(reason)?;
     let client = Client::new(stream.try_clone().map_err(reason)?);
-    let served = serve(stream, client);
+    let served = serve(stream, client, desk);
     // Threads of a program that does not end keep it open otherwise.
-    let _ = stream.shutdown(std::net::Shutdown::Both);
+    stream.shutdown();
     served
 }

@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 
 use super::breakpoints::{self, Breakpoints};
 use super::guest;
-use super::launch::Launch;
+use super::launch::{Launch, flag};
 use super::link::{Link, Phase, Settings};
+use super::listen::Desk;
+use super::remote::{Remote, answer_for_gone};
 use super::wire::{self, Client, Incoming, Request};
 
 /// How long a running program may take to come to a place where breakpoints can be set.
@@ -30,19 +32,29 @@ pub(super) struct Session {
     run: Option<Arc<Link>>,
     /// What starts it again.
     launch: Value,
+    /// The program that this process runs and clients come to, in place of those that they start.
+    desk: Option<Arc<Desk>>,
+    /// What the client has said first, for a program elsewhere.
+    hello: Value,
+    /// The program elsewhere that the client has come to: it answers everything.
+    remote: Option<Remote>,
 }
 
 /// What a request comes to here: its answer, or that somebody else gives that.
 type Answer = Result<Option<Value>, String>;
 
 impl Session {
-    pub(super) fn new(client: Client) -> Session {
+    /// With a client that starts programs, or comes to that of `desk`.
+    pub(super) fn new(client: Client, desk: Option<Arc<Desk>>) -> Session {
         Session {
             client,
             settings: None,
             breakpoints: Arc::default(),
             run: None,
             launch: Value::Null,
+            desk,
+            hello: Value::Null,
+            remote: None,
         }
     }
 
@@ -73,18 +85,35 @@ impl Session {
                 Err(reason) => break Err(reason),
             }
         };
-        if let Some(run) = self.run.take() {
-            run.end(true, END_PATIENCE);
-        }
+        self.part(false);
         outcome
+    }
+
+    /// The client goes: what it has started ends, and so does what it has come to where it says so.
+    fn part(&mut self, ends: bool) {
+        if let Some(run) = self.run.take() {
+            match self.desk.is_some() && !ends {
+                true => run.leave(),
+                false => {
+                    run.end(true, END_PATIENCE);
+                }
+            }
+        }
     }
 
     /// Does what a request asks for; returns whether there is to be another one.
     fn handle(&mut self, request: Request) -> bool {
-        if request.command == "disconnect" {
-            if let Some(run) = self.run.take() {
-                run.end(true, END_PATIENCE);
+        if let Some(remote) = &self.remote {
+            let is_last = request.command == "disconnect";
+            if remote.pass_on(&request).is_err() {
+                answer_for_gone(&self.client, &request);
+            } else if is_last && let Some(remote) = self.remote.take() {
+                remote.finish(END_PATIENCE);
             }
+            return !is_last;
+        }
+        if request.command == "disconnect" {
+            self.part(request.arguments["terminateDebuggee"] == true);
             self.client.respond(&request, Value::Null);
             return false;
         }
@@ -106,12 +135,15 @@ impl Session {
         match request.command.as_str() {
             "initialize" => self.initialize(&request.arguments),
             "launch" => self.start(request),
-            "attach" => Err("a program is debugged from its start on: use `launch`".to_owned()),
+            "attach" => self.attach(request),
             "restart" => self.restart(request),
             "configurationDone" => {
                 let run = self.the_run()?;
                 // What comes of it is told after the answer.
                 self.client.respond(request, Value::Null);
+                if self.desk.is_some() && self.launch["stopOnEntry"] == true {
+                    run.stop_soon();
+                }
                 run.configured();
                 Ok(None)
             }
@@ -166,6 +198,7 @@ impl Session {
             return Err("`pathFormat`: there are only paths".to_owned());
         }
         let first = |name: &str| i64::from(arguments[name].as_bool().unwrap_or(true));
+        self.hello = arguments.clone();
         self.settings = Some(Settings {
             first_line: first("linesStartAt1"),
             first_column: first("columnsStartAt1"),
@@ -180,12 +213,14 @@ impl Session {
             "supportsEvaluateForHovers": true,
             "supportsSetVariable": true,
             "supportsSetExpression": true,
-            "supportsRestartRequest": true,
+            "supportsRestartRequest": self.desk.is_none(),
+            "supportTerminateDebuggee": true,
             "supportsTerminateRequest": true,
             "supportsExceptionInfoRequest": true,
             "supportsDelayedStackTraceLoading": true,
             "supportsLoadedSourcesRequest": true,
             "supportsDataBreakpoints": true,
+            "supportsDataBreakpointBytes": true,
             "supportsInstructionBreakpoints": true,
             "supportsReadMemoryRequest": true,
             "supportsWriteMemoryRequest": true,
@@ -206,12 +241,42 @@ impl Session {
         {
             return Err("the session has a program already".to_owned());
         }
+        if self.desk.is_some() {
+            return Err("this program runs already: use `attach`".to_owned());
+        }
         let launch = Launch::new(&request.arguments)?;
         self.launch = request.arguments.clone();
         self.spawn(request, launch, false)
     }
 
+    /// Comes to a program that runs: here, or where the arguments say.
+    fn attach(&mut self, request: &Request) -> Answer {
+        if let Some(run) = &self.run
+            && run.phase() != Phase::Ended
+        {
+            return Err("the session has a program already".to_owned());
+        }
+        let settings = self
+            .settings
+            .ok_or("the first request must be `initialize`")?;
+        flag(&request.arguments, "stopOnEntry")?;
+        let Some(desk) = &self.desk else {
+            let remote = Remote::connect(&self.client, &self.hello, request)?;
+            self.remote = Some(remote);
+            return Ok(None);
+        };
+        let link = desk.take(self.client.clone(), settings, Arc::clone(&self.breakpoints))?;
+        self.launch = request.arguments.clone();
+        self.run = Some(link);
+        self.client.respond(request, Value::Null);
+        self.client.event("initialized", Value::Null);
+        Ok(None)
+    }
+
     fn restart(&mut self, request: &Request) -> Answer {
+        if self.desk.is_some() {
+            return Err("only who has started the program can start it again".to_owned());
+        }
         let run = Arc::clone(self.the_run()?);
         // Clients may say anew what is to be started.
         let arguments = &request.arguments["arguments"];

@@ -298,6 +298,10 @@ impl Values {
         stopped: &Stopped<'_>,
         arguments: &Value,
     ) -> Result<(String, Seen), String> {
+        if arguments["asAddress"] == true {
+            let text = at_address(arguments)?;
+            return Ok((text.clone(), stopped.evaluate(0, &text)?));
+        }
         let (value, expression) = match &arguments["variablesReference"] {
             Value::Null => {
                 let frame = self.frame_or_innermost(arguments)?;
@@ -313,6 +317,26 @@ impl Values {
             }
         };
         Ok((expression, value))
+    }
+}
+
+/// The expression for bytes of memory that a client names by address and number.
+fn at_address(arguments: &Value) -> Result<String, String> {
+    let name = arguments["name"].as_str().unwrap_or_default();
+    let number = match name.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => name.parse(),
+    };
+    let address = number.map_err(|_| "`name` must be an address")?;
+    let bytes = match &arguments["bytes"] {
+        Value::Null => Some(1),
+        number => number.as_u64(),
+    };
+    match bytes {
+        Some(bytes @ (1 | 2 | 4 | 8 | 16 | 32 | 64)) => {
+            Ok(format!("{{u{}}} {address:#x}", bytes * 8))
+        }
+        _ => Err("`bytes` must be a power of two up to 64".to_owned()),
     }
 }
 

@@ -34,19 +34,28 @@ pub(super) enum Incoming {
     End,
 }
 
+/// Reads the text of a message; nothing where there are no more.
+///
+/// # Errors
+/// As for [`read`].
+pub(super) fn read_text(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, String> {
+    let Some(len) = read_header(input)? else {
+        return Ok(None);
+    };
+    let mut body = Vec::new();
+    let read = input.take(len).read_to_end(&mut body);
+    let is_whole = read.is_ok() && body.len() as u64 == len;
+    Ok(is_whole.then_some(body))
+}
+
 /// Reads a message.
 ///
 /// # Errors
 /// Where nobody can tell where it ends: what comes behind it means nothing.
 pub(super) fn read(input: &mut impl BufRead) -> Result<Incoming, String> {
-    let Some(len) = read_header(input)? else {
+    let Some(body) = read_text(input)? else {
         return Ok(Incoming::End);
     };
-    let mut body = Vec::new();
-    let read = input.take(len).read_to_end(&mut body);
-    if read.is_err() || (body.len() as u64) < len {
-        return Ok(Incoming::End);
-    }
     let message: Value = match serde_json::from_slice(&body) {
         Ok(message) => message,
         Err(error) => return Ok(Incoming::Fault(0, format!("no JSON: {error}"))),
@@ -163,20 +172,33 @@ impl Client {
         self.send(message);
     }
 
-    fn send(&self, mut message: Value) {
+    /// Sends a message, with a number of its own.
+    pub(super) fn send(&self, message: Value) {
         let mut out = self.lock();
-        out.seq += 1;
-        message["seq"] = out.seq.into();
-        let text = message.to_string();
-        let framed = format!("Content-Length: {}\r\n\r\n{text}", text.len());
-        // A client that has gone is noticed where it is read from.
-        let written = out.writer.write_all(framed.as_bytes());
-        let _ = written.and_then(|()| out.writer.flush());
+        let seq = out.seq + 1;
+        out.send(message, seq);
+    }
+
+    /// Sends a message with the number that it has for somebody else.
+    pub(super) fn send_as(&self, message: Value, seq: i64) {
+        self.lock().send(message, seq);
     }
 
     fn lock(&self) -> MutexGuard<'_, Out> {
         // Messages are whole before any of this is locked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Out {
+    fn send(&mut self, mut message: Value, seq: i64) {
+        self.seq = seq;
+        message["seq"] = seq.into();
+        let text = message.to_string();
+        let framed = format!("Content-Length: {}\r\n\r\n{text}", text.len());
+        // A client that has gone is noticed where it is read from.
+        let written = self.writer.write_all(framed.as_bytes());
+        let _ = written.and_then(|()| self.writer.flush());
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dotvm::db::{Limits, Options, Place};
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder, WasiError};
-use dotvm::{Config, Store};
+use dotvm::{Config, Jit, Store};
 
 use crate::args::{DbLimit, Profile, Run};
 use crate::commands::state;
@@ -21,7 +21,11 @@ pub(super) fn config(args: &Run) -> Result<Config> {
     config.jit_dump(args.profile == Some(Profile::JitDump));
     config.exact_profile(is_counted(args));
     config.gc_torture(args.gc_torture);
-    config.debug(args.debug || args.trace.is_some());
+    config.debug(args.debug || args.debug_listen.is_some() || args.trace.is_some());
+    if args.trace.is_some() {
+        // Every instruction is looked at.
+        config.jit(Jit::Off);
+    }
     config.metering(counts_instructions(args));
     if let Some(folder) = &args.cache {
         config.code_cache(match folder {

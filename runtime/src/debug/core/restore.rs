@@ -82,6 +82,8 @@ impl CoreDump {
                 func: frame.func,
                 offset: frame.offset,
                 base: 0,
+                is_native: false,
+                has_operands: true,
                 kept: Some(Arc::new(values)),
             })
         });
