@@ -58,7 +58,8 @@ fn output(bytes: &[u8], config: &Config) -> String {
     text
 }
 
-/// Only the innermost place of a failure: modules of WebAssembly know no others.
+/// Only the innermost place of a failure: modules of WebAssembly know no others. Why input or output failed they only know
+/// as a number, which is up to the machine.
 fn shortened(text: &str) -> String {
     let mut lines = Vec::new();
     let mut failed = false;
@@ -68,7 +69,10 @@ fn shortened(text: &str) -> String {
             failed = false;
         }
         if line.starts_with("error: trap: ") {
-            lines.push(line.to_owned());
+            let reason = ["input failed", "output failed"]
+                .map(|what| line.find(what).map(|at| at + what.len()));
+            let end = reason.into_iter().flatten().next().unwrap_or(line.len());
+            lines.push(line[..end].to_owned());
             // Engines end calls that are nested too deeply, each where it wants.
             failed = !line.contains("call stack exhausted");
         } else if line.starts_with(CASE) {
