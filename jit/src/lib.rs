@@ -23,4 +23,5 @@ pub use image::{IMAGE_ALIGNMENT, Image};
 pub use link::{Piece, link};
 pub use listing::{Frames as ListedFrames, Listing};
 pub use lower::GUARD_BYTES;
+pub use native::thunks::{NativeType, Scalar, THUNK_PARAMS_MAX, Thunk};
 pub use native::{Code, CodeMemory, FileMemory, entry, functions::functions, stops, traps};

@@ -35,7 +35,7 @@
 //!
 //! # What a program can do
 //! Nothing but compute, use its memory, and call what it imports: functions of the embedder's, and
-//! those of [`wasi`] where [`add_wasi_to_linker`] defines them. What it may use up is limited by
+//! those of [`wasi`] where [`add_wasi_to_linker`] defines them, native ones where [`ffi`] allows it. What it may use up is limited by
 //! [`Config`] and [`Store`]: memory, stack, tables, time, fuel. Whatever it does, the worst that
 //! comes of it is an [`Error`].
 //!
@@ -56,6 +56,7 @@ pub mod debug;
 mod engine;
 mod error;
 mod exception;
+pub mod ffi;
 mod func;
 mod host;
 mod instance;
@@ -88,6 +89,7 @@ pub use dotvm_jit::Bailout;
 pub use engine::Engine;
 pub use error::{BoxError, Error, FileError, HostError, ImportProblem, LinkError, Result, Trap};
 pub use exception::{Exception, ExnRef, Tag};
+pub use ffi::add_ffi_to_linker;
 pub use func::{Func, TypedFunc};
 pub use host::{Caller, IntoFunc, VmRet};
 pub use instance::{Extern, Instance};

@@ -301,6 +301,11 @@ impl<T: 'static> Linker<T> {
             .map(drop)
     }
 
+    /// Whether something has that name.
+    pub(crate) fn is_defined(&self, module: &str, name: &str) -> bool {
+        self.find(module, name).is_some()
+    }
+
     fn find(&self, module: &str, name: &str) -> Option<&Definition> {
         self.modules.get(module)?.get(name)
     }

@@ -12,6 +12,7 @@ pub mod entry;
 pub(crate) mod functions;
 mod memory;
 pub mod stops;
+pub(crate) mod thunks;
 pub mod traps;
 
 pub use code::{Code, CodeMemory};

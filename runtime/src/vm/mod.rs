@@ -22,6 +22,7 @@ pub(crate) mod core_frames;
 pub(crate) mod debug;
 pub(crate) mod entry;
 pub(crate) mod exceptions;
+pub(crate) mod foreign;
 pub(crate) mod funcs;
 pub(crate) mod gc;
 pub(crate) mod heap;
