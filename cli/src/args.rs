@@ -177,6 +177,9 @@ pub(crate) struct Run {
     /// Set an environment variable of the program; without a value, to the one it has here
     #[arg(long = "env", value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<OsString>,
+    /// Let the program call functions of a native library, which may do whatever this process may
+    #[arg(long, value_name = "LIB")]
+    pub(crate) allow_ffi: Vec<String>,
     /// Stop the program after so many instructions
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) fuel: Option<u64>,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use dotvm::ffi::Libraries;
 use dotvm::wasi::WasiCtxBuilder;
 use dotvm::{Config, Error, Jit};
 use similar::TextDiff;
@@ -168,6 +169,9 @@ struct Access {
     /// Lets the program use a folder, below the same name or another one; none otherwise.
     #[arg(long = "dir", value_name = "HOST[::GUEST]")]
     dirs: Vec<String>,
+    /// Lets the program call functions of a native library, which may do whatever this process may.
+    #[arg(long, value_name = "LIB")]
+    allow_ffi: Vec<String>,
     /// Compiles what gets hot (tiered), everything first (eager) or nothing (off) to native code.
     #[arg(long, value_name = "WHEN", default_value = "tiered")]
     jit: When,
@@ -187,6 +191,20 @@ struct Given {
 }
 
 impl Access {
+    /// The native libraries that it may use.
+    #[allow(
+        unsafe_code,
+        reason = "whoever runs a program answers for the native code that it may use"
+    )]
+    fn libraries(&self) -> Libraries {
+        let mut libraries = Libraries::new();
+        for name in &self.allow_ffi {
+            // SAFETY: the user's promise; --help says what it is about.
+            unsafe { libraries.allow(name) };
+        }
+        libraries
+    }
+
     /// Gives a program that.
     ///
     /// # Errors
@@ -375,6 +393,7 @@ fn execute(
         trace,
         database: given.db.clone(),
         timeout: None,
+        libraries: given.access.libraries(),
     };
     let module = Arc::new(module);
     let outcome = run::run(&module, &options, &mut wasi);

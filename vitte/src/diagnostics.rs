@@ -75,7 +75,7 @@ codes! {
     InfiniteType "E0418" "A type that would contain itself.";
     Range "E0419" "A number that its type does not have.";
     TooLarge "E0420" "A program with too many declarations of a kind.";
-    NotYet "E0421" "Something that is checked, but cannot be run yet.";
+    Prototype "E0421" "A native function whose prototype is wrong, or does not have its types.";
     NoModule "E0501" "A module that does not exist or cannot be read.";
     Cycle "E0502" "Modules that import each other.";
     TooManyModules "E0503" "Too many modules.";

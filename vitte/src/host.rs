@@ -15,6 +15,14 @@ use crate::vitbc::text::Instruction;
 /// The name of the functions' module.
 pub const MODULE: &str = "vitte";
 
+/// The module of the embedder's functions: those that programs declare as `extern` without a library.
+///
+/// Where a program's function takes `int`, `float` or `bool`, the embedder's takes an `i64`, `f64` or `i32`; for `string`,
+/// `array<int>` and `array<float>` two of `i32`: where the bytes, integers of 64 bits or floats are in memory, and how many.
+/// What is changed in arrays there is changed in the program. Results are the same; for one that is `string` or `string?`
+/// two parameters more say where to put it and how many bytes there is room for, and its length is the result, -1 for null.
+pub const EXTERN: &str = "extern";
+
 /// Writes a line of a trace.
 pub type Log = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -166,7 +174,8 @@ fn fail<T>(mut caller: Caller<'_, T>, kind: i32, a: i64, b: i64) -> Result<()> {
             TrapCode::ArrayOutOfBounds
         }
         4 => TrapCode::MemoryLimit,
-        14 => TrapCode::IntegerOverflow,
+        14 | 19 => TrapCode::IntegerOverflow,
+        18 => TrapCode::ArrayOutOfBounds,
         _ => TrapCode::Unreachable,
     };
     match kind {
@@ -207,6 +216,18 @@ fn fail<T>(mut caller: Caller<'_, T>, kind: i32, a: i64, b: i64) -> Result<()> {
             let _ = write!(message, "{a} bytes cannot be read");
         }
         13 => message.push_str("the value is of another variant"),
+        18 => {
+            let _ = write!(message, "length {a}, but the native function needs {b}");
+        }
+        19 => {
+            let (sign, bits) = if b < 0 { ('i', -b) } else { ('u', b) };
+            let _ = write!(
+                message,
+                "{a} is no {sign}{bits}, which the native function needs"
+            );
+        }
+        20 => message.push_str("text with a zero byte for a native function"),
+        21 => message.push_str("the function gave null for a string"),
         _ => {}
     }
     if message.is_empty() {

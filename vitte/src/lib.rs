@@ -15,6 +15,7 @@ pub mod cli;
 mod codegen;
 pub mod diagnostics;
 mod dump;
+mod ffi;
 pub mod format;
 pub mod hir;
 pub mod host;

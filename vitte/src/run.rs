@@ -9,9 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dotvm::db::{self, Database};
+use dotvm::ffi::Libraries;
 use dotvm::isa::Names;
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder};
-use dotvm::{Config, Engine, Error, GcStats, Linker, Store, add_wasi_to_linker, isa};
+use dotvm::{
+    Config, Engine, Error, GcStats, Linker, Store, add_ffi_to_linker, add_wasi_to_linker, isa,
+};
 
 use crate::hir::{self, Program};
 use crate::host::{self, Log};
@@ -165,6 +168,8 @@ pub struct Options {
     pub database: Option<PathBuf>,
     /// How long it may run.
     pub timeout: Option<Duration>,
+    /// The native libraries that it may use.
+    pub libraries: Libraries,
 }
 
 impl Options {
@@ -212,6 +217,7 @@ pub fn run(
     if let Some(log) = &options.trace {
         host::add_trace(&mut linker, module, log)?;
     }
+    add_ffi_to_linker(&mut linker, &machine, &options.libraries)?;
     let instance = linker.instantiate(&mut store, &machine)?;
     let result = match instance.entry(&mut store) {
         Some(entry) => entry.call(&mut store, &[]).map(|_| ()),

@@ -7,10 +7,11 @@
 use std::io;
 use std::path::Path;
 
+use dotvm::ffi::Libraries;
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder};
 use dotvm::{
     Engine, Error, Global, GlobalType, InterruptHandle, Limits, Linker, Memory, MemoryType, Store,
-    Val, ValType, add_wasi_to_linker,
+    Val, ValType, add_ffi_to_linker, add_wasi_to_linker,
 };
 
 use crate::diagnostics::{Code, Diagnostics};
@@ -63,6 +64,7 @@ pub struct Session {
     count: usize,
     engine: Engine,
     linker: Linker<WasiCtx>,
+    libraries: Libraries,
     store: Store<WasiCtx>,
     memory: Memory,
     out: Global,
@@ -118,6 +120,7 @@ impl Session {
             count: 0,
             engine,
             linker,
+            libraries: options.libraries.clone(),
             store,
             memory,
             out,
@@ -223,6 +226,7 @@ impl Session {
         // What was put together when the entry before was stopped is nobody's.
         self.out.set(&mut self.store, Val::I32(OUT_START))?;
         self.store.clear_interrupt();
+        add_ffi_to_linker(&mut self.linker, &machine, &self.libraries)?;
         let instance = self.linker.instantiate(&mut self.store, &machine)?;
         if let Some(entry) = instance.entry(&mut self.store) {
             entry.call(&mut self.store, &[])?;

@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dotvm::wasi::{MemoryInput, MemoryOutput, WasiCtxBuilder};
-use dotvm::{Config, Error, Jit};
+use dotvm::wasi::{MemoryInput, MemoryOutput, WasiCtx, WasiCtxBuilder};
+use dotvm::{Caller, Config, Engine, Error, Jit, Linker, Store, add_wasi_to_linker};
 use expect_test::expect_file;
+use vitte::host;
 use vitte::modules::{Files, Loader, Texts};
 use vitte::run::{self, Options};
 use vitte::vitbc::module::Module;
@@ -279,4 +280,85 @@ fn flipped_bytecode_is_lowered_to_what_is_verified() {
         }
     }
     assert!(accepted > 100, "{accepted}");
+}
+
+/// What an embedder's functions are given and give: numbers, text, arrays that they change.
+#[test]
+fn functions_of_the_embedder_are_called() {
+    let source = r#"
+        extern fn log(text: string)
+        extern fn scale(values: array<float>, by: float)
+        extern fn sum(values: array<int>) -> int
+        extern fn name(number: int) -> string?
+        extern fn must(number: int) -> string = "name"
+        extern fn is_even(number: int) -> bool = "even"
+        log("zwölf")
+        const halves = [1.0, 3.0]
+        scale(halves, 0.5)
+        println(halves)
+        println(sum([1, 2, 39]))
+        println(name(7))
+        println(name(8))
+        println(is_even(4))
+        println(must(7))
+        const f = sum
+        println(f([]))
+        println(must(8))
+    "#;
+    fn bytes<'c>(caller: &'c mut Caller<'_, Data>, at: i32, len: i32) -> &'c mut [u8] {
+        let (memory, _) = caller.memory_and_data();
+        &mut memory.expect("a memory")[at as usize..][..len as usize]
+    }
+    struct Data(WasiCtx, Vec<String>);
+    let mut texts = Texts::default();
+    texts.0.insert("main.vit".into(), source.to_owned());
+    let compiled = run::compile(Path::new("main.vit"), &mut texts).unwrap();
+    let (module, names) = run::machine_module(&compiled.unwrap()).unwrap();
+    for (tier, config) in tiers() {
+        let engine = Engine::new(&config);
+        let module = dotvm::Module::from_parts(&engine, module.clone(), names.clone()).unwrap();
+        let mut linker = Linker::<Data>::new(&engine);
+        add_wasi_to_linker(&mut linker, |data: &mut Data| &mut data.0).unwrap();
+        host::add_to_linker(&mut linker).unwrap();
+        let log = |mut caller: Caller<'_, Data>, at: i32, len: i32| {
+            let text = String::from_utf8_lossy(bytes(&mut caller, at, len)).into_owned();
+            caller.data_mut().1.push(text);
+        };
+        let scale = |mut caller: Caller<'_, Data>, at: i32, len: i32, by: f64| {
+            for item in bytes(&mut caller, at, len * 8).as_chunks_mut().0 {
+                *item = (f64::from_le_bytes(*item) * by).to_le_bytes();
+            }
+        };
+        let sum = |mut caller: Caller<'_, Data>, at: i32, len: i32| {
+            let items = bytes(&mut caller, at, len * 8).as_chunks().0.iter();
+            items.map(|item| i64::from_le_bytes(*item)).sum::<i64>()
+        };
+        let name = |mut caller: Caller<'_, Data>, number: i64, at: i32, room: i32| match number {
+            7 => {
+                bytes(&mut caller, at, room)[..5].copy_from_slice(b"seven");
+                5
+            }
+            _ => -1,
+        };
+        linker.func_wrap(host::EXTERN, "log", log).unwrap();
+        linker.func_wrap(host::EXTERN, "scale", scale).unwrap();
+        linker.func_wrap(host::EXTERN, "sum", sum).unwrap();
+        linker.func_wrap(host::EXTERN, "name", name).unwrap();
+        let even = |number: i64| i32::from(number % 2 == 0);
+        linker.func_wrap(host::EXTERN, "even", even).unwrap();
+        let out = MemoryOutput::new();
+        let wasi = WasiCtxBuilder::new().stdout(out.clone()).build();
+        let mut store = Store::new(&engine, Data(wasi, Vec::new()));
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let entry = instance.entry(&mut store).expect("a program");
+        let error = entry.call(&mut store, &[]).unwrap_err().to_string();
+        let (first, place) = error.split_once('\n').expect("a place");
+        assert_eq!(store.data().1, ["zwölf"], "{tier}");
+        let printed = String::from_utf8(out.contents()).unwrap();
+        let expected = "[0.5, 1.5]\n42\nseven\nnull\ntrue\nseven\n0\n";
+        assert_eq!(printed, expected, "{tier}");
+        let expected = "trap: unreachable executed: the function gave null for a string";
+        assert_eq!(first, expected, "{tier}");
+        assert!(place.contains("at main.vit:20"), "{tier}: {place}");
+    }
 }

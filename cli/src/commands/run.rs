@@ -14,7 +14,9 @@ mod watch;
 use std::mem::ManuallyDrop;
 
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder};
-use dotvm::{Engine, Error, Instance, Linker, Module, Store, add_wasi_to_linker};
+use dotvm::{
+    Engine, Error, Instance, Linker, Module, Store, add_ffi_to_linker, add_wasi_to_linker,
+};
 
 use crate::args::{Profile, Run};
 use crate::commands::dap::Listening;
@@ -58,7 +60,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
     if args.coredump.is_some() {
         store.keep_core();
     }
-    let linker = ManuallyDrop::new(linker(&engine, &module)?);
+    let linker = ManuallyDrop::new(linker(args, &engine, &module)?);
     phases.end("set up");
     if args.debug {
         debugger::attach(&mut store, args)?;
@@ -140,7 +142,7 @@ pub(crate) fn run_debugged(
     let mut store = Store::new(&engine, setup::wasi(args, streams)?);
     setup::limit(&mut store, args)?;
     setup::database(&mut store, args)?;
-    let linker = linker(&engine, &module)?;
+    let linker = linker(args, &engine, &module)?;
     attach(&mut store);
     kept::begin(&mut store, args)?;
     let outcome = match linker.instantiate(&mut store, &module) {
@@ -152,7 +154,7 @@ pub(crate) fn run_debugged(
 }
 
 /// What there is for a program to import.
-fn linker(engine: &Engine, module: &Module) -> Result<Linker<WasiCtx>> {
+fn linker(args: &Run, engine: &Engine, module: &Module) -> Result<Linker<WasiCtx>> {
     let mut linker = Linker::new(engine);
     add_wasi_to_linker(&mut linker, |ctx: &mut WasiCtx| ctx).map_err(Failure::new)?;
     let is_vitte = module
@@ -161,6 +163,9 @@ fn linker(engine: &Engine, module: &Module) -> Result<Linker<WasiCtx>> {
     if is_vitte {
         vitte::host::add_to_linker(&mut linker).map_err(Failure::new)?;
     }
+    let libraries = setup::libraries(args);
+    add_ffi_to_linker(&mut linker, module, &libraries)
+        .map_err(|error| Failure::of(args.file(), error))?;
     Ok(linker)
 }
 

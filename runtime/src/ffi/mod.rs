@@ -94,9 +94,6 @@ fn host_code<T: 'static>(
     name: &str,
     ty: &FuncType,
 ) -> Result<HostCode, String> {
-    if !libraries.is_allowed(library) {
-        return Err("the library is not allowed".to_owned());
-    }
     let prototype = Prototype::parse(name).map_err(|error| error.to_string())?;
     let symbol = prototype.symbol.clone();
     let conversion = Conversion::new(prototype, ty)?;

@@ -157,6 +157,46 @@ impl Number {
     }
 }
 
+impl fmt::Display for Prototype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.symbol)?;
+        let Some(Signature { params, result }) = &self.signature else {
+            return Ok(());
+        };
+        let name = |number: usize| params[number].name.as_deref().unwrap_or("_");
+        for (i, param) in params.iter().enumerate() {
+            f.write_str(if i == 0 { "(" } else { ", " })?;
+            if let Some(name) = &param.name {
+                write!(f, "{name}: ")?;
+            }
+            match param.kind {
+                ParamKind::Number(number) => f.write_str(number.name())?,
+                ParamKind::Text => f.write_str("str")?,
+                ParamKind::Null => f.write_str("null")?,
+                ParamKind::Pointer {
+                    mutable,
+                    element,
+                    count,
+                } => {
+                    let access = if mutable { "mut" } else { "const" };
+                    write!(f, "*{access} {}", element.name())?;
+                    match count {
+                        Count::Fixed(count) => write!(f, "[{count}]")?,
+                        Count::Param(number) => write!(f, "[{}]", name(number))?,
+                        Count::Pointee(number) => write!(f, "[*{}]", name(number))?,
+                    }
+                }
+            }
+        }
+        f.write_str(if params.is_empty() { "()" } else { ")" })?;
+        match result {
+            None => Ok(()),
+            Some(NativeResult::Text) => f.write_str(" -> str"),
+            Some(NativeResult::Number(number)) => write!(f, " -> {}", number.name()),
+        }
+    }
+}
+
 /// What is wrong with a prototype, and where.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PrototypeError {
@@ -397,10 +437,22 @@ mod tests {
                 symbol,
                 signature: None,
             }) => symbol,
-            Ok(Prototype {
-                symbol,
-                signature: Some(signature),
-            }) => {
+            Ok(
+                prototype @ Prototype {
+                    signature: Some(_), ..
+                },
+            ) => {
+                assert_eq!(
+                    Prototype::parse(&prototype.to_string()),
+                    Ok(prototype.clone())
+                );
+                let Prototype {
+                    symbol,
+                    signature: Some(signature),
+                } = prototype
+                else {
+                    unreachable!()
+                };
                 let params = signature.params.iter().map(|param| {
                     let name = param.name.as_deref().unwrap_or("_");
                     format!("\n  {name}: {:?}", param.kind)
@@ -509,7 +561,8 @@ mod tests {
                 at byte 11 of the prototype: nothing may follow here
             f(é)
                 at byte 2 of the prototype: a type must be here
-        "#]].assert_eq(&all.concat());
+        "#]]
+        .assert_eq(&all.concat());
         let many = format!("f({})", vec!["i32"; 65].join(","));
         expect!["at byte 258 of the prototype: there may be 64 parameters"]
             .assert_eq(&parsed(&many));

@@ -3,6 +3,7 @@
 //! What makes it sound is one promise, that of [`Libraries::allow`].
 
 use std::collections::{BTreeSet, HashMap};
+use std::error::Error as _;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -74,7 +75,7 @@ impl Libraries {
         // SAFETY: nothing is done with what is there but to take its address.
         let found = unsafe { loaded.get::<*const c_void>(name.as_bytes_with_nul()) };
         let target = found
-            .map_err(|error| error.to_string())?
+            .map_err(|error| reason(&error))?
             .into_raw()
             .cast_const();
         if target.is_null() || !is_code(target.addr()) {
@@ -90,15 +91,18 @@ impl Libraries {
 
 impl State {
     fn library(&mut self, name: &str) -> Result<Arc<Library>, String> {
+        if name.is_empty() {
+            return Err("no library is named".to_owned());
+        }
         if !self.allowed.contains(name) {
-            return Err("the library is not allowed".to_owned());
+            return Err(format!("the library is not allowed: --allow-ffi {name}"));
         }
         if let Some(loaded) = self.loaded.get(name) {
             return Ok(Arc::clone(loaded));
         }
         // SAFETY: it was allowed, which whoever did that promised is sound.
         let loaded = unsafe { Library::open(Some(name), RTLD_NOW | RTLD_LOCAL) };
-        let loaded = Arc::new(loaded.map_err(|error| error.to_string())?);
+        let loaded = Arc::new(loaded.map_err(|error| reason(&error))?);
         self.loaded.insert(name.to_owned(), Arc::clone(&loaded));
         Ok(loaded)
     }
@@ -115,6 +119,15 @@ impl State {
         let thunk = Arc::new(Thunk::new(compiler, ty).map_err(no_code)?);
         self.thunks.insert(ty.clone(), Arc::clone(&thunk));
         Ok(thunk)
+    }
+}
+
+/// What the system says.
+fn reason(error: &libloading::Error) -> String {
+    // The error itself only names the function that failed.
+    match error.source() {
+        Some(source) => source.to_string(),
+        None => error.to_string(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::notes::Referred;
 use super::scope::{Frame, closest};
 use super::{Checker, Demand, Item, Signature, TypeInfo};
 use crate::diagnostics::Code;
+use crate::ffi::Crossing;
 use crate::hir;
 use crate::modules::Target;
 use crate::natives;
@@ -314,28 +315,65 @@ impl Checker<'_> {
         (*span == name.span).then_some(*item)
     }
 
-    /// Values that cross to native libraries are numbers, truth values, strings and bytes.
+    /// Values that cross to functions from outside are numbers, truth values, strings and arrays of numbers; those of
+    /// libraries have a prototype that fits.
     fn check_native_types(&mut self, decl: &ast::Extern, params: &[Ty], result: Ty) {
-        let spans = decl.params.iter().map(|(_, ty)| ty.span);
-        let result_span = decl.result.as_ref().map_or(decl.name.span, |ty| ty.span);
-        let all: Vec<_> = params
-            .iter()
-            .copied()
-            .zip(spans)
-            .chain([(result, result_span)])
-            .collect();
-        for (ty, span) in all {
-            let bytes = matches!(self.kind(ty), Kind::Array(item) if self.kind(item) == Kind::Int);
-            let simple = matches!(
-                self.kind(ty),
-                Kind::Int | Kind::Float | Kind::Bool | Kind::Str | Kind::Error | Kind::Void
-            );
-            if !simple && !bytes {
-                let message = format!("native functions cannot have {}", self.show(ty));
-                let hint = "they take and give int, float, bool, string and array<int>";
-                self.error(Code::Mismatch, span, message, hint);
+        let mut known = true;
+        let mut types = Vec::with_capacity(params.len());
+        for (ty, (_, written)) in params.iter().zip(&decl.params) {
+            match self.crossing(*ty).filter(|ty| ty.is_for_params()) {
+                Some(ty) => types.push(ty),
+                None => {
+                    known = false;
+                    let hint = "they take int, float, bool, string, array<int> and array<float>";
+                    self.never_crosses("take", *ty, written.span, hint);
+                }
             }
         }
+        let span = decl.result.as_ref().map_or(decl.name.span, |ty| ty.span);
+        let given = self.crossing(result).filter(|ty| ty.is_for_results());
+        if given.is_none() && result != Ty::VOID {
+            known = false;
+            self.never_crosses(
+                "give",
+                result,
+                span,
+                "they give int, float, bool, string and string?",
+            );
+        }
+        if !known || decl.library.is_none() {
+            return;
+        }
+        let (symbol, span) = match &decl.symbol {
+            Some((symbol, span)) => (symbol.clone(), *span),
+            None => (decl.name.text.clone(), decl.name.span),
+        };
+        if let Err(reason) = crate::ffi::prototype(&symbol, &types, given) {
+            let hint =
+                "a prototype is like `crc32(crc: u64, data: *const u8[len], len: u32) -> u64`";
+            self.error(Code::Prototype, span, reason, hint);
+        }
+    }
+
+    fn never_crosses(&mut self, what: &str, ty: Ty, span: Span, hint: &str) {
+        if self.kind(ty) != Kind::Error {
+            let message = format!("functions from outside cannot {what} {}", self.show(ty));
+            self.error(Code::Mismatch, span, message, hint);
+        }
+    }
+
+    /// What a type is for functions from outside.
+    fn crossing(&self, ty: Ty) -> Option<Crossing> {
+        Some(match self.kind(ty) {
+            Kind::Int => Crossing::Int,
+            Kind::Float => Crossing::Float,
+            Kind::Bool => Crossing::Bool,
+            Kind::Str => Crossing::Str,
+            Kind::Array(item) if self.kind(item) == Kind::Int => Crossing::Ints,
+            Kind::Array(item) if self.kind(item) == Kind::Float => Crossing::Floats,
+            Kind::Optional(inner) if self.kind(inner) == Kind::Str => Crossing::OptionalStr,
+            _ => return None,
+        })
     }
 
     fn declare_struct(&mut self, decl: &ast::Struct) {

@@ -157,6 +157,7 @@ pub(super) fn run(given: &Given) -> io::Result<u8> {
     let options = Options {
         config: given.access.config(),
         database: given.db.clone(),
+        libraries: given.access.libraries(),
         ..Options::default()
     };
     let session = Session::new(&options, Box::new(Files), &mut wasi);

@@ -46,6 +46,7 @@ pub(super) fn run(
     let options = run::Options {
         config: access.config(),
         timeout: Some(timeout),
+        libraries: access.libraries(),
         ..run::Options::default()
     };
     let mut out = io::stdout().lock();

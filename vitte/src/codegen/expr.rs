@@ -135,12 +135,14 @@ impl Func<'_, '_> {
                 let function = self.generator.number(*function);
                 self.simple(Op::Closure, ty, dest, &[function])
             }
-            ExprKind::Extern(_) | ExprKind::CallExtern(..) => {
-                let hint = "only functions of the runtime and of the program can be called";
-                let span = expr.span;
-                self.generator
-                    .not_yet(span, "a function from outside", hint);
-                self.temp(ty)
+            ExprKind::Extern(number) => {
+                let function = self.generator.extern_function(*number);
+                self.simple(Op::Closure, ty, dest, &[function])
+            }
+            ExprKind::CallExtern(number, args) => {
+                let import = self.generator.extern_import(*number);
+                let args = self.args(args);
+                self.called(Op::CallNative, import, args, expr, dest)
             }
             ExprKind::This => {
                 let captured = self.captured.clone();

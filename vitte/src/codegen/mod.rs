@@ -17,7 +17,8 @@ use crate::diagnostics::{Code, Diagnostic, Diagnostics};
 use crate::hir::Program;
 use crate::source::{Sources, Span};
 use crate::types::{Kind, Ty as HirTy, Types};
-use crate::vitbc::module::{Const, Function, Import, Module, NAME_LEN_MAX, Origin, Row, Ty};
+use crate::vitbc::module::{Const, Function, Import, Instr, Module, NAME_LEN_MAX, Origin, Row, Ty};
+use crate::vitbc::ops::{NO_RESULT, Op};
 use crate::vitbc::verify;
 
 use func::Func;
@@ -63,6 +64,7 @@ pub(crate) fn generate_from(
         rows: HashMap::new(),
         consts: HashMap::new(),
         imports: HashMap::new(),
+        extern_functions: HashMap::new(),
         names: HashSet::from(["main".to_owned()]),
         numbers: HashMap::new(),
         waiting: Vec::new(),
@@ -114,6 +116,8 @@ struct Gen<'p> {
     rows: HashMap<Row, Ty>,
     consts: HashMap<Key, u32>,
     imports: HashMap<Import, u32>,
+    /// Functions that call those from outside, by their numbers in the program.
+    extern_functions: HashMap<u32, u32>,
     /// Names of functions that were given.
     names: HashSet<String>,
     /// Numbers of functions in the module by those in the program.
@@ -225,13 +229,7 @@ impl Gen<'_> {
         }
         let number = self.module.functions.len() as u32;
         self.numbers.insert(hir, number);
-        let base = bounded(&self.program.functions[hir as usize].name);
-        let mut name = base.clone();
-        let mut count = 1;
-        while !self.names.insert(name.clone()) {
-            count += 1;
-            name = format!("{base}#{count}");
-        }
+        let name = self.unique(bounded(&self.program.functions[hir as usize].name));
         self.module.functions.push(Function {
             name,
             ..Function::default()
@@ -242,6 +240,17 @@ impl Gen<'_> {
             cells: cells.to_vec(),
         });
         number
+    }
+
+    /// A name that no other function has.
+    fn unique(&mut self, base: String) -> String {
+        let mut name = base.clone();
+        let mut count = 1;
+        while !self.names.insert(name.clone()) {
+            count += 1;
+            name = format!("{base}#{count}");
+        }
+        name
     }
 
     /// What a type of the program is.
@@ -314,12 +323,83 @@ impl Gen<'_> {
 
     /// A function of the runtime, for values of these types.
     fn native(&mut self, name: String, params: Vec<Ty>, result: Ty) -> u32 {
-        let import = Import {
+        self.import(Import {
             origin: Origin::Native,
             name,
             params,
             result,
+        })
+    }
+
+    /// A function from outside.
+    fn extern_import(&mut self, number: u32) -> u32 {
+        let row = &self.program.externs[number as usize];
+        let symbol = row.symbol.to_string();
+        let import = Import {
+            origin: match &row.library {
+                Some(library) => Origin::Library(library.to_string(), symbol),
+                None => Origin::Host(symbol),
+            },
+            name: bounded(&row.name),
+            params: row.params.iter().map(|ty| self.value_ty(*ty)).collect(),
+            result: self.ty(row.result),
         };
+        self.import(import)
+    }
+
+    /// A function that calls one from outside, for its value.
+    fn extern_function(&mut self, number: u32) -> u32 {
+        if let Some(&function) = self.extern_functions.get(&number) {
+            return function;
+        }
+        let import = self.extern_import(number);
+        let row = &self.module.imports[import as usize];
+        let count = row.params.len() as u32;
+        let mut registers = row.params.clone();
+        let load = |i| Instr {
+            op: Op::LoadArg,
+            fixed: vec![i, i],
+            list: Vec::new(),
+        };
+        let mut code: Vec<Instr> = (0..count).map(load).collect();
+        let (result, end) = match row.result {
+            Ty::VOID => (NO_RESULT, (Op::ReturnNone, Vec::new())),
+            ty => {
+                registers.push(ty);
+                (count, (Op::Return, vec![count]))
+            }
+        };
+        code.push(Instr {
+            op: Op::CallNative,
+            fixed: vec![import, result],
+            list: (0..count).collect(),
+        });
+        code.push(Instr {
+            op: end.0,
+            fixed: end.1,
+            list: Vec::new(),
+        });
+        let params = row.params.iter().enumerate();
+        let function = Function {
+            name: String::new(),
+            params: params.map(|(i, ty)| (format!("p{i}"), *ty)).collect(),
+            result: row.result,
+            registers,
+            code,
+            lines: Vec::new(),
+        };
+        let name = bounded(&self.program.externs[number as usize].name);
+        let function = Function {
+            name: self.unique(name),
+            ..function
+        };
+        let at = self.module.functions.len() as u32;
+        self.module.functions.push(function);
+        self.extern_functions.insert(number, at);
+        at
+    }
+
+    fn import(&mut self, import: Import) -> u32 {
         if let Some(&number) = self.imports.get(&import) {
             return number;
         }
@@ -327,14 +407,6 @@ impl Gen<'_> {
         self.module.imports.push(import.clone());
         self.imports.insert(import, number);
         number
-    }
-
-    /// Says that something cannot be run yet.
-    #[cold]
-    fn not_yet(&mut self, span: Span, what: &str, hint: &str) {
-        let message = format!("{what} cannot be run yet");
-        self.errors
-            .push(Diagnostic::new(Code::NotYet, span, message, hint));
     }
 
     #[cold]

@@ -26,13 +26,12 @@ impl Coder<'_, '_> {
     pub(super) fn call_native(&mut self, instr: &Instr) {
         let module = self.lowerer.module;
         let import = &module.imports[instr.fixed[0] as usize];
-        if import.origin != Origin::Native {
-            let name = &import.name;
-            let reason = format!("`{name}`: functions from outside cannot be called yet");
-            self.lowerer.refused.get_or_insert(reason);
-            return;
+        if import.origin == Origin::Native {
+            self.native(import, instr);
+        } else {
+            let name = self.lowerer.outside(instr.fixed[0]);
+            self.plain(instr, &name);
         }
-        self.native(import, instr);
         self.put_result(instr.fixed[1], import.result);
     }
 

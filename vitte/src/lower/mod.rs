@@ -12,6 +12,7 @@
 
 mod call;
 mod code;
+mod native;
 mod runtime;
 pub(crate) mod session;
 mod show;

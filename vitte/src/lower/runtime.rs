@@ -13,12 +13,13 @@ use std::sync::LazyLock;
 
 use crate::wasm;
 
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
     include_str!("runtime/text.rt"),
     include_str!("runtime/array.rt"),
     include_str!("runtime/map.rt"),
     include_str!("runtime/system.rt"),
     include_str!("runtime/outside.rt"),
+    include_str!("runtime/native.rt"),
 ];
 
 /// What modules of WebAssembly have in place of functions of the machine; these come first.
@@ -275,6 +276,8 @@ impl Library {
 pub(super) struct Runtime {
     /// Functions that are called, by their names; those that were made for the module with their texts.
     wanted: BTreeMap<String, Option<String>>,
+    /// Functions from outside that are not among [`IMPORTS`], by their names: module, name, type.
+    imports: BTreeMap<String, [String; 3]>,
     /// Types of objects, behind those that are always there.
     objects: Vec<String>,
     /// For an entry of a session: the types of the program's variables. Memory and all variables are imported then.
@@ -349,6 +352,11 @@ impl Runtime {
     /// Adds a function; the text is as in the sources, from the name on.
     pub(super) fn add(&mut self, name: &str, text: String) {
         self.wanted.insert(name.to_owned(), Some(text));
+    }
+
+    /// Adds a function from outside, which the texts of functions may call: its module, name and type.
+    pub(super) fn import(&mut self, name: &str, import: [String; 3]) {
+        self.imports.insert(name.to_owned(), import);
     }
 
     /// Adds a type of structs with these fields; returns its index.
@@ -435,6 +443,11 @@ impl Runtime {
                 let _ = writeln!(out, ".import \"{module}\" \"{name}\" func ${name} {ty}");
                 continue;
             }
+            if let Some([module, import, ty]) = self.imports.get(&name) {
+                let (module, import) = (quoted(module), quoted(import));
+                let _ = writeln!(out, ".import {module} {import} func ${name} {ty}");
+                continue;
+            }
             let made = other
                 .as_ref()
                 .or_else(|| self.wanted.get(&name).and_then(Option::as_ref));
@@ -451,6 +464,20 @@ impl Runtime {
         out.push_str(&functions);
         out
     }
+}
+
+/// A name that may be anything, as assembler text has it.
+fn quoted(name: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in name.bytes() {
+        match byte {
+            b' '..=b'~' if byte != b'"' && byte != b'\\' => out.push(byte.into()),
+            // Writing to a string does not fail.
+            _ => drop(write!(out, "\\{byte:02x}")),
+        }
+    }
+    out.push('"');
+    out
 }
 
 /// Blocks that are open.

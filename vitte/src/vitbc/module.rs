@@ -1,6 +1,7 @@
 //! A VITBC file in memory.
 
 use super::ops::{Op, Operand};
+use crate::ffi::Crossing;
 
 /// The most bytes of a file, and of all its sections unpacked.
 pub const LEN_MAX: usize = 64 << 20;
@@ -187,5 +188,19 @@ impl Module {
     /// The row of a type, if it has one.
     pub fn row(&self, ty: Ty) -> Option<&Row> {
         self.types.get(ty.row()?)
+    }
+
+    /// What a type is for functions from outside.
+    pub(crate) fn crossing(&self, ty: Ty) -> Option<Crossing> {
+        Some(match (ty, self.row(ty)) {
+            (Ty::INT, _) => Crossing::Int,
+            (Ty::FLOAT, _) => Crossing::Float,
+            (Ty::BOOL, _) => Crossing::Bool,
+            (Ty::STR, _) => Crossing::Str,
+            (_, Some(Row::Array(Ty::INT))) => Crossing::Ints,
+            (_, Some(Row::Array(Ty::FLOAT))) => Crossing::Floats,
+            (_, Some(Row::Optional(Ty::STR))) => Crossing::OptionalStr,
+            _ => return None,
+        })
     }
 }

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::module::{
-    COUNT_MAX, Const, DECLARATIONS_MAX, Function, Instr, Module, NAME_LEN_MAX, Origin, PARAMS_MAX,
-    REGISTERS_MAX, Row, TYPE_SIZE_MAX, Ty,
+    COUNT_MAX, Const, DECLARATIONS_MAX, Function, Import, Instr, Module, NAME_LEN_MAX, Origin,
+    PARAMS_MAX, REGISTERS_MAX, Row, TYPE_SIZE_MAX, Ty,
 };
 use super::ops::{NO_RESULT, Op, Operand};
+use crate::ffi::Crossing;
 use crate::natives::{self, NATIVES, T};
 
 /// Why a module is refused.
@@ -274,10 +275,15 @@ fn check_declarations(module: &Module) -> Checked {
         result(module, import.result).map_err(at)?;
         match &import.origin {
             Origin::Native => check_native(module, import).map_err(at)?,
-            Origin::Host(symbol) => name(symbol)?,
+            Origin::Host(symbol) => {
+                name(symbol)?;
+                crossings(module, import).map_err(at)?;
+            }
             Origin::Library(library, symbol) => {
                 name(library)?;
                 name(symbol)?;
+                let (params, result) = crossings(module, import).map_err(at)?;
+                crate::ffi::prototype(symbol, &params, result).map_err(at)?;
             }
         }
     }
@@ -289,8 +295,25 @@ fn check_declarations(module: &Module) -> Checked {
     })
 }
 
+/// What the types of a function from outside are, which not every type can be.
+fn crossings(
+    module: &Module,
+    import: &Import,
+) -> Result<(Vec<Crossing>, Option<Crossing>), String> {
+    let param = |ty: &Ty| module.crossing(*ty).filter(|ty| ty.is_for_params());
+    let params: Option<Vec<Crossing>> = import.params.iter().map(param).collect();
+    let params = params.ok_or("functions from outside do not take this")?;
+    let result = module
+        .crossing(import.result)
+        .filter(|ty| ty.is_for_results());
+    ensure(result.is_some() || import.result == Ty::VOID, || {
+        "functions from outside do not give this".to_owned()
+    })?;
+    Ok((params, result))
+}
+
 /// Whether the runtime has a function of that name and those types.
-fn check_native(module: &Module, import: &super::module::Import) -> Checked {
+fn check_native(module: &Module, import: &Import) -> Checked {
     let (family, short) = import.name.split_once('.').unwrap_or(("", &import.name));
     let mut rows = natives::find(family, short).peekable();
     ensure(rows.peek().is_some(), || {

@@ -64,6 +64,9 @@ impl Launch {
             text.push(format!("::{guest}"));
             line.push(text);
         }
+        for library in texts(arguments, "allowFfi")? {
+            line.push(format!("--allow-ffi={library}").into());
+        }
         for (name, value) in object(arguments, "env")? {
             line.push(match value {
                 Value::Null => format!("--env={name}").into(),

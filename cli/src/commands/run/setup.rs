@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use dotvm::db::{Limits, Options, Place};
+use dotvm::ffi::Libraries;
 use dotvm::wasi::{WasiCtx, WasiCtxBuilder, WasiError};
 use dotvm::{Config, Jit, Store};
 
@@ -48,6 +49,20 @@ pub(super) fn config(args: &Run) -> Result<Config> {
         };
     }
     Ok(config)
+}
+
+/// The native libraries that the program may use.
+#[allow(
+    unsafe_code,
+    reason = "whoever runs a program answers for the native code that it may use"
+)]
+pub(super) fn libraries(args: &Run) -> Libraries {
+    let mut libraries = Libraries::new();
+    for name in &args.allow_ffi {
+        // SAFETY: the user's promise; --help says what it is about.
+        unsafe { libraries.allow(name) };
+    }
+    libraries
 }
 
 /// What the program may store in its database and ask of it.

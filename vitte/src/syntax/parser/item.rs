@@ -75,7 +75,8 @@ impl Parser<'_, '_> {
         let params = self.within(true, |p| p.list(Kind::CloseParen, Self::param))?;
         self.expect(Kind::CloseParen, "close the parenthesis of the parameters")?;
         let result = self.result()?;
-        let symbol = match self.kind() == Kind::Assign && self.same_line() {
+        // No statement starts with `=`, so it may stand in the next line.
+        let symbol = match self.kind() == Kind::Assign {
             true => {
                 self.bump();
                 Some(self.text("the library's name of the function")?)
