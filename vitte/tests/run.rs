@@ -359,6 +359,6 @@ fn functions_of_the_embedder_are_called() {
         assert_eq!(printed, expected, "{tier}");
         let expected = "trap: unreachable executed: the function gave null for a string";
         assert_eq!(first, expected, "{tier}");
-        assert!(place.contains("at main.vit:20"), "{tier}: {place}");
+        assert!(place.contains("at main.vit:19"), "{tier}: {place}");
     }
 }
