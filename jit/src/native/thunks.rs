@@ -90,8 +90,12 @@ type Entry = unsafe extern "C" fn(target: *const c_void, slots: *mut u64);
 pub struct Thunk {
     ty: NativeType,
     entry: Entry,
-    module: ManuallyDrop<JITModule>,
+    /// Only kept for its code.
+    _module: Owned,
 }
+
+/// A module whose code is freed with it.
+struct Owned(ManuallyDrop<JITModule>);
 
 impl fmt::Debug for Thunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -99,8 +103,8 @@ impl fmt::Debug for Thunk {
     }
 }
 
-// SAFETY: once it is made, the module is only kept for its code, which anybody may run and which is freed by whoever
-// drops the thunk.
+// SAFETY: once it is made, the module is only kept for its code, which anybody may run and which whoever drops the thunk
+// frees.
 unsafe impl Send for Thunk {}
 // SAFETY: as above.
 unsafe impl Sync for Thunk {}
@@ -117,7 +121,8 @@ impl Thunk {
         let mut builder = JITBuilder::with_isa(Arc::clone(compiler.isa()), default_libcall_names());
         let arena = Arena::new(THUNK_BYTES).map_err(|_| Bailout::CodeCache)?;
         builder.memory_provider(Box::new(arena));
-        let mut module = ManuallyDrop::new(JITModule::new(builder));
+        let mut owned = Owned(ManuallyDrop::new(JITModule::new(builder)));
+        let module = &mut *owned.0;
         let call_conv = compiler.isa().default_call_conv();
         let mut context = module.make_context();
         let pointer = AbiParam::new(types::I64);
@@ -156,18 +161,18 @@ impl Thunk {
         code.ins().return_(&[]);
         code.finalize(compiler.isa().frontend_config());
 
-        let made = module
-            .declare_anonymous_function(&context.func.signature)
-            .and_then(|id| module.define_function(id, &mut context).map(|()| id))
-            .and_then(|id| module.finalize_definitions().map(|()| id));
-        let id = made.map_err(|_| Bailout::CodeCache)?;
+        let no_room = |_| Bailout::CodeCache;
+        let declared = module.declare_anonymous_function(&context.func.signature);
+        let id = declared.map_err(no_room)?;
+        module.define_function(id, &mut context).map_err(no_room)?;
+        module.finalize_definitions().map_err(no_room)?;
         let entry = module.get_finalized_function(id);
         // SAFETY: the code was made with this signature.
         let entry = unsafe { std::mem::transmute::<*const u8, Entry>(entry) };
         Ok(Thunk {
             ty: ty.clone(),
             entry,
-            module,
+            _module: owned,
         })
     }
 
@@ -196,10 +201,10 @@ impl Thunk {
     }
 }
 
-impl Drop for Thunk {
+impl Drop for Owned {
     fn drop(&mut self) {
-        // SAFETY: the module is not used again, and its code runs in `call` only, which borrows the thunk.
-        unsafe { ManuallyDrop::take(&mut self.module).free_memory() };
+        // SAFETY: the module is not used again, and its code runs in `Thunk::call` only, which borrows the thunk.
+        unsafe { ManuallyDrop::take(&mut self.0).free_memory() };
     }
 }
 
