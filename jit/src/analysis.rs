@@ -293,6 +293,16 @@ impl Analysis {
             .map(|jump| jump.1)
     }
 
+    /// Whether something jumps from outside into a loop, but not to its header.
+    pub(crate) fn enters_beside(&self, header: u32, end: u32) -> bool {
+        let first = self
+            .jumps
+            .partition_point(|&jump| jump <= (header, u32::MAX));
+        let jumps = self.jumps[first..].iter();
+        let mut inside = jumps.take_while(|jump| jump.0 <= end);
+        inside.any(|&(_, from)| from < header || from > end)
+    }
+
     /// Whether something jumps to the first instruction.
     pub(crate) fn starts_with_jump_target(&self) -> bool {
         self.leaders.contains_key(&self.instrs[0].offset)

@@ -540,6 +540,7 @@ impl<'a> Lowerer<'a, '_> {
         self.around.push(caller);
         self.keep_references();
         let stack = std::mem::take(&mut self.stack);
+        let known = self.known.clone();
         let params: Vec<Value> = args.iter().flat_map(|arg| arg.limbs().to_vec()).collect();
         self.define_locals(&params);
         if self.body.analysis.starts_with_jump_target() {
@@ -551,8 +552,9 @@ impl<'a> Lowerer<'a, '_> {
         self.lower_body()?;
         let body = std::mem::replace(&mut self.body, self.around.pop().expect("the caller"));
         self.stack = stack;
-        self.known.clear();
         let results = body.last_return.unwrap_or_else(|| {
+            // Whatever was known before the call still is.
+            self.known = known;
             self.enter(after);
             self.b.block_params(after).to_vec()
         });

@@ -31,7 +31,9 @@ impl Lowerer<'_, '_> {
 
     /// The block that a jump from `from` to `to` leads to, in the right world.
     pub(super) fn target(&mut self, to: u32, from: u32) -> Block {
-        self.block(self.body.world_of_jump(self.body.world, to, from), to)
+        let world = self.body.world_of_jump(self.body.world, to, from);
+        self.note_edge(world, to);
+        self.block(world, to)
     }
 
     /// A new block; it is put out of the way where it is cold.

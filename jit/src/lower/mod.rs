@@ -20,9 +20,11 @@
 //! that is being entered in the middle (world 1), then as always (world 0). So each loop still has
 //! one entry, which is what the optimizer needs to move invariants out of it.
 
+mod arrays;
 mod calls;
 mod control;
 mod exceptions;
+mod facts;
 mod functions;
 mod kernels;
 mod leaving;
@@ -58,6 +60,7 @@ use crate::places::Places;
 use wide_vector::{GatherOp, LoadWay, OfPart, Way, WholeOp};
 
 use exceptions::Code;
+use facts::{Facts, Known};
 
 pub(crate) use kernels::{NAMESPACE as KERNELS, Placed};
 pub use memory::GUARD_BYTES;
@@ -188,6 +191,10 @@ struct Body {
     worklist: BTreeSet<(Reverse<u8>, u32)>,
     /// Loops that are being lowered, by world, end and header.
     open_loops: BTreeSet<(Reverse<u8>, u32, u32)>,
+    /// What is known at the starts of blocks, by world and offset; nothing once they are begun.
+    facts: BTreeMap<(u8, u32), Option<Facts>>,
+    /// The locals that loops leave alone, by their headers; see [`facts`].
+    kept_locals: HashMap<u32, Option<Vec<usize>>>,
     /// What is entered from the interpreter.
     entered: Option<Entered>,
     /// Where to go on after an inlined body.
@@ -236,8 +243,7 @@ pub(crate) struct Lowerer<'a, 'b> {
     /// Slots of the frame that a loop was entered with, or of an adapter.
     slots: Option<Value>,
     stack: Vec<Operand>,
-    /// The types of managed objects that values are known to refer to.
-    known: HashMap<Value, u32>,
+    known: Known,
     body: Body,
     /// Bodies that the one being lowered is inlined into, outermost first.
     around: Vec<Body>,
@@ -295,7 +301,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             fp: None,
             slots: None,
             stack: Vec::new(),
-            known: HashMap::new(),
+            known: Known::new(),
             body,
             around: Vec::new(),
             places: Places::default(),
@@ -351,6 +357,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
     /// Leaves the entry block for the first instruction.
     fn jump_to_first(&mut self) {
         let first = self.body.analysis.instrs[0].offset;
+        self.note_edge(0, first);
         let block = self.block(0, first);
         self.b.ins().jump(block, &[]);
     }
@@ -382,6 +389,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
             args.extend(value.limbs().iter().map(|&limb| BlockArg::from(limb)));
         }
         let world = u8::from(self.body.entered.is_some());
+        self.note_edge(world, header);
         let block = self.block(world, header);
         self.b.ins().jump(block, &args);
     }
@@ -420,7 +428,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
                 _ => self.b.seal_block(block),
             }
             self.stack.clear();
-            self.known.clear();
+            self.begin_known(world, offset);
             if let Some(types) = self.body.analysis.leaders.get(&offset) {
                 let params = self.b.block_params(block);
                 let mut at = 0;
@@ -450,6 +458,7 @@ impl<'a, 'b> Lowerer<'a, 'b> {
         let loops = body.analysis.loops.range(since..offset);
         let headers: Vec<u32> = loops.filter_map(from_below).collect();
         for &header in &headers {
+            self.note_unknown_edge(world, header);
             self.block(world, header);
         }
         !headers.is_empty()
@@ -690,6 +699,8 @@ impl Body {
             blocks: BTreeMap::new(),
             worklist: BTreeSet::new(),
             open_loops: BTreeSet::new(),
+            facts: BTreeMap::new(),
+            kept_locals: HashMap::new(),
             entered,
             after: None,
             returned: false,

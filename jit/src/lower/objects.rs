@@ -1,8 +1,7 @@
 //! Managed objects: checks of their types, fields and elements, and making small ones, in line.
 //!
 //! What is seldom the case is left to the runtime: objects of subtypes, old objects that something is put into,
-//! and new objects that the present hole has no room for. Of a value that was looked at, the type is known up to
-//! where paths join.
+//! and new objects that the present hole has no room for. Of a value that was looked at, the type is known ([`facts`](super::facts)).
 
 use std::mem::offset_of;
 
@@ -20,19 +19,19 @@ use super::{
 };
 
 /// Objects of at most so many bytes are made in line.
-const MAX_INLINE_BYTES: u32 = 256;
+pub(super) const MAX_INLINE_BYTES: u32 = 256;
 
 /// Where in a slot the bits are that addresses have, and null and numbers do not.
 const ADDRESS_SHIFT: i64 = 32;
 
 /// Flags of reads of what an object has for good, which must not be read before it is known to be one.
-fn header_flags() -> MemFlagsData {
+pub(super) fn header_flags() -> MemFlagsData {
     MemFlagsData::trusted().with_readonly()
 }
 
 impl Lowerer<'_, '_> {
     /// Flags of accesses of what is stored in objects.
-    fn object_flags(&self, storage: Storage) -> MemFlagsData {
+    pub(super) fn object_flags(&self, storage: Storage) -> MemFlagsData {
         let flags = MemFlagsData::new().with_notrap();
         let flags = flags.with_alias_region(Some(self.regions.objects));
         match storage.val_type().is_vector() {
@@ -41,10 +40,16 @@ impl Lowerer<'_, '_> {
         }
     }
 
+    /// The same of what is read without regard to what it is.
+    pub(super) fn unaligned_flags(&self) -> MemFlagsData {
+        let flags = MemFlagsData::new().with_notrap();
+        flags.with_alias_region(Some(self.regions.objects))
+    }
+
     /// Whether a value is known to refer to an object of that type.
     fn is_known(&self, reference: Value, object: u32) -> bool {
         let objects = &self.request.env.spaces.objects;
-        let mut at = self.known.get(&reference).copied();
+        let mut at = self.known_type(reference);
         while let Some(index) = at {
             if index == object {
                 return true;
@@ -82,7 +87,7 @@ impl Lowerer<'_, '_> {
     }
 
     /// Goes on only where a value refers to an object of that type.
-    fn check_object(&mut self, reference: Value, object: u32) {
+    pub(super) fn check_object(&mut self, reference: Value, object: u32) {
         if self.is_known(reference, object) {
             return;
         }
@@ -100,7 +105,7 @@ impl Lowerer<'_, '_> {
             self.b.ins().jump(after, &[]);
             self.enter(after);
         }
-        self.known.insert(reference, object);
+        self.learn(reference, object);
     }
 
     /// Reads what is stored at an address.
@@ -227,8 +232,8 @@ impl Lowerer<'_, '_> {
     pub(super) fn array_len(&mut self) {
         let reference = self.pop_one();
         let objects = &self.request.env.spaces.objects;
-        let known = self.known.get(&reference);
-        if known.is_none_or(|&object| objects[object as usize].0.element().is_none()) {
+        let known = self.known_type(reference);
+        if known.is_none_or(|object| objects[object as usize].0.element().is_none()) {
             self.check_is_object(reference);
             let at = KIND_AT as i32;
             let kind = self
@@ -246,17 +251,26 @@ impl Lowerer<'_, '_> {
         self.push(ValType::I32, len);
     }
 
-    /// Starts to make an object of so many bytes in line: goes on in a block where there is room, with the
-    /// object's address; returns that of where there is none, too.
-    fn bump(&mut self, object: u32, kind: Kind, bytes: u32) -> (Value, Block) {
+    /// Starts to make an object of so many bytes in line: goes on in a block where there is room, and a condition holds if
+    /// there is one, with the object's address; returns the block for what is left to the runtime, too.
+    pub(super) fn bump(
+        &mut self,
+        object: u32,
+        kind: Kind,
+        bytes: Value,
+        condition: Option<Value>,
+    ) -> (Value, Block) {
         let state = self.state();
         let flags = self.state_flags();
         let next_at = offset_of!(VmState, objects_next) as i32;
         let end_at = offset_of!(VmState, objects_end) as i32;
         let place = self.b.ins().load(types::I64, flags, state, next_at);
         let end = self.b.ins().load(types::I64, flags, state, end_at);
-        let next = self.b.ins().iadd_imm_s(place, i64::from(bytes));
-        let fits = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, next, end);
+        let next = self.b.ins().iadd(place, bytes);
+        let mut fits = self.b.ins().icmp(IntCC::UnsignedLessThanOrEqual, next, end);
+        if let Some(condition) = condition {
+            fits = self.b.ins().band(fits, condition);
+        }
         let (room, none) = (self.create_block(self.cold), self.create_block(true));
         self.b.ins().brif(fits, room, &[], none, &[]);
         self.enter(room);
@@ -271,7 +285,13 @@ impl Lowerer<'_, '_> {
     }
 
     /// Ends what [`Lowerer::bump`] began: where there was no room, the runtime makes the object.
-    fn end_bump(&mut self, instr: &Instr, place: Value, none: Block, operands: &[Operand]) {
+    pub(super) fn end_bump(
+        &mut self,
+        instr: &Instr,
+        place: Value,
+        none: Block,
+        operands: &[Operand],
+    ) {
         let after = self.create_block(self.cold);
         let made = self.b.append_block_param(after, types::I64);
         self.b.ins().jump(after, &[BlockArg::from(place)]);
@@ -281,7 +301,7 @@ impl Lowerer<'_, '_> {
         let slow = self.pop_one();
         self.b.ins().jump(after, &[BlockArg::from(slow)]);
         self.enter(after);
-        self.known.insert(made, instr.a as u32);
+        self.learn(made, instr.a as u32);
         self.push(ValType::AnyRef, made);
     }
 
@@ -295,7 +315,8 @@ impl Lowerer<'_, '_> {
             Op::StructNew => self.stack.split_off(self.stack.len() - ty.fields().len()),
             _ => Vec::new(),
         };
-        let (place, none) = self.bump(instr.a as u32, Kind::Struct, layout.bytes);
+        let bytes = self.b.ins().iconst(types::I64, i64::from(layout.bytes));
+        let (place, none) = self.bump(instr.a as u32, Kind::Struct, bytes, None);
         for (i, (field, &at)) in ty.fields().iter().zip(&layout.offsets).enumerate() {
             let zero;
             let value = match operands.get(i) {
@@ -331,7 +352,8 @@ impl Lowerer<'_, '_> {
             return self.libcall(instr);
         }
         let operands = self.stack.split_off(self.stack.len() - count as usize);
-        let (place, none) = self.bump(instr.a as u32, Kind::Array, bytes as u32);
+        let bytes = self.b.ins().iconst(types::I64, bytes as i64);
+        let (place, none) = self.bump(instr.a as u32, Kind::Array, bytes, None);
         let len = self.b.ins().iconst(types::I32, i64::from(count));
         let flags = self.object_flags(Storage::Val(ValType::I32));
         let at = ARRAY_LENGTH_AT as i32;

@@ -91,7 +91,7 @@ rules! {
     struct_get_u |l, instr| l.struct_get(instr);
     struct_set |l, instr| l.struct_set(instr);
     array_new |l, instr| l.libcall(instr);
-    array_new_default |l, instr| l.libcall(instr);
+    array_new_default |l, instr| l.array_new_default(instr);
     array_new_fixed |l, instr| l.array_new_fixed(instr);
     array_new_data |l, instr| l.libcall(instr);
     array_get |l, instr| l.array_get(instr);
@@ -99,7 +99,7 @@ rules! {
     array_set |l, instr| l.array_set(instr);
     array_len |l, _instr| l.array_len();
     array_fill |l, instr| l.libcall(instr);
-    array_copy |l, instr| l.libcall(instr);
+    array_copy |l, instr| l.array_copy(instr);
     ref_test |l, instr| l.ref_test(instr);
     ref_test_null |l, instr| l.ref_test(instr);
     ref_cast |l, instr| l.ref_cast(instr);

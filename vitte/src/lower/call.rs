@@ -68,6 +68,10 @@ impl Coder<'_, '_> {
                 _ => self.plain(instr, "float.parse"),
             },
             ("core.str", _) => self.text(instr, first),
+            ("core.len" | "array.len", _) if self.hoisted(instr.list[0]).is_some() => {
+                let (len, _) = self.hoisted(instr.list[0]).unwrap_or_default();
+                self.code.op1(M::LocalGet, len);
+            }
             ("core.len" | "array.len" | "map.len" | "string.len", row) => {
                 let (object, field) = match row {
                     Some(Row::Array(_)) => (VEC, 0),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use dotvm::isa::debug::Row as LineRow;
 use dotvm::isa::{CodeBuilder, FuncType, Label, Op as M, ValType};
 
+use super::loops::{self, Hoisted};
 use super::runtime::{BOX_FLOAT, BOX_INT, FN, GLOBALS, Items, VEC};
 use super::{Body, Lowerer, Rep, location};
 use crate::vitbc::module::{Const, Function, Instr, Row, Ty};
@@ -41,8 +42,9 @@ pub(super) struct Coder<'l, 'm> {
     line: Option<(u32, u32)>,
     faults: BTreeMap<(Fault, Option<(u32, u32)>), Label>,
     marks: Vec<(usize, (u32, u32))>,
-    /// A local behind those of registers, for a reference.
+    /// A local behind those of registers, for a reference. Two for each of what is hoisted follow.
     temporary: u64,
+    hoisted: Vec<Hoisted>,
 }
 
 /// What is known of a function's registers and places before it is lowered.
@@ -61,6 +63,13 @@ pub(super) fn function(lowerer: &mut Lowerer<'_>, number: usize) -> Body {
     let mut locals = lowerer.types_of(function.registers.iter().copied());
     let temporary = (params.len() + locals.len()) as u64;
     locals.push(ValType::AnyRef);
+    let hoisted = match lowerer.traced {
+        true => Vec::new(),
+        false => loops::hoisted(lowerer, function, &survey.targets),
+    };
+    for _ in &hoisted {
+        locals.extend([ValType::I64, ValType::AnyRef]);
+    }
     let mut groups: Vec<(u32, ValType)> = Vec::new();
     for ty in locals {
         match groups.last_mut() {
@@ -86,6 +95,7 @@ pub(super) fn function(lowerer: &mut Lowerer<'_>, number: usize) -> Body {
         faults: BTreeMap::new(),
         marks: Vec::new(),
         temporary,
+        hoisted,
     };
     let (code, rows) = coder.run(&survey.targets);
     Body {
@@ -97,7 +107,7 @@ pub(super) fn function(lowerer: &mut Lowerer<'_>, number: usize) -> Body {
 }
 
 /// The register that an instruction writes.
-fn written(instr: &Instr) -> Option<u32> {
+pub(super) fn written(instr: &Instr) -> Option<u32> {
     use crate::vitbc::ops::Operand;
     let mut operands = instr.operands();
     let found = operands.find(|(operand, _)| matches!(operand, Operand::Dest | Operand::Result));
@@ -220,6 +230,7 @@ impl Coder<'_, '_> {
                 self.marks.push((mark, (*file, *line)));
             }
             if let Some(is_backward) = targets.get(&(i as u32)) {
+                self.hoist(i as u32);
                 let label = self.labels[&(i as u32)];
                 self.code.bind(label);
                 if *is_backward {
@@ -679,9 +690,52 @@ impl Coder<'_, '_> {
         self.put(dest);
     }
 
+    /// Looks up what can be looked up before a loop.
+    fn hoist(&mut self, header: u32) {
+        for (number, hoisted) in self.hoisted.clone().into_iter().enumerate() {
+            if hoisted.header == header {
+                let (len, items) = self.hoisted_locals(number);
+                self.get(hoisted.array);
+                self.code.op2(M::StructGet, VEC, 0);
+                self.code.op(M::I64ExtendI32U);
+                self.code.op1(M::LocalSet, len);
+                self.get(hoisted.array);
+                self.code.op2(M::StructGet, VEC, 1);
+                if !self.lowerer.runtime.is_for_wasm() {
+                    // So that the compiler knows what it is in the loop.
+                    self.code.op1(M::RefCast, hoisted.items.object());
+                }
+                self.code.op1(M::LocalSet, items);
+            }
+        }
+    }
+
+    /// The locals for an array's length and its elements' object.
+    fn hoisted_locals(&self, number: usize) -> (u64, u64) {
+        let first = self.temporary + 1 + 2 * number as u64;
+        (first, first + 1)
+    }
+
+    /// The same where they have been looked up for the instruction.
+    pub(super) fn hoisted(&self, array: u32) -> Option<(u64, u64)> {
+        let here = |it: &Hoisted| it.array == array && it.covers(self.at);
+        let number = self.hoisted.iter().position(here)?;
+        Some(self.hoisted_locals(number))
+    }
+
     /// Goes on where there is such an element, and pushes the object that has it and its place there.
     fn place(&mut self, array: u32, index: u32) {
         let fault = self.fault(Fault::Index(index, array));
+        if let Some((len, items)) = self.hoisted(array) {
+            self.get(index);
+            self.code.op1(M::LocalGet, len);
+            self.code.op(M::I64GeU);
+            self.code.jump(M::Jnz, fault);
+            self.code.op1(M::LocalGet, items);
+            self.get(index);
+            self.code.op(M::I32WrapI64);
+            return;
+        }
         self.get(index);
         self.get(array);
         self.code.op2(M::StructGet, VEC, 0);

@@ -12,6 +12,7 @@
 
 mod call;
 mod code;
+mod loops;
 mod native;
 mod runtime;
 pub(crate) mod session;
