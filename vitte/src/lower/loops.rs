@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Lowerer;
 use super::runtime::Items;
-use crate::vitbc::module::{Function, Instr, Origin, Row};
+use crate::vitbc::module::{Function, Instr, Module, Origin, Row};
 use crate::vitbc::ops::Op;
 
 /// The most arrays of a function that this is done for.
@@ -48,7 +48,8 @@ pub(super) fn hoisted(
     for (&header, _) in headers {
         if let Some(end) = innermost(&jumps, header, targets) {
             let code = &function.code[header as usize..=end as usize];
-            if code.iter().all(|instr| leaves_arrays(lowerer, instr)) {
+            let leaves = |instr| leaves_arrays(lowerer.module, &lowerer.leaving_arrays, instr);
+            if code.iter().all(leaves) {
                 arrays(lowerer, function, (header, end), &mut found);
             }
         }
@@ -89,12 +90,41 @@ fn innermost(jumps: &[(u32, u32)], header: u32, targets: &BTreeMap<u32, bool>) -
         .then_some(end)
 }
 
+/// For each function whether no array gets longer or shorter while it runs.
+pub(super) fn leaving_arrays(module: &Module) -> Vec<bool> {
+    let mut leaving = vec![true; module.functions.len()];
+    let mut callers: Vec<Vec<u32>> = vec![Vec::new(); leaving.len()];
+    let mut changing = Vec::new();
+    for (number, function) in (0..).zip(&module.functions) {
+        for instr in &function.code {
+            if instr.op == Op::Call {
+                callers[instr.fixed[0] as usize].push(number);
+            }
+        }
+        let calls_aside = |instr: &&Instr| instr.op != Op::Call;
+        let own = function.code.iter().filter(calls_aside);
+        if !own.clone().all(|instr| leaves_arrays(module, &[], instr)) {
+            changing.push(number);
+        }
+    }
+    while let Some(number) = changing.pop() {
+        if std::mem::replace(&mut leaving[number as usize], false) {
+            changing.append(&mut callers[number as usize]);
+        }
+    }
+    leaving
+}
+
 /// Whether no array gets longer or shorter by an instruction.
-fn leaves_arrays(lowerer: &Lowerer<'_>, instr: &Instr) -> bool {
+fn leaves_arrays(module: &Module, leaving: &[bool], instr: &Instr) -> bool {
     match instr.op {
-        Op::Call | Op::CallClosure => false,
+        Op::Call => leaving
+            .get(instr.fixed[0] as usize)
+            .copied()
+            .unwrap_or(false),
+        Op::CallClosure => false,
         Op::CallNative => {
-            let import = &lowerer.module.imports[instr.fixed[0] as usize];
+            let import = &module.imports[instr.fixed[0] as usize];
             let family = import.name.split('.').next().unwrap_or("");
             import.origin == Origin::Native
                 && match family {

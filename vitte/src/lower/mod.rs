@@ -87,6 +87,8 @@ struct Body {
 
 struct Lowerer<'m> {
     module: &'m Module,
+    /// The functions that make no array longer or shorter.
+    leaving_arrays: Vec<bool>,
     traced: bool,
     runtime: Runtime,
     /// Objects of structs and enums, by rows.
@@ -161,6 +163,7 @@ impl<'m> Lowerer<'m> {
     fn new(module: &'m Module, traced: bool, runtime: Runtime) -> Lowerer<'m> {
         Lowerer {
             module,
+            leaving_arrays: loops::leaving_arrays(module),
             traced,
             runtime,
             own: Vec::new(),
