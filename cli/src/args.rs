@@ -565,6 +565,12 @@ fn parse_profile(text: &str) -> Result<Profile, String> {
         None if text == "perfmap" => Ok(Profile::PerfMap),
         None if text == "jitdump" => Ok(Profile::JitDump),
         None if text == "exact" => Ok(Profile::Exact(None)),
+        Some(("exact", file @ ("sample" | "perfmap" | "jitdump"))) => Err(format!(
+            "one kind at a time; a file of that name is ./{file}"
+        )),
+        Some(("exact", file)) if file.ends_with(".svg") || file.ends_with(".pb.gz") => {
+            Err("exact profiles are JSON, in files that end with .json, or text".to_owned())
+        }
         Some(("exact", file)) if !file.is_empty() => Ok(Profile::Exact(Some(file.into()))),
         Some(("exact", _)) => Err("no file is named behind `exact,`".to_owned()),
         None if text == "sample" => Ok(Profile::Sample(Vec::new())),

@@ -862,6 +862,9 @@ fn file_error(path: &Path, error: std::io::Error) -> Error {
     })
 }
 
+/// The most bytes that are read of what is no regular file.
+const PIPE_BYTES_MAX: u64 = 1 << 30;
+
 /// A file's bytes: read, or mapped where they are many.
 pub(crate) fn open(path: &Path) -> std::io::Result<Bytes> {
     let mut file = File::open(path)?;
@@ -872,8 +875,13 @@ pub(crate) fn open(path: &Path) -> std::io::Result<Bytes> {
             _ => Bytes::new(map_file(&file)?),
         });
     }
-    // Nobody knows how much will come out of a pipe.
+    // Nobody knows how much will come out of a pipe, or of a device without end.
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
+    file.by_ref()
+        .take(PIPE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > PIPE_BYTES_MAX {
+        return Err(std::io::Error::other("more than 1 GiB"));
+    }
     Ok(Bytes::new(bytes))
 }

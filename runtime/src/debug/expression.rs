@@ -430,7 +430,12 @@ impl<'e> Parser<'e> {
             Some("0o") => Int::parse(digits, 8),
             _ => Int::parse(token, 10),
         };
-        let float = || token.parse().ok().map(Number::Float);
+        // Digits alone are never a float, however many they are.
+        let is_float = token.contains(|c: char| !c.is_ascii_digit() && c != '_');
+        let float = || {
+            let value = token.parse().ok().filter(|value: &f64| value.is_finite());
+            value.filter(|_| is_float).map(Number::Float)
+        };
         let number = int.map(Number::Int).or_else(float);
         let number = number.ok_or_else(|| format!("`{token}` is no number of at most 512 bits"))?;
         Ok(Value::number(number))

@@ -69,10 +69,49 @@ pub(super) fn resolve(module: &Module, mut index: u32) -> Result<(u32, Type), St
         let ty = tables.ty(index).map_err(|error| error.to_string())?;
         match ty.kind {
             TypeKind::Alias(Some(of)) => index = of,
+            TypeKind::Array(..) if ty.bytes == 0 => {
+                let bytes = array_bytes(module, ty.clone()).unwrap_or(0);
+                return Ok((index, Type { bytes, ..ty }));
+            }
             _ => return Ok((index, ty)),
         }
     }
     Err("a type that is another name of itself".to_owned())
+}
+
+/// The bytes of an array, which producers of debug information leave to be computed; nothing where that is not known.
+fn array_bytes(module: &Module, mut ty: Type) -> Option<u64> {
+    let mut count = 1u64;
+    // Aliases and arrays of arrays come to an end, except in damaged tables.
+    for _ in 0..MAX_ALIASES {
+        ty = match ty.kind {
+            TypeKind::Array(Some(item), Some(len)) if ty.bytes == 0 => {
+                count = count.checked_mul(len)?;
+                module.names().source.ty(item).ok()?
+            }
+            TypeKind::Alias(Some(of)) => module.names().source.ty(of).ok()?,
+            _ => return count.checked_mul(ty.bytes),
+        };
+    }
+    None
+}
+
+/// The name of a type of the source. Arrays have none of their own.
+fn source_name(module: &Module, index: u32, depth: usize) -> String {
+    let unknown = || "?".to_owned();
+    let Ok(ty) = module.names().source.ty(index) else {
+        return unknown();
+    };
+    match ty.kind {
+        _ if !ty.name.is_empty() => ty.name,
+        TypeKind::Pointer(_) => "pointer".to_owned(),
+        TypeKind::Array(item, len) if depth < MAX_ALIASES => {
+            let item = item.map_or_else(unknown, |item| source_name(module, item, depth + 1));
+            let len = len.map_or_else(unknown, |len| len.to_string());
+            format!("[{item}; {len}]")
+        }
+        _ => unknown(),
+    }
 }
 
 impl Home {
@@ -247,14 +286,7 @@ impl Value {
             Ty::Number(Number::Float(_)) => "float".to_owned(),
             Ty::Machine(ty) => ty.name().to_owned(),
             Ty::Scalar(scalar, bytes) => scalar_name(*scalar, *bytes),
-            Ty::Source(module, index) => match module.names().source.ty(*index) {
-                Ok(ty) if !ty.name.is_empty() => ty.name,
-                Ok(ty) => match ty.kind {
-                    TypeKind::Pointer(_) => "pointer".to_owned(),
-                    _ => "?".to_owned(),
-                },
-                Err(_) => "?".to_owned(),
-            },
+            Ty::Source(module, index) => source_name(module, *index, 0),
         }
     }
 

@@ -38,6 +38,7 @@ impl Reader<'_, '_> {
                 ColumnType::LeftEdge => 0,
                 ColumnType::Column(column) => u32::try_from(column.get()).unwrap_or(0),
             };
+            let ends_prologue = row.prologue_end();
             let row = Row {
                 at: row.address() as u32,
                 location: Location {
@@ -47,7 +48,12 @@ impl Reader<'_, '_> {
                 },
                 is_stmt: row.is_stmt(),
             };
-            self.funcs.entry(func).or_default().rows.push(row);
+            let rows = &mut self.funcs.entry(func).or_default().rows;
+            if ends_prologue {
+                // Before that, parameters are not yet where they are said to be: nothing stops there.
+                rows.iter_mut().for_each(|row| row.is_stmt = false);
+            }
+            rows.push(row);
         }
         Ok(())
     }

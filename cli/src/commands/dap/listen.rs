@@ -16,7 +16,7 @@ use super::breakpoints::Breakpoints;
 use super::front::Front;
 use super::link::{Link, Phase, Settings};
 use super::serve_all;
-use super::transport::Listener;
+use super::transport::{Listener, Unbound};
 use super::wire::Client;
 use crate::args::Run;
 use crate::failure::{Failure, Result};
@@ -68,7 +68,12 @@ impl Listening {
             return Ok(None);
         };
         let fail = |reason: &str| Failure::new(format_args!("--debug-listen {address}: {reason}"));
-        let listener = Listener::bind(address).map_err(|reason| fail(&reason))?;
+        let listener = Listener::bind(address).map_err(|reason| match reason {
+            Unbound::Wrong(reason) => {
+                Failure::usage(format_args!("--debug-listen {address}: {reason}"))
+            }
+            Unbound::Failed(error) => fail(&error),
+        })?;
         let place = listener.place().map_err(|error| fail(&error.to_string()))?;
         let folder = std::env::current_dir().map_err(|error| fail(&error.to_string()))?;
         let file = listener.file().map(PathBuf::from);
@@ -188,6 +193,11 @@ impl Debugger for Visitors {
             if let Some(link) = self.desk.new_link() {
                 forget_all(stopped);
                 self.front = Some(Front::attached(link, self.folder.clone()));
+                if is_asked_for(stopped.reason()) {
+                    // By the client before. What the new one wants, it is asked next.
+                    self.desk.pause.pause();
+                    return Resume::Continue;
+                }
             }
             let Some(front) = &mut self.front else {
                 return Resume::Continue;
@@ -225,6 +235,14 @@ impl Visitors {
             return;
         }
     }
+}
+
+/// Whether the program stops because a client had it step, or set something.
+fn is_asked_for(reason: &Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Step | Reason::Breakpoint(..) | Reason::Watch { .. }
+    )
 }
 
 /// Removes everything that a client has set.

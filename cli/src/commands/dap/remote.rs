@@ -143,6 +143,8 @@ fn pass_back(reader: &mut BufReader<Stream>, client: &Client, waiting: &Waiting)
 pub(super) fn answer_for_gone(client: &Client, request: &Request) {
     match request.command.as_str() {
         "disconnect" => client.respond(request, Value::Null),
+        // As a program that has ended answers while it is there.
+        "threads" => client.respond(request, json!({ "threads": [] })),
         _ => client.refuse(request, "the program has ended"),
     }
 }

@@ -113,8 +113,15 @@ impl Session {
             return !is_last;
         }
         if request.command == "disconnect" {
-            self.part(request.arguments["terminateDebuggee"] == true);
-            self.client.respond(&request, Value::Null);
+            let ends = request.arguments["terminateDebuggee"] == true;
+            if self.desk.is_some() {
+                // The program that goes on or ends is this one: it may be gone with the answer.
+                self.client.respond(&request, Value::Null);
+                self.part(ends);
+            } else {
+                self.part(ends);
+                self.client.respond(&request, Value::Null);
+            }
             return false;
         }
         let answer = match self.settings {

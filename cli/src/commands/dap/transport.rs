@@ -21,6 +21,14 @@ pub(super) enum Stream {
     Unix(UnixStream),
 }
 
+/// Why nobody listens at an address.
+pub(super) enum Unbound {
+    /// It makes no sense.
+    Wrong(&'static str),
+    /// It is not to be had.
+    Failed(String),
+}
+
 impl Listener {
     /// Listens at a port of this machine; 0 is any.
     ///
@@ -35,34 +43,32 @@ impl Listener {
     ///
     /// # Errors
     /// What is wrong with the address, or why it is not to be had.
-    pub(super) fn bind(address: &str) -> Result<Listener, String> {
-        let fail = |error: io::Error| error.to_string();
+    pub(super) fn bind(address: &str) -> Result<Listener, Unbound> {
+        let fail = |error: io::Error| Unbound::Failed(error.to_string());
         if address.contains('/') {
             let path = PathBuf::from(address);
             let listener = UnixListener::bind(&path).map_err(|error| match error.kind() {
-                io::ErrorKind::AddrInUse => "there is a file already".to_owned(),
-                _ => error.to_string(),
+                io::ErrorKind::AddrInUse => Unbound::Failed("there is a file already".to_owned()),
+                _ => fail(error),
             })?;
             let private = fs::set_permissions(&path, Permissions::from_mode(0o600));
             return private
                 .map(|()| Listener::Unix(listener, path))
                 .map_err(fail);
         }
-        let wrong = "it is no port, HOST:PORT, or path with a `/`";
+        let wrong = || Unbound::Wrong("it is no port, HOST:PORT, or path with a `/`");
         if let Ok(port) = address.parse() {
             return Listener::bind_port(port).map_err(fail);
         }
         if !address.contains(':') {
-            return Err(wrong.to_owned());
+            return Err(wrong());
         }
-        let found: Vec<SocketAddr> = address
-            .to_socket_addrs()
-            .map_err(|_| wrong.to_owned())?
-            .collect();
+        let found: Vec<SocketAddr> = address.to_socket_addrs().map_err(|_| wrong())?.collect();
         if found.is_empty() || !found.iter().all(|it| it.ip().is_loopback()) {
-            return Err("whoever debugs a program can do with it what they like, so only addresses of this \
-                 machine are listened at: localhost:PORT"
-                .to_owned());
+            return Err(Unbound::Wrong(
+                "whoever debugs a program can do with it what they like, so only addresses of this \
+                 machine are listened at: localhost:PORT",
+            ));
         }
         TcpListener::bind(&found[..])
             .map(Listener::Tcp)

@@ -113,6 +113,8 @@ struct Front {
     shows_entry: bool,
     /// The lines of source files; nothing for those that cannot be read.
     files: HashMap<String, Option<Vec<String>>>,
+    /// The breakpoint that `until` has set, which is gone wherever the program stops next.
+    until: Option<u32>,
     /// Whether the program runs on alone.
     is_done: bool,
 }
@@ -188,6 +190,9 @@ impl Debugger for Front {
             return Resume::Continue;
         }
         self.frame = 0;
+        if let Some(id) = self.until.take() {
+            stopped.remove_breakpoint(id);
+        }
         let is_core = matches!(stopped.reason(), Reason::Core(_));
         self.say_reason(stopped);
         loop {
@@ -245,6 +250,7 @@ impl Front {
             frame: 0,
             shows_entry,
             files: HashMap::new(),
+            until: None,
             is_done: false,
         }
     }
@@ -383,6 +389,7 @@ impl Front {
         let id = stopped.add_breakpoint(self.frame, text)?;
         if let Some(breakpoint) = stopped.breakpoint_mut(id) {
             breakpoint.temporary = true;
+            self.until = Some(id);
         }
         Ok(Some(Resume::Continue))
     }

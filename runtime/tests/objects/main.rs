@@ -1,9 +1,11 @@
 //! Managed objects: made, read, changed and collected, in all tiers, also where every possible collection
 //! happens.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod copies;
+mod known;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,6 +15,19 @@ use dotvm::{
     AnyRef, Caller, Config, Engine, Error, Exception, Instance, Jit, Linker, ObjectKind, Store,
     TrapCode, Val,
 };
+
+/// Numbers that look random.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
 
 /// Interpreted, native from the start, native soon, and each with a collection wherever one may be.
 fn engines() -> Vec<Engine> {
@@ -879,217 +894,4 @@ fn large_arrays_are_filled_in_steps() {
     store.set_timeout(Duration::from_millis(20)).unwrap();
     let stopped = make.call(&mut store, 800_000_000);
     assert_eq!(trap_code(stopped), TrapCode::Timeout);
-}
-
-/// Numbers that look random.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
-
-/// A function that reads objects of two types in blocks that lead to each other in any way: loops with several entries,
-/// loops in loops, blocks that know more of a local than others do.
-fn wandering(seed: u64) -> String {
-    const BLOCKS: u64 = 9;
-    let mut random = Random(seed);
-    let mut text = String::from(
-        r#"
-        .struct $a final (mut i64)
-        .struct $b final (mut i64, mut i64)
-        .export "run" func $run
-        .func $run (i64 $way, i64 $turns) -> i64
-            .local anyref $r0 $r1 $r2
-            .local i64 $sum
-            i64.push 1
-            struct.new $a
-            local.tee $r0
-            local.set $r1
-            i64.push 2
-            i64.push 3
-            struct.new $b
-            local.set $r2
-        "#,
-    );
-    for block in 0..BLOCKS {
-        let _ = write!(text, "block{block}:\nloop\n");
-        for i in 0..1 + random.below(4) {
-            let (r, other) = (random.below(3), random.below(3));
-            let ty = ["a", "b"][random.below(2) as usize];
-            let add = "local.get $sum\ni64.push 3\ni64.mul\ni64.add\nlocal.set $sum";
-            let read = format!("local.get $r{r}\nstruct.get ${ty} 0\n{add}");
-            text += &match random.below(10) {
-                // Whatever it is.
-                0 if random.below(4) == 0 => read,
-                0 | 1 => format!("local.get $r{other}\nlocal.set $r{r}"),
-                2 => format!("local.get $sum\nstruct.new $a\nlocal.set $r{r}"),
-                3 => format!("local.get $sum\ni64.push 5\nstruct.new $b\nlocal.set $r{r}"),
-                _ => {
-                    let skip = format!("skip{block}_{i}");
-                    format!("local.get $r{r}\nref.test ${ty}\njz {skip}\n{read}\n{skip}:")
-                }
-            };
-            text.push('\n');
-        }
-        let _ = write!(
-            text,
-            "local.get $turns\ni64.push 1\ni64.sub\nlocal.tee $turns\ni64.eqz\njnz end\n"
-        );
-        for _ in 0..random.below(3) {
-            let (bit, to) = (random.below(40), random.below(BLOCKS));
-            let _ = write!(
-                text,
-                "local.get $way\nlocal.get $turns\ni64.add\ni64.push {bit}\ni64.shr_u\ni32.wrap_i64\ni32.push 1\ni32.and\njnz block{to}\n"
-            );
-        }
-    }
-    text + "jmp block0\nend:\nlocal.get $sum\nret\n.end\n"
-}
-
-/// What a block knows of objects holds on every way to it.
-#[test]
-fn what_is_known_of_objects_is_true_wherever_control_comes_from() {
-    let engines = engines();
-    let (mut ended, mut trapped) = (0, 0);
-    for seed in 0..150 {
-        let text = wandering(seed);
-        let mut random = Random(seed ^ 0x5555);
-        let ways: Vec<i64> = (0..6)
-            .map(|_| (random.below(1 << 31) << 20 | random.below(1 << 20)).cast_signed())
-            .collect();
-        let mut first: Option<Vec<String>> = None;
-        for engine in &engines {
-            let mut store = Store::new(engine, ());
-            let module = module(engine, &text);
-            let instance = Instance::new(&mut store, &module, &[]).unwrap();
-            let run = instance
-                .get_typed_func::<(i64, i64), i64>(&mut store, "run")
-                .unwrap();
-            let results = ways
-                .iter()
-                .map(|way| match run.call(&mut store, (*way, 300)) {
-                    Ok(sum) => sum.to_string(),
-                    Err(error) => error.to_string(),
-                });
-            let results: Vec<String> = results.collect();
-            match &first {
-                None => {
-                    trapped += results
-                        .iter()
-                        .filter(|text| text.starts_with("trap"))
-                        .count();
-                    ended += results.len();
-                    first = Some(results);
-                }
-                Some(first) => assert_eq!(&results, first, "{:?}\n{text}", engine.config()),
-            }
-        }
-    }
-    // Both ends are common.
-    assert!(
-        trapped > 50 && ended - trapped > 200,
-        "{trapped} of {ended}"
-    );
-}
-
-/// Short parts of arrays are copied as long ones are: within one array as well, and up to the last element.
-#[test]
-fn parts_of_arrays_of_bytes_are_copied() {
-    let text = r#"
-        .array $bytes final (mut i8)
-        .export "copy" func $copy
-        ; An array of so many bytes, numbered; a part of it copied to another one (or the same); a checksum of that.
-        .func $copy (i32 $len, i32 $to, i32 $from, i32 $count, i32 $same) -> i64
-            .local anyref $src $dst
-            .local i32 $i
-            .local i64 $sum
-            local.get $len
-            array.new_default $bytes
-            local.tee $src
-            local.set $dst
-            local.get $len
-            jz filled
-        fill:
-            loop
-            local.get $src
-            local.get $i
-            local.get $i
-            i32.push 7
-            i32.mul
-            i32.push 1
-            i32.add
-            array.set $bytes
-            local.get $i
-            i32.push 1
-            i32.add
-            local.tee $i
-            local.get $len
-            i32.lt_u
-            jnz fill
-        filled:
-            local.get $same
-            jnz ready
-            local.get $len
-            array.new_default $bytes
-            local.set $dst
-        ready:
-            local.get $dst
-            local.get $to
-            local.get $src
-            local.get $from
-            local.get $count
-            array.copy $bytes $bytes
-            i32.push 0
-            local.set $i
-        next:
-            loop
-            local.get $i
-            local.get $len
-            i32.ge_u
-            jnz end
-            local.get $sum
-            i64.push 31
-            i64.mul
-            local.get $dst
-            local.get $i
-            array.get_u $bytes
-            i64.extend_i32_u
-            i64.add
-            local.set $sum
-            local.get $i
-            i32.push 1
-            i32.add
-            local.set $i
-            jmp next
-        end:
-            local.get $sum
-            ret
-        .end
-    "#;
-    let mut random = Random(1);
-    for _ in 0..200 {
-        let len = [0, 1, 7, 8, 9, 40, 64, 65, 200, 239, 240, 241, 300][random.below(13) as usize];
-        let [to, from, count] =
-            [0; 3].map(|_: usize| random.below(len + 2).min(random.below(len + 2)) as usize);
-        let same = random.below(3) == 0;
-        let len = len as usize;
-        let src: Vec<u8> = (0..len).map(|i| (i * 7 + 1) as u8).collect();
-        let mut dst = if same { src.clone() } else { vec![0; len] };
-        let expected = match to + count <= len && from + count <= len {
-            false => TrapCode::ArrayOutOfBounds.name().to_owned(),
-            true => {
-                dst[to..to + count].copy_from_slice(&src[from..from + count]);
-                let add = |sum: i64, byte: &u8| sum.wrapping_mul(31).wrapping_add(i64::from(*byte));
-                dst.iter().fold(0, add).to_string()
-            }
-        };
-        let args = [len, to, from, count, usize::from(same)].map(|arg| Val::I32(arg as i32));
-        check(text, "copy", &args, &expected);
-    }
 }
