@@ -100,6 +100,17 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// What is said on the command line, as it is said there, with a blank behind each option.
+    pub(crate) fn shown(&self) -> String {
+        let Target { arch, opt_level } = self.target;
+        let options = [
+            arch.map(|arch| format!("-a {} ", arch.name())),
+            opt_level.map(|level| format!("-O {level} ")),
+            self.bin.as_ref().map(|bin| format!("--bin {bin} ")),
+        ];
+        options.into_iter().flatten().collect()
+    }
+
     /// Whether any of it is said on the command line.
     pub(crate) fn is_given(&self) -> bool {
         self.target.arch.is_some() || self.target.opt_level.is_some() || self.bin.is_some()

@@ -64,6 +64,8 @@ struct Wanted {
     hits: Hits,
     /// What is printed, instead of stopping.
     log: Option<String>,
+    /// Of data, whether it is to stop the program where that is read.
+    waits_for_reads: bool,
 }
 
 /// A breakpoint of a client's.
@@ -403,6 +405,8 @@ impl Wanted {
                 None => Hits::From(1),
             },
             log: filled("logMessage")?,
+            // What else there is was not offered.
+            waits_for_reads: matches!(item["accessType"].as_str(), Some("read" | "readWrite")),
         })
     }
 
@@ -415,6 +419,9 @@ impl Wanted {
         files: &[String],
         watched: &HashMap<String, Watched>,
     ) -> Result<Set, String> {
+        if self.waits_for_reads {
+            return Err("only writing stops the program, not reading".to_owned());
+        }
         let at_instruction = |address: Address| format!("#{}+{}", address.func, address.offset);
         let place = match (&self.place, list) {
             (Place::Line(line), List::File(path)) => {

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +29,13 @@ pub(super) enum Unbound {
     Failed(String),
 }
 
+/// Whether there is the socket of a program that is gone: one that was ended by a signal leaves it.
+fn is_left(path: &Path) -> bool {
+    let is_socket = fs::symlink_metadata(path).is_ok_and(|it| it.file_type().is_socket());
+    let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    is_socket && UnixStream::connect(path).is_err_and(refused)
+}
+
 impl Listener {
     /// Listens at a port of this machine; 0 is any.
     ///
@@ -47,7 +54,11 @@ impl Listener {
         let fail = |error: io::Error| Unbound::Failed(error.to_string());
         if address.contains('/') {
             let path = PathBuf::from(address);
-            let listener = UnixListener::bind(&path).map_err(|error| match error.kind() {
+            let bound = UnixListener::bind(&path).or_else(|error| match is_left(&path) {
+                true => fs::remove_file(&path).and_then(|()| UnixListener::bind(&path)),
+                false => Err(error),
+            });
+            let listener = bound.map_err(|error| match error.kind() {
                 io::ErrorKind::AddrInUse => Unbound::Failed("there is a file already".to_owned()),
                 _ => fail(error),
             })?;

@@ -28,8 +28,9 @@ pub(super) fn write(args: &Run, store: &Store<WasiCtx>, error: &Error) {
         (_, false) => output::say("no core dump is written: nothing of the program was running\n"),
         (Ok(()), true) => {
             let (path, program) = (shown(path), shown(args.file()));
+            let options = args.source.shown();
             output::say(&format!(
-                "the core dump is in {path}: dotvm debug {path} {program}\n"
+                "the core dump is in {path}: dotvm debug {options}{path} {program}\n"
             ));
         }
         (Err(failure), true) => {

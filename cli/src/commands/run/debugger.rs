@@ -117,6 +117,8 @@ struct Front {
     until: Option<u32>,
     /// Whether the program runs on alone.
     is_done: bool,
+    /// Whether ctrl-C ends the program as if there was no debugger.
+    ctrl_c_ends: Arc<AtomicBool>,
 }
 
 /// Attaches the debugger.
@@ -125,8 +127,11 @@ struct Front {
 /// Where the file of commands cannot be read.
 pub(super) fn attach(store: &mut Store<WasiCtx>, args: &Run) -> Result {
     let input = input(args.commands.as_deref())?;
+    let front = Front::new(input, args.step);
     let ctrl_c = Arc::new(AtomicBool::new(false));
-    let registered = signal_hook::flag::register(SIGINT, Arc::clone(&ctrl_c));
+    let ends = Arc::clone(&front.ctrl_c_ends);
+    let registered = signal_hook::flag::register_conditional_default(SIGINT, ends)
+        .and_then(|_| signal_hook::flag::register(SIGINT, Arc::clone(&ctrl_c)));
     let pause = store.pause_handle();
     if registered.is_ok() {
         let watch = std::thread::Builder::new().name("dotvm-ctrl-c".into());
@@ -140,7 +145,7 @@ pub(super) fn attach(store: &mut Store<WasiCtx>, args: &Run) -> Result {
         });
         watching.map_err(Failure::new)?;
     }
-    store.attach(Front::new(input, args.step));
+    store.attach(front);
     Ok(())
 }
 
@@ -204,6 +209,11 @@ impl Debugger for Front {
                 Line::End => {
                     // The program runs to its end as if nobody had looked.
                     self.is_done = true;
+                    self.ctrl_c_ends.store(true, Ordering::SeqCst);
+                    if *stopped.reason() == Reason::Pause {
+                        // By ctrl-C, which nobody has more to say to.
+                        let _ = signal_hook::low_level::raise(SIGINT);
+                    }
                     remove_all(stopped);
                     return Resume::Continue;
                 }
@@ -252,6 +262,7 @@ impl Front {
             files: HashMap::new(),
             until: None,
             is_done: false,
+            ctrl_c_ends: Arc::default(),
         }
     }
 

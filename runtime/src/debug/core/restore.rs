@@ -60,7 +60,7 @@ impl CoreDump {
         };
         if known.digest != digest(module) {
             return Err(CoreError::new(format!(
-                "the dump is of another program, or of another version of it{}",
+                "the dump is of another program, of another version of it, or one that was compiled with other options (-O, -a, --bin){}",
                 match known.name.as_str() {
                     "" => String::new(),
                     name => format!(": of a module `{name}`"),
